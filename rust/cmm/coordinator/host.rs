@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The hands of the coordinator: what the shell does for it.
+
+use crate::protocol::{Down, Violation};
+use crate::DomId;
+
+/// What Xen says about a domain, in pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reservation {
+    /// What it has (`tot_pages`).
+    pub current: u64,
+    /// What it may have (`max_pages`), its cap.
+    pub maximum: u64,
+}
+
+/// The domain does not exist any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// The lane down is full. For a `Limits` this is patience, for anything else it is a violation.
+    Full,
+    /// The front-end broke the protocol of the ring.
+    Violation(Violation),
+    /// There is no connection to this domain.
+    Gone,
+}
+
+/// Carries out what the coordinator decides, in order, while [`handle`](super::Coordinator::handle) runs.
+///
+/// The coordinator may be called under a spinlock: no method may sleep.
+pub trait Host {
+    /// Puts a message in the lane down to `dom`, leaving free the slots that [`Down::leaves_free`] says.
+    ///
+    /// The shell sends one event to each domain that was sent something, when `handle` has returned.
+    ///
+    /// # Errors
+    ///
+    /// The message was not sent, and why.
+    fn send(&mut self, dom: DomId, message: &Down) -> Result<(), SendError>;
+
+    /// What Xen says about `dom`; `None` if it does not exist any more.
+    fn reservation(&mut self, dom: DomId) -> Option<Reservation>;
+
+    /// Sets the cap of `dom` (`XEN_DOMCTL_max_mem`).
+    ///
+    /// # Errors
+    ///
+    /// The domain does not exist any more.
+    fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone>;
+
+    /// Ends the connection to `dom`, which the coordinator treats as detached from now on.
+    ///
+    /// The shell stops serving the ring, and need not report a [`Detach`](super::Event::Detach) for it.
+    fn disconnect(&mut self, dom: DomId, why: Violation);
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is written down about a domain, so that another back-end can go on.
+
+use core::fmt;
+
+/// What the ledger holds about a domain: enough to go on after the back-end has been loaded again.
+///
+/// Its text form, in a xenstore node, is the four numbers separated by spaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Pages borrowed (positive) or lent (negative).
+    pub balance: i64,
+    /// Pages that it was granted or given and has not said that it took.
+    pub in_flight: u64,
+    /// Pages that it was asked for and has not said whether it gave.
+    pub reclaiming: u64,
+    /// Its cap as this coordinator last set or saw it: any other cap was written by the toolstack.
+    pub maximum: u64,
+}
+
+impl Record {
+    /// Reads the text form; `None` if it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_ascii_whitespace();
+        let record = Self {
+            balance: words.next()?.parse().ok()?,
+            in_flight: words.next()?.parse().ok()?,
+            reclaiming: words.next()?.parse().ok()?,
+            maximum: words.next()?.parse().ok()?,
+        };
+        (words.next().is_none() && record.is_sane()).then_some(record)
+    }
+
+    /// No number is beyond what a machine can hold, which keeps later sums from overflowing.
+    pub(super) fn is_sane(&self) -> bool {
+        const MOST: u64 = 1 << 40;
+        self.balance.unsigned_abs() <= MOST && self.in_flight <= MOST && self.reclaiming <= MOST
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} {} {}",
+            self.balance, self.in_flight, self.reclaiming, self.maximum
+        )
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the outside may see of a domain: for knobs, tables and tests.
+
+use super::event::Limits;
+use super::host::Reservation;
+use crate::DomId;
+
+/// One domain, as the coordinator sees it. All sizes in pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Which domain.
+    pub dom: DomId,
+    /// Whether its front-end is connected.
+    pub connected: bool,
+    /// Borrowed (positive) or lent (negative).
+    pub balance: i64,
+    /// Granted or given, and not yet said to be taken.
+    pub in_flight: u64,
+    /// Asked for, and not yet answered.
+    pub reclaiming: u64,
+    /// What it could give, as far as is known.
+    pub available: u64,
+    /// Its limits.
+    pub limits: Limits,
+    /// What Xen last said about it, with the cap that the coordinator has set since.
+    pub seen: Reservation,
+    /// How many of its requests wait for an answer.
+    pub waiting: u8,
+    /// How often in a row it was late or short as a donor.
+    pub penalty: u8,
+}
+
+impl View {
+    /// What the domain has beyond its baseline.
+    pub const fn borrowed(&self) -> u64 {
+        if self.balance > 0 {
+            self.balance.unsigned_abs()
+        } else {
+            0
+        }
+    }
+
+    /// What the domain has given up of its baseline.
+    pub const fn lent(&self) -> u64 {
+        if self.balance < 0 {
+            self.balance.unsigned_abs()
+        } else {
+            0
+        }
+    }
+
+    /// The size that its toolstack gave it, as far as is known.
+    pub const fn baseline(&self) -> u64 {
+        self.seen
+            .current
+            .saturating_add_signed(self.balance.saturating_neg())
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+
+//! The wire protocol, version 1. `Documentation/protocol.rst` tells it in prose.
+//!
+//! Messages are little-endian, [`MESSAGE_SIZE`] bytes: a `u32` kind, a `u32` id, the body, and zeroes to the end.
+//! Decoding believes nothing: a message that is not exactly what its sender was allowed to write is a [`Violation`].
+
+mod down;
+mod fields;
+pub mod layout;
+mod up;
+mod violation;
+
+pub use down::{Down, GrantReason, Urgency};
+pub use layout::{Bytes, MESSAGE_SIZE};
+pub use up::{RequestReason, Up};
+pub use violation::Violation;
+
+/// The version that this crate speaks, as it appears in the xenstore nodes `versions` and `version`.
+pub const VERSION: u32 = 1;
+
+/// The most pages that a message may name: 1 TiB.
+pub const MAX_PAGES: u64 = 1 << 28;
+
+/// The most requests that a front-end may have open.
+///
+/// A request is open until it is answered with nothing, or until the front-end says what it took of the grant.
+pub const MAX_REQUESTS: usize = 8;
+
+/// The most `Reclaim` and `Give` messages, together, that a front-end can have unanswered.
+pub const MAX_ASKS: usize = 4;
+
+/// Set in the ids that the coordinator chooses, clear in those that the front-end chooses.
+pub const COORDINATOR_ID: u32 = 1 << 31;
+
+// An honest front-end, which consumes before it asks anew, can never find the lane down full.
+const _: () = assert!(MAX_REQUESTS + MAX_ASKS < layout::DOWN.slots as usize);
+
+/// An id that a front-end may choose.
+pub const fn is_frontend_id(id: u32) -> bool {
+    id != 0 && id & COORDINATOR_ID == 0
+}
+
+/// An id that the coordinator may choose.
+pub const fn is_coordinator_id(id: u32) -> bool {
+    id & COORDINATOR_ID != 0
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+
+//! What a front-end says to the back-end.
+
+use super::fields::{coordinator_id, frontend_id, no_id, Reader, Writer};
+use super::{Bytes, Violation};
+
+/// Why a front-end asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestReason {
+    /// Somebody asked by hand.
+    Manual,
+    /// The front-end expects to need it.
+    Automatic,
+    /// The domain is about to run out.
+    Emergency,
+}
+
+impl RequestReason {
+    const fn to_wire(self) -> u32 {
+        match self {
+            Self::Manual => 0,
+            Self::Automatic => 1,
+            Self::Emergency => 2,
+        }
+    }
+
+    fn from_wire(value: u32) -> Result<Self, Violation> {
+        match value {
+            0 => Ok(Self::Manual),
+            1 => Ok(Self::Automatic),
+            2 => Ok(Self::Emergency),
+            other => Err(Violation::Reason(other)),
+        }
+    }
+}
+
+/// A message from a front-end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Up {
+    /// Asks for memory; answered by exactly one [`Grant`](super::Down::Grant).
+    Request {
+        /// Chosen by the front-end, and not the id of another open request.
+        id: u32,
+        /// How many, at least one.
+        pages: u64,
+        /// How long the answer may take, in microseconds from its receipt; 0 leaves it to the coordinator.
+        deadline_us: u64,
+        /// Why.
+        reason: RequestReason,
+    },
+    /// Pages went back to Xen unasked; not answered.
+    Release {
+        /// Chosen by the front-end, for its log and the back-end's.
+        id: u32,
+        /// How many, at least one.
+        pages: u64,
+    },
+    /// Answers a [`Reclaim`](super::Down::Reclaim), exactly once: these pages are back with Xen.
+    Offered {
+        /// The id of the `Reclaim`.
+        id: u32,
+        /// How many, at most what was asked for, perhaps none.
+        pages: u64,
+    },
+    /// Answers a [`Grant`](super::Down::Grant) of at least one page or a [`Give`](super::Down::Give), exactly once.
+    Took {
+        /// The id of the `Grant` or `Give`.
+        id: u32,
+        /// How many were populated, at most what was granted; the rest may no longer be taken.
+        pages: u64,
+    },
+    /// How the domain fares; sent once after connecting and again whenever it has changed noticeably.
+    Stats {
+        /// What the domain could give without hurting itself, in pages.
+        available: u64,
+        /// What it has from Xen, in pages.
+        size: u64,
+        /// What its kernel manages (`MemTotal`), in pages.
+        total_ram: u64,
+    },
+}
+
+const REQUEST: u32 = 1;
+const RELEASE: u32 = 2;
+const OFFERED: u32 = 3;
+const TOOK: u32 = 4;
+const STATS: u32 = 5;
+
+impl Up {
+    /// The message as it is put in the ring.
+    pub fn encode(&self) -> Bytes {
+        match *self {
+            Self::Request {
+                id,
+                pages,
+                deadline_us,
+                reason,
+            } => Writer::new(REQUEST, id)
+                .u64(pages)
+                .u64(deadline_us)
+                .u32(reason.to_wire()),
+            Self::Release { id, pages } => Writer::new(RELEASE, id).u64(pages),
+            Self::Offered { id, pages } => Writer::new(OFFERED, id).u64(pages),
+            Self::Took { id, pages } => Writer::new(TOOK, id).u64(pages),
+            Self::Stats {
+                available,
+                size,
+                total_ram,
+            } => Writer::new(STATS, 0)
+                .u64(available)
+                .u64(size)
+                .u64(total_ram),
+        }
+        .end()
+    }
+
+    /// Reads a message copied from the ring.
+    ///
+    /// # Errors
+    ///
+    /// What the front-end wrote is not a message of this version.
+    pub fn decode(bytes: &Bytes) -> Result<Self, Violation> {
+        let mut body = Reader::new(bytes);
+        let kind = body.u32();
+        let id = body.u32();
+        let message = match kind {
+            REQUEST => Self::Request {
+                id: frontend_id(id)?,
+                pages: body.some_pages()?,
+                deadline_us: body.u64(),
+                reason: RequestReason::from_wire(body.u32())?,
+            },
+            RELEASE => Self::Release {
+                id: frontend_id(id)?,
+                pages: body.some_pages()?,
+            },
+            OFFERED => Self::Offered {
+                id: coordinator_id(id)?,
+                pages: body.pages()?,
+            },
+            TOOK => Self::Took {
+                // A `Grant` carries the front-end's id, a `Give` the coordinator's.
+                id: frontend_id(id).or_else(|_| coordinator_id(id))?,
+                pages: body.pages()?,
+            },
+            STATS => {
+                no_id(id)?;
+                Self::Stats {
+                    available: body.pages()?,
+                    size: body.pages()?,
+                    total_ram: body.pages()?,
+                }
+            }
+            other => return Err(Violation::Kind(other)),
+        };
+        body.end()?;
+        Ok(message)
+    }
+}
