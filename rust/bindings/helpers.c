@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/sort.h>
+#include <xen/grant_table.h>
+#include <xen/interface/memory.h>
+#include <xen/interface/xen.h>
+#include <xen/mem-reservation.h>
+#include <xen/page.h>
+#include <asm/xen/hypercall.h>
+#include <asm/xen/hypervisor.h>
+
+#include "helpers.h"
+
+bool xen_helper_domain(void)
+{
+	return xen_domain();
+}
+
+bool xen_helper_pv_domain(void)
+{
+	return xen_pv_domain();
+}
+
+bool xen_helper_initial_domain(void)
+{
+	return xen_initial_domain();
+}
+
+long xen_helper_memory_op(unsigned int cmd, void *arg)
+{
+	return HYPERVISOR_memory_op(cmd, arg);
+}
+
+/* Linux never issues a domctl itself, so it has no wrapper of its own. */
+long xen_helper_domctl(void *op)
+{
+	return xen_single_call(__HYPERVISOR_domctl, (unsigned long)op,
+			       0, 0, 0, 0);
+}
+
+/*
+ * flush_tlb_all() is not exported. A PV kernel may ask Xen for the same; any
+ * other has nothing to flush here, since Xen flushes what it unmaps from an
+ * auto-translated domain.
+ */
+int xen_helper_flush_tlb_all(void)
+{
+	struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_ALL };
+
+	if (!xen_pv_domain())
+		return 0;
+
+	return HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF);
+}
+
+/*
+ * For pages that are given away: zeroed, whatever the kernel was built or
+ * booted to do with pages it allocates, and without retries, reserves, warnings
+ * or the OOM killer.
+ */
+const gfp_t xen_helper_gfp_donate = __GFP_HIGHMEM | __GFP_ZERO | __GFP_NOWARN |
+				    __GFP_NORETRY | __GFP_NOMEMALLOC;
+
+void *xen_helper_page_address(struct page *page)
+{
+	return page_address(page);
+}
+
+unsigned long xen_helper_page_to_pfn(struct page *page)
+{
+	return page_to_pfn(page);
+}
+
+struct page *xen_helper_pfn_to_page(unsigned long pfn)
+{
+	return pfn_to_page(pfn);
+}
+
+unsigned long xen_helper_page_to_gfn(struct page *page)
+{
+	return xen_page_to_gfn(page);
+}
+
+unsigned long xen_helper_virt_to_gfn(void *addr)
+{
+	return virt_to_gfn(addr);
+}
+
+static int compare_pages(const void *a, const void *b)
+{
+	const struct page *x = *(struct page *const *)a;
+	const struct page *y = *(struct page *const *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void xen_helper_sort_pages(struct page **pages, unsigned long count)
+{
+	sort(pages, count, sizeof(*pages), compare_pages, NULL);
+}
+
+/*
+ * A stack of extents is threaded through the first page of each, so that
+ * keeping an extent never needs memory.
+ */
+void xen_helper_page_set_link(struct page *page, struct page *next,
+			      unsigned int order)
+{
+	page->lru.next = (struct list_head *)next;
+	set_page_private(page, order);
+}
+
+struct page *xen_helper_page_next(struct page *page)
+{
+	return (struct page *)page->lru.next;
+}
+
+unsigned int xen_helper_page_order(struct page *page)
+{
+	return page_private(page);
+}
+
+/* Tell /proc/kcore and crash dumps to keep away: no memory is behind these. */
+void xen_helper_pages_set_hollow(struct page *page, unsigned int order)
+{
+	unsigned long i;
+
+	for (i = 0; i < 1UL << order; i++)
+		__SetPageOffline(page + i);
+}
+
+/*
+ * Make the pages of an extent what __free_pages(page, order) expects: one
+ * reference on the first, none on the others, and nothing else set. Pages that
+ * came from the boot-time balloon still are as memblock left them.
+ */
+void xen_helper_pages_clear_hollow(struct page *page, unsigned int order)
+{
+	unsigned long i;
+
+	for (i = 0; i < 1UL << order; i++) {
+		if (PageOffline(page + i))
+			__ClearPageOffline(page + i);
+		ClearPageReserved(page + i);
+		set_page_private(page + i, 0);
+		set_page_count(page + i, i == 0);
+	}
+}
+
+/* Split an extent without memory into single pages, each with a reference. */
+void xen_helper_pages_make_single(struct page *page, unsigned int order)
+{
+	unsigned long i;
+
+	for (i = 0; i < 1UL << order; i++) {
+		if (PageOffline(page + i))
+			__ClearPageOffline(page + i);
+		set_page_private(page + i, 0);
+		set_page_count(page + i, 1);
+	}
+}
+
+void xen_helper_map_frames(unsigned long count, struct page **pages,
+			   xen_pfn_t *frames)
+{
+	xenmem_reservation_va_mapping_update(count, pages, frames);
+}
+
+void xen_helper_unmap_pages(unsigned long count, struct page **pages)
+{
+	xenmem_reservation_va_mapping_reset(count, pages);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Out-of-line versions of what Xen's and Linux's headers offer only as macros
+ * or inline functions, which bindgen cannot bind.
+ */
+#ifndef _XEN_RUST_HELPERS_H
+#define _XEN_RUST_HELPERS_H
+
+#include <linux/gfp_types.h>
+#include <linux/mm_types.h>
+#include <xen/xen.h>
+#include <xen/xenbus.h>
+
+/* What kind of domain this kernel runs in. */
+bool xen_helper_domain(void);
+bool xen_helper_pv_domain(void);
+bool xen_helper_initial_domain(void);
+
+/* Hypercalls. */
+long xen_helper_memory_op(unsigned int cmd, void *arg);
+long xen_helper_domctl(void *op);
+int xen_helper_flush_tlb_all(void);
+
+/* struct page. */
+extern const gfp_t xen_helper_gfp_donate;
+void *xen_helper_page_address(struct page *page);
+unsigned long xen_helper_page_to_pfn(struct page *page);
+struct page *xen_helper_pfn_to_page(unsigned long pfn);
+unsigned long xen_helper_page_to_gfn(struct page *page);
+unsigned long xen_helper_virt_to_gfn(void *addr);
+void xen_helper_page_set_link(struct page *page, struct page *next,
+			      unsigned int order);
+struct page *xen_helper_page_next(struct page *page);
+void xen_helper_sort_pages(struct page **pages, unsigned long count);
+unsigned int xen_helper_page_order(struct page *page);
+void xen_helper_pages_set_hollow(struct page *page, unsigned int order);
+void xen_helper_pages_clear_hollow(struct page *page, unsigned int order);
+void xen_helper_pages_make_single(struct page *page, unsigned int order);
+
+/* PV mappings. No-ops where the kernel has none. */
+void xen_helper_map_frames(unsigned long count, struct page **pages,
+			   xen_pfn_t *frames);
+void xen_helper_unmap_pages(unsigned long count, struct page **pages);
+
+
+#endif

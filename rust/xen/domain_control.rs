@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What Dom0 may ask and change of other domains' memory.
+//!
+//! Reading a reservation is a stable interface. Changing its maximum is a *domctl*, whose version
+//! must be exactly the one of the running Xen; Linux itself issues none. [`DomainControl::probe`]
+//! finds out which one Xen answers to.
+//!
+//! Xen headers: `public/memory.h`, `public/domctl.h`
+
+use crate::{
+    bindings,
+    domain::DomId, //
+};
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
+
+/// The domctl interface versions in which `XEN_DOMCTL_max_mem` is as below: Xen 4.17 to 4.22.
+const VERSIONS: core::ops::RangeInclusive<u32> = 0x15..=0x18;
+
+const XEN_DOMCTL_MAX_MEM: u32 = 11;
+
+/// `struct xen_domctl` with `struct xen_domctl_max_mem` in it. Xen reads and writes all of it.
+#[repr(C)]
+struct MaxMem {
+    cmd: u32,
+    interface_version: u32,
+    domain: u16,
+    pad: [u16; 3],
+    max_memkb: u64,
+    rest: [u64; 15],
+}
+
+/// Xen's own word on a domain's memory, in pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// What the domain has (`tot_pages`).
+    pub current: u64,
+    /// What it may have (`max_pages`).
+    pub maximum: u64,
+}
+
+/// What Xen says of the memory of `dom`; `None` if there is no such domain, or it is being
+/// destroyed and has been taken out of Xen's list.
+pub fn reservation(dom: DomId) -> Option<Reservation> {
+    Some(Reservation {
+        current: memory_op(bindings::XENMEM_current_reservation, dom)?,
+        maximum: memory_op(bindings::XENMEM_maximum_reservation, dom)?,
+    })
+}
+
+fn memory_op(cmd: u32, dom: DomId) -> Option<u64> {
+    let mut dom = dom.0;
+    // SAFETY: Both commands take a pointer to a domain id.
+    let pages = unsafe { bindings::xen_helper_memory_op(cmd, (&raw mut dom).cast()) };
+    u64::try_from(pages).ok()
+}
+
+/// The right to change other domains, with the interface version Xen speaks.
+#[derive(Clone, Copy)]
+pub struct DomainControl {
+    version: u32,
+}
+
+impl DomainControl {
+    /// Finds the version Xen answers to.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` if this domain may not control others, `EOPNOTSUPP` if Xen's version is not known.
+    pub fn probe() -> Result<Self> {
+        for version in VERSIONS {
+            // There is no such domain, so that nothing is changed: Xen looks at the version first.
+            match max_mem(version, DomId(bindings::DOMID_INVALID as u16), 0) {
+                Err(err) if err == EACCES => continue,
+                Err(err) if err == EPERM => return Err(err),
+                _ => return Ok(Self { version }),
+            }
+        }
+        Err(EOPNOTSUPP)
+    }
+
+    /// The version Xen answers to.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Limits `dom` to `pages` (`max_pages`). What it has beyond that it keeps.
+    ///
+    /// May be called in any context.
+    ///
+    /// # Errors
+    ///
+    /// `ESRCH` if there is no such domain.
+    pub fn set_maximum(&self, dom: DomId, pages: u64) -> Result {
+        max_mem(self.version, dom, pages)
+    }
+}
+
+fn max_mem(version: u32, dom: DomId, pages: u64) -> Result {
+    let mut op = MaxMem {
+        cmd: XEN_DOMCTL_MAX_MEM,
+        interface_version: version,
+        domain: dom.0,
+        pad: [0; 3],
+        max_memkb: pages.saturating_mul(4),
+        rest: [0; 15],
+    };
+    // SAFETY: `op` is as large as any `struct xen_domctl`.
+    to_result(unsafe { bindings::xen_helper_domctl((&raw mut op).cast()) } as c_int)
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Inter-domain event channels: one bit of news from one domain to another.
+//!
+//! An event arrives as an interrupt. Linux masks the channel until the handler has sent an end of
+//! interrupt (*late EOI*), so that a hostile peer cannot drown this domain in events: an event
+//! after which there was nothing to do is [`Outcome::Spurious`], and Linux answers such events
+//! with growing delays. Saying `Spurious` wrongly costs latency, not saying it costs protection.
+//!
+//! C header: [`include/xen/events.h`](srctree/include/xen/events.h)
+
+use crate::{
+    bindings,
+    xenbus::Device, //
+};
+use core::marker::PhantomPinned;
+use kernel::{
+    device,
+    error::to_result,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// A port of an event channel, as the domain that opened it counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port(pub u32);
+
+/// What came of an event.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Something was done.
+    Handled,
+    /// There was nothing to do.
+    Spurious,
+    /// Something was done, and more is left for [`Handler::handle_threaded`].
+    WakeThread,
+    /// The peer breaks the protocol: the channel stays masked, and no event comes any more.
+    Mute,
+}
+
+/// Handles the events of a channel.
+pub trait Handler: Send + Sync {
+    /// Handles an event, in interrupt context.
+    fn handle(&self) -> Outcome;
+
+    /// Does what [`Handler::handle`] left, in a thread of this channel's own, where it may sleep.
+    /// Events are handled meanwhile.
+    fn handle_threaded(&self) {}
+}
+
+/// Opens a port to which the other half of `dev` may bind.
+fn open(dev: &Device<device::Bound>) -> Result<Port> {
+    let mut port = 0;
+    // SAFETY: The device is valid, and `port` may be written.
+    to_result(unsafe { bindings::xenbus_alloc_evtchn(dev.as_raw(), &mut port) })?;
+    Ok(Port(port))
+}
+
+/// A bound event channel, closed when dropped.
+///
+/// # Invariants
+///
+/// `irq` is bound to the channel, and its handler is registered with a pointer to `self` as its
+/// cookie.
+#[pin_data(PinnedDrop)]
+pub struct EventChannel<T: Handler> {
+    _dev: ARef<Device>,
+    port: Port,
+    irq: u32,
+    handler: T,
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+impl<T: Handler> EventChannel<T> {
+    /// Opens a channel for the other half of `dev` to bind to, as front-ends do.
+    pub fn listen<'a>(
+        dev: &'a Device<device::Bound>,
+        name: &'static CStr,
+        handler: T,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        T: 'a,
+    {
+        Self::new(dev, name, handler, move || {
+            let port = open(dev)?;
+            // SAFETY: The port is open. On success the interrupt owns it.
+            let irq = unsafe { bindings::bind_evtchn_to_irq_lateeoi(port.0) };
+            if irq < 0 {
+                // SAFETY: The port is open, and is not used again.
+                unsafe { bindings::xenbus_free_evtchn(dev.as_raw(), port.0) };
+                return Err(Error::from_errno(irq));
+            }
+            Ok((port, irq as u32))
+        })
+    }
+
+    /// Binds to the channel the other half of `dev` has opened as `port`, as back-ends do.
+    ///
+    /// # Errors
+    ///
+    /// What Xen says: there may be no such port, or it may not be for this domain.
+    pub fn connect<'a>(
+        dev: &'a Device<device::Bound>,
+        port: Port,
+        name: &'static CStr,
+        handler: T,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        T: 'a,
+    {
+        Self::new(dev, name, handler, move || {
+            // SAFETY: The device is valid.
+            let irq = unsafe {
+                bindings::bind_interdomain_evtchn_to_irq_lateeoi(dev.as_raw(), port.0)
+            };
+            if irq < 0 {
+                return Err(Error::from_errno(irq));
+            }
+            Ok((port, irq as u32))
+        })
+    }
+
+    fn new<'a>(
+        dev: &'a Device<device::Bound>,
+        name: &'static CStr,
+        handler: T,
+        bind: impl FnOnce() -> Result<(Port, u32)> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        T: 'a,
+    {
+        // `bind` takes an interrupt that only `drop` gives back, so a failure after it must, too.
+        try_pin_init!(&this in Self {
+            _dev: dev.into(),
+            port: Port(0),
+            irq: 0,
+            handler,
+            _pin: PhantomPinned,
+            _: {
+                let (port, irq) = bind()?;
+                let this = this.as_ptr();
+                // SAFETY: All fields are initialised, and nobody else uses them yet.
+                unsafe {
+                    (*this).port = port;
+                    (*this).irq = irq;
+                }
+
+                // SAFETY: The callbacks fit, and `this` stays valid and in place until `drop` frees
+                // the interrupt, which waits for both handlers.
+                let result = to_result(unsafe {
+                    bindings::request_threaded_irq(
+                        irq,
+                        Some(Self::hard_irq),
+                        Some(Self::thread),
+                        0,
+                        name.as_char_ptr(),
+                        this.cast::<c_void>(),
+                    )
+                });
+                if result.is_err() {
+                    // SAFETY: The interrupt is bound and has no handler, which a null cookie says.
+                    unsafe { bindings::unbind_from_irqhandler(irq, core::ptr::null_mut()) };
+                }
+                result?;
+            },
+        })
+    }
+
+    /// The port, to tell the other half.
+    pub fn port(&self) -> Port {
+        self.port
+    }
+
+    /// The sending end, which may be used in any context while the channel lives.
+    pub fn notifier(&self) -> Notifier {
+        Notifier {
+            irq: self.irq as c_int,
+        }
+    }
+
+    unsafe extern "C" fn hard_irq(irq: c_int, this: *mut c_void) -> bindings::irqreturn_t {
+        // SAFETY: By the type invariants the cookie is a valid `Self`.
+        let this = unsafe { &*this.cast::<Self>() };
+        let outcome = this.handler.handle();
+
+        let flags = match outcome {
+            Outcome::Mute => return bindings::irqreturn::IRQ_HANDLED,
+            Outcome::Spurious => bindings::XEN_EOI_FLAG_SPURIOUS,
+            Outcome::Handled | Outcome::WakeThread => 0,
+        };
+        // SAFETY: `irq` is the interrupt being handled, bound with late EOI.
+        unsafe { bindings::xen_irq_lateeoi(irq as c_uint, flags) };
+
+        match outcome {
+            Outcome::WakeThread => bindings::irqreturn::IRQ_WAKE_THREAD,
+            _ => bindings::irqreturn::IRQ_HANDLED,
+        }
+    }
+
+    unsafe extern "C" fn thread(_irq: c_int, this: *mut c_void) -> bindings::irqreturn_t {
+        // SAFETY: By the type invariants the cookie is a valid `Self`.
+        let this = unsafe { &*this.cast::<Self>() };
+        this.handler.handle_threaded();
+        bindings::irqreturn::IRQ_HANDLED
+    }
+}
+
+#[pinned_drop]
+impl<T: Handler> PinnedDrop for EventChannel<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the type invariants the interrupt is bound, with `self` as its cookie. This
+        // waits for both handlers, and closes the channel.
+        unsafe {
+            let this = core::ptr::from_mut(self.get_unchecked_mut());
+            bindings::unbind_from_irqhandler((*this).irq, this.cast::<c_void>());
+        }
+    }
+}
+
+/// The sending end of an [`EventChannel`].
+///
+/// It may outlive the channel, whose number may then be another's: an event that means nothing to
+/// whoever gets it.
+#[derive(Clone, Copy)]
+pub struct Notifier {
+    irq: c_int,
+}
+
+impl Notifier {
+    /// Sends an event. May be called in any context.
+    #[inline]
+    pub fn notify(&self) {
+        // SAFETY: Linux ignores interrupts that are bound to no event channel.
+        unsafe { bindings::notify_remote_via_irq(self.irq) };
+    }
+}

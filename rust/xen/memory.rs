@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! This domain's own memory reservation: giving pages back to Xen and getting others.
+//!
+//! An [`Extents`] is a stack of runs of 2^order pages in one of two conditions. [`Backed`] pages are
+//! ordinary ones, taken from the page allocator. [`Hollow`] ones are page frames without memory
+//! behind them: nobody may touch them, and nobody may forget them. [`Reservation::release`] turns
+//! the former into the latter, [`Reservation::populate`] the latter into the former, and as both
+//! consume what they turn, a page cannot be in two conditions at once.
+//!
+//! C headers: [`include/xen/interface/memory.h`](srctree/include/xen/interface/memory.h),
+//! [`include/xen/mem-reservation.h`](srctree/include/xen/mem-reservation.h)
+
+use crate::{
+    balloon,
+    bindings,
+    domain::DomId, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::prelude::*;
+
+/// The order of the largest extents: 2 MiB, the most a DomU may ask for at once.
+pub const MAX_ORDER: u32 = 9;
+
+/// The pages of the largest extent.
+pub const MAX_EXTENT: usize = 1 << MAX_ORDER;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Whether there is memory behind pages.
+pub trait Condition: sealed::Sealed {
+    /// Disposes of an extent nobody wants.
+    ///
+    /// # Safety
+    ///
+    /// The caller must own the `1 << order` pages at `page`, which are in this condition.
+    unsafe fn dispose(page: NonNull<bindings::page>, order: u32);
+}
+
+/// Ordinary pages, owned by whoever has the extent.
+pub enum Backed {}
+
+/// Page frames without memory behind them.
+pub enum Hollow {}
+
+impl sealed::Sealed for Backed {}
+impl sealed::Sealed for Hollow {}
+
+impl Condition for Backed {
+    unsafe fn dispose(page: NonNull<bindings::page>, order: u32) {
+        // SAFETY: By the safety requirements the pages are the caller's, and as the allocator gave
+        // them.
+        unsafe { bindings::__free_pages(page.as_ptr(), order) };
+    }
+}
+
+impl Condition for Hollow {
+    unsafe fn dispose(page: NonNull<bindings::page>, order: u32) {
+        // SAFETY: By the safety requirements the pages are the caller's, and hollow.
+        unsafe { balloon::adopt(page, order) };
+    }
+}
+
+/// A stack of extents, threaded through the pages themselves, so that keeping them takes no memory.
+///
+/// # Invariants
+///
+/// `top` is the first page of an extent this stack owns, or null; its link leads to the next. The
+/// extents are in condition `C` and have `pages` pages together.
+pub struct Extents<C: Condition> {
+    top: *mut bindings::page,
+    pages: usize,
+    _condition: PhantomData<C>,
+}
+
+// SAFETY: The pages are owned, and may be used by any thread.
+unsafe impl<C: Condition> Send for Extents<C> {}
+
+impl<C: Condition> Extents<C> {
+    /// An empty stack.
+    pub const fn new() -> Self {
+        Self {
+            top: core::ptr::null_mut(),
+            pages: 0,
+            _condition: PhantomData,
+        }
+    }
+
+    /// The number of pages in all extents.
+    pub fn pages(&self) -> usize {
+        self.pages
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.pages == 0
+    }
+
+    /// # Safety
+    ///
+    /// The caller must own the `1 << order` pages at `page`, in condition `C`, and gives them away.
+    pub(crate) unsafe fn push(&mut self, page: NonNull<bindings::page>, order: u32) {
+        // SAFETY: The first page is ours, and nobody else uses its link.
+        unsafe { bindings::xen_helper_page_set_link(page.as_ptr(), self.top, order) };
+        self.top = page.as_ptr();
+        self.pages += 1 << order;
+    }
+
+    /// The caller owns the result.
+    pub(crate) fn pop(&mut self) -> Option<(NonNull<bindings::page>, u32)> {
+        let page = NonNull::new(self.top)?;
+        // SAFETY: By the type invariants `page` is the first of an extent, with a link.
+        let order = unsafe { bindings::xen_helper_page_order(page.as_ptr()) };
+        // SAFETY: As above.
+        self.top = unsafe { bindings::xen_helper_page_next(page.as_ptr()) };
+        self.pages -= 1 << order;
+        Some((page, order))
+    }
+
+    /// Moves all of `other` here.
+    pub fn append(&mut self, other: &mut Self) {
+        while let Some((page, order)) = other.pop() {
+            // SAFETY: `pop` gave us the pages.
+            unsafe { self.push(page, order) };
+        }
+    }
+}
+
+impl Extents<Hollow> {
+    /// Takes extents of `pages` pages at most, splitting one if need be.
+    pub fn take(&mut self, pages: usize) -> Self {
+        let mut taken = Self::new();
+
+        while taken.pages < pages {
+            let Some((page, mut order)) = self.pop() else {
+                break;
+            };
+            while taken.pages + (1 << order) > pages {
+                order -= 1;
+                // SAFETY: The upper half of what `pop` gave us; being hollow, it needs no care.
+                unsafe { self.push(page.add(1 << order), order) };
+            }
+            // SAFETY: What is left of what `pop` gave us.
+            unsafe { taken.push(page, order) };
+        }
+        taken
+    }
+}
+
+impl<C: Condition> Default for Extents<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Condition> Drop for Extents<C> {
+    fn drop(&mut self) {
+        while let Some((page, order)) = self.pop() {
+            // SAFETY: `pop` gave us the pages, in condition `C`.
+            unsafe { C::dispose(page, order) };
+        }
+    }
+}
+
+/// How hard to try for a page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// Take what is free, and wake nobody.
+    FreeOnly,
+    /// Reclaim a little, if need be: no retries, no reserves, never the OOM killer.
+    Reclaim,
+}
+
+impl Extents<Backed> {
+    /// Allocates an extent of zeroed pages: whatever they held before is gone.
+    ///
+    /// Returns whether there was one.
+    pub fn allocate(&mut self, order: u32, effort: Effort) -> bool {
+        // SAFETY: A constant.
+        let mut flags = unsafe { bindings::xen_helper_gfp_donate };
+        if effort == Effort::Reclaim {
+            flags |= bindings::GFP_KERNEL;
+        }
+
+        // SAFETY: May be called in any context that may sleep.
+        let page = unsafe { bindings::alloc_pages(flags, order) };
+        match NonNull::new(page) {
+            Some(page) => {
+                // SAFETY: The pages have just been allocated for us.
+                unsafe { self.push(page, order) };
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// The pages this domain could give away without harm to itself, in pages, as the kernel estimates
+/// it (`MemAvailable`).
+pub fn available() -> usize {
+    // SAFETY: May be called in any context.
+    usize::try_from(unsafe { bindings::si_mem_available() }).unwrap_or(0)
+}
+
+/// Work space for changing this domain's reservation: an extent at a time.
+pub struct Reservation {
+    frames: [bindings::xen_pfn_t; MAX_EXTENT],
+    pages: [*mut bindings::page; MAX_EXTENT],
+}
+
+// SAFETY: The pointers are scratch space: none is used after the call that has stored it.
+unsafe impl Send for Reservation {}
+
+impl Reservation {
+    /// Allocates the work space, which is two pages large.
+    pub fn new() -> Result<KBox<Self>> {
+        Ok(KBox::new(
+            Self {
+                frames: [0; MAX_EXTENT],
+                pages: [core::ptr::null_mut(); MAX_EXTENT],
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// Gives the memory behind `from` back to Xen; the hollow pages go to `to`.
+    ///
+    /// The kernel counts the pages as its own no longer. Returns the number of pages given; should
+    /// Xen refuse some, which it never does for pages that are this domain's, they stay in `from`.
+    pub fn release(&mut self, from: &mut Extents<Backed>, to: &mut Extents<Hollow>) -> usize {
+        let mut released = 0;
+
+        while let Some((page, order)) = from.pop() {
+            let count = 1 << order;
+            self.list_pages(page, order);
+            for (frame, page) in self.frames.iter_mut().zip(&self.pages[..count]) {
+                // SAFETY: The page is ours and has memory behind it.
+                *frame = unsafe { bindings::xen_helper_page_to_gfn(*page) };
+            }
+
+            // The mappings go first: of memory that is not ours there must be none.
+            //
+            // SAFETY: The pages are ours, and nobody uses them.
+            unsafe { bindings::xen_helper_unmap_pages(count as c_ulong, self.pages.as_mut_ptr()) };
+            // SAFETY: May be called in any context.
+            unsafe { bindings::xen_helper_flush_tlb_all() };
+
+            let done = self.memory_op(bindings::XENMEM_decrease_reservation, count, 0);
+            if done != count {
+                self.keep_refused(done, count);
+            }
+
+            // SAFETY: The pages are ours, and no more than frames without memory.
+            unsafe {
+                bindings::adjust_managed_page_count(page.as_ptr(), -(count as c_long));
+                bindings::xen_helper_pages_set_hollow(page.as_ptr(), order);
+                to.push(page, order);
+            }
+            released += done;
+        }
+        released
+    }
+
+    /// Xen refuses to take a frame only if it is not ours, or still in use by another domain. Say
+    /// so, for then the domain has more memory than it believes.
+    fn keep_refused(&self, done: usize, count: usize) {
+        pr_warn!(
+            "Xen took {} of {} pages back: frame {:#x} is shared with another domain\n",
+            done,
+            count,
+            self.frames.get(done).copied().unwrap_or(0),
+        );
+    }
+
+    /// Gets memory from Xen for the pages of `from` and frees them to the page allocator.
+    ///
+    /// Stops when Xen has no more for this domain; what is left stays in `from`. Returns the number
+    /// of pages that got memory.
+    pub fn populate(&mut self, from: &mut Extents<Hollow>) -> usize {
+        let mut populated = 0;
+
+        while let Some((page, order)) = from.pop() {
+            let got = self.populate_extent(page, order);
+            populated += got;
+
+            if got < 1 << order {
+                // SAFETY: The part of the extent that is hollow still.
+                unsafe { push_run(from, page, got, 1 << order) };
+                break;
+            }
+        }
+        populated
+    }
+
+    /// Returns how many of the pages, counted from the first, got memory.
+    fn populate_extent(&mut self, page: NonNull<bindings::page>, order: u32) -> usize {
+        let count = 1 << order;
+        // SAFETY: The page is valid.
+        let pfn = unsafe { bindings::xen_helper_page_to_pfn(page.as_ptr()) };
+
+        // As one extent, if Xen has one of that size ...
+        self.frames[0] = pfn;
+        if self.memory_op(bindings::XENMEM_populate_physmap, 1, order) == 1 {
+            let base = self.frames[0];
+            for (frame, i) in self.frames[..count].iter_mut().zip(base..) {
+                *frame = i;
+            }
+            // SAFETY: Xen has just put memory behind all pages.
+            unsafe { self.hand_out(page, order, count) };
+            return count;
+        }
+        if order == 0 {
+            return 0;
+        }
+
+        // ... or else page by page.
+        for (frame, i) in self.frames[..count].iter_mut().zip(pfn..) {
+            *frame = i;
+        }
+        let got = self.memory_op(bindings::XENMEM_populate_physmap, count, 0);
+        let mut start = 0;
+        while start < got {
+            let order = run_order(start, got);
+            // SAFETY: Xen has put memory behind the first `got` pages.
+            unsafe {
+                self.frames.copy_within(start..start + (1 << order), 0);
+                self.hand_out(page.add(start), order, 1 << order);
+                self.frames.copy_within(0..1 << order, start);
+            }
+            start += 1 << order;
+        }
+        got
+    }
+
+    /// Maps the frames at the beginning of `self.frames` and frees the pages to the allocator.
+    ///
+    /// # Safety
+    ///
+    /// The caller must own the `1 << order` pages at `page`; the frames must be the memory behind.
+    unsafe fn hand_out(&mut self, page: NonNull<bindings::page>, order: u32, count: usize) {
+        self.list_pages(page, order);
+
+        // SAFETY: By the safety requirements.
+        unsafe {
+            bindings::xen_helper_map_frames(
+                count as c_ulong,
+                self.pages.as_mut_ptr(),
+                self.frames.as_mut_ptr(),
+            );
+            bindings::xen_helper_pages_clear_hollow(page.as_ptr(), order);
+            bindings::adjust_managed_page_count(page.as_ptr(), count as c_long);
+            bindings::__free_pages(page.as_ptr(), order);
+        }
+    }
+
+    /// Lists the pages of an extent at the beginning of `self.pages`.
+    fn list_pages(&mut self, page: NonNull<bindings::page>, order: u32) {
+        for (i, entry) in self.pages[..1 << order].iter_mut().enumerate() {
+            *entry = page.as_ptr().wrapping_add(i);
+        }
+    }
+
+    /// Has Xen work on the first `count` extents of `self.frames`; returns how many it has done.
+    fn memory_op(&mut self, cmd: u32, count: usize, order: u32) -> usize {
+        let mut op = bindings::xen_memory_reservation {
+            extent_start: self.frames.as_mut_ptr(),
+            nr_extents: count as bindings::xen_ulong_t,
+            extent_order: order,
+            address_bits: 0,
+            domid: DomId::SELF.0,
+        };
+        // SAFETY: Both commands take this structure; `frames` has room for what Xen writes.
+        let done = unsafe { bindings::xen_helper_memory_op(cmd, (&raw mut op).cast()) };
+        usize::try_from(done).unwrap_or(0)
+    }
+}
+
+/// The order of the largest aligned extent that begins at `start` and ends by `end`.
+fn run_order(start: usize, end: usize) -> u32 {
+    let aligned = if start == 0 {
+        MAX_ORDER
+    } else {
+        start.trailing_zeros().min(MAX_ORDER)
+    };
+    aligned.min((end - start).ilog2())
+}
+
+/// Pushes pages `start..end` of an extent, as extents as large as their alignment permits.
+///
+/// # Safety
+///
+/// The caller must own these pages of the extent at `page`, in condition `C`.
+pub(crate) unsafe fn push_run<C: Condition>(
+    to: &mut Extents<C>,
+    page: NonNull<bindings::page>,
+    mut start: usize,
+    end: usize,
+) {
+    while start < end {
+        let order = run_order(start, end);
+        // SAFETY: By the safety requirements.
+        unsafe { to.push(page.add(start), order) };
+        start += 1 << order;
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A timer that may be set, and set anew, in any context.
+//!
+//! The handle of `kernel::time::hrtimer` must be dropped before a timer can be started again, which
+//! waits for a running handler and so cannot be done under a lock the handler takes.
+//!
+//! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
+
+use crate::bindings;
+use core::marker::PhantomPinned;
+use kernel::{
+    prelude::*,
+    types::Opaque, //
+};
+
+/// Is called when a timer expires.
+pub trait Expire: Send + Sync {
+    /// The timer has expired. Runs in interrupt context; the result, in ns, sets the timer again.
+    fn expire(&self) -> Option<u64>;
+}
+
+/// A one-shot timer on the monotonic clock, cancelled when dropped.
+///
+/// # Invariants
+///
+/// `timer` is set up, with a handler that finds `self` around it.
+#[pin_data(PinnedDrop)]
+pub struct Timer<T: Expire> {
+    #[pin]
+    timer: Opaque<bindings::hrtimer>,
+    target: T,
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+// SAFETY: A timer may be set and cancelled in any thread.
+unsafe impl<T: Expire> Send for Timer<T> {}
+
+// SAFETY: `hrtimer` has a lock of its own.
+unsafe impl<T: Expire> Sync for Timer<T> {}
+
+impl<T: Expire> Timer<T> {
+    /// A timer that is not set.
+    pub fn new(target: T) -> impl PinInit<Self> {
+        pin_init!(Self {
+            timer <- Opaque::ffi_init(|timer: *mut bindings::hrtimer| {
+                // SAFETY: `timer` is valid for writes.
+                unsafe {
+                    bindings::hrtimer_setup(
+                        timer,
+                        Some(Self::callback),
+                        bindings::CLOCK_MONOTONIC as bindings::clockid_t,
+                        bindings::hrtimer_mode_HRTIMER_MODE_REL,
+                    )
+                };
+            }),
+            target,
+            _pin: PhantomPinned,
+        })
+    }
+
+    /// Lets the timer expire in `delay` ns, and not when it was set to before.
+    pub fn set(&self, delay: u64) {
+        let delay = i64::try_from(delay).unwrap_or(i64::MAX);
+        // SAFETY: By the type invariants the timer is set up.
+        unsafe {
+            bindings::hrtimer_start_range_ns(
+                self.timer.get(),
+                delay,
+                0,
+                bindings::hrtimer_mode_HRTIMER_MODE_REL,
+            )
+        };
+    }
+
+    unsafe extern "C" fn callback(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
+        // SAFETY: By the type invariants `timer` is that of a pinned `Self`, which lives until the
+        // timer has been cancelled, which waits for this.
+        let this = unsafe { &*kernel::container_of!(Opaque::cast_from(timer), Self, timer) };
+        if let Some(delay) = this.target.expire() {
+            this.set(delay);
+        }
+        bindings::hrtimer_restart::HRTIMER_NORESTART
+    }
+}
+
+#[pinned_drop]
+impl<T: Expire> PinnedDrop for Timer<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // A handler that runs meanwhile may set the timer anew, but not after this returns: it is
+        // cancelled once more.
+        //
+        // SAFETY: By the type invariants the timer is set up.
+        while unsafe { bindings::hrtimer_cancel(self.timer.get()) } != 0 {}
+    }
+}
+
+/// Nanoseconds since boot, on the monotonic clock.
+#[inline]
+pub fn now() -> u64 {
+    // SAFETY: May be called in any context.
+    unsafe { bindings::ktime_get() as u64 }
+}
