@@ -1,16 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The coordinator: decides who gives, how much, and what is answered.
+//!
+//! It is a state machine. The shell reports each thing that happens as an [`Event`]; the coordinator carries out what
+//! follows through the shell's [`Host`], and says when it wants to be woken. Everything that one event can cause takes
+//! a number of steps proportional to the number of domains at worst.
+//!
+//! - `request`: from being accepted to being answered, exactly once.
+//! - `donors`, `policy`: who is asked to give, and what becomes of the answers.
+//! - `lenders`, `reserve`: what becomes of pages that nobody waits for.
+//! - `ledger`: the books, and the caps that make Xen keep to them; `check` proves them.
+//! - `lifecycle`, `admin`: domains come and go, knobs are turned.
 
+mod admin;
+mod check;
+mod donors;
 mod event;
 mod host;
+mod ledger;
+mod lenders;
+mod lifecycle;
 mod policy;
 mod record;
+mod request;
+mod reserve;
 mod slot;
+mod todo;
+mod top;
 mod view;
 
 use core::ops::DerefMut;
 
+pub use check::Broken;
 pub use event::{Event, Limits, Nanos, Refused, Settings, MICROSECOND, MILLISECOND, SECOND};
 pub use host::{Gone, Host, Reservation, SendError};
 pub use policy::Policy;
@@ -18,34 +39,70 @@ pub use record::Record;
 pub use slot::Slot;
 pub use view::View;
 
+use crate::protocol::Up;
 use crate::DomId;
+use ledger::{signed, Fault};
+use request::Wish;
+use todo::Todo;
 
-/// Which rule of the ledger is broken, and at which domain if at one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// Where, if at one domain.
-    pub dom: Option<DomId>,
-    /// Which rule.
-    pub rule: &'static str,
-}
+/// How many domains' requests are looked at in one event; the others follow in the next.
+const DRIVEN_AT_ONCE: usize = 32;
 
 /// The coordinator. Its storage, and thereby how many domains it can serve, is the shell's.
 #[derive(Debug)]
 pub struct Coordinator<S> {
+    /// The first `len` are in use, in the order of their domains' numbers.
     slots: S,
     len: usize,
     settings: Settings,
-    next: Option<Nanos>,
+    shutting_down: bool,
+    /// When something is due; `Nanos::MAX` for never.
+    next: Nanos,
+    /// Pages in the pool for whoever comes.
+    free: u64,
+    /// Pages in the pool put aside for requests.
+    held: u64,
+    /// What the administrator moved out of (positive) or into the books, and debts forgotten.
+    adrift: i64,
+    /// Pages that donors have been asked for to fill the reserve.
+    filling: u64,
+    /// How many requests wait.
+    waiting: usize,
+    /// How many domains have lent.
+    lenders: usize,
+    /// The pool grew, and requests that wait may have a share.
+    free_grew: bool,
+    repay_after: Nanos,
+    fill_after: Nanos,
+    fill_failures: u8,
+    requests_seen: u64,
+    last_ask: u32,
+    todo: Todo,
 }
 
 impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     /// Starts with no domains.
     pub fn new(storage: S, settings: Settings) -> Self {
+        let pool = settings.pool.min(1 << 40);
         Self {
             slots: storage,
             len: 0,
             settings,
-            next: None,
+            shutting_down: false,
+            next: Nanos::MAX,
+            free: pool,
+            held: 0,
+            adrift: signed(pool).saturating_neg(),
+            filling: 0,
+            waiting: 0,
+            lenders: 0,
+            free_grew: false,
+            repay_after: 0,
+            fill_after: 0,
+            fill_failures: 0,
+            requests_seen: 0,
+            last_ask: 0,
+            todo: Todo::default(),
         }
     }
 
@@ -61,16 +118,186 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         now: Nanos,
         host: &mut H,
     ) -> Result<(), Refused> {
-        let _ = (event, now, host);
+        if self.next <= now {
+            self.tick(now);
+        }
+        let result = self.take_in(event, now, host);
+        self.serve();
+        self.drive_ready(now, host);
+        self.repay(now, host);
+        self.fill(now, host);
+        if (self.free_grew && self.waiting > 0) || !self.todo.is_empty() {
+            self.wake(now);
+        }
+        result
+    }
+
+    fn take_in<H: Host>(&mut self, event: Event, now: Nanos, host: &mut H) -> Result<(), Refused> {
+        match event {
+            Event::Attach {
+                dom,
+                record,
+                claim,
+                limits,
+            } => self.attach(dom, record, claim, limits, host)?,
+            Event::Detach { dom } => self.detach(self.known(dom)?),
+            Event::Died { dom } => self.died(self.known(dom)?),
+            Event::Up { dom, up } => {
+                let i = self.known(dom)?;
+                if !self.slot(i).is_some_and(|slot| slot.connected) {
+                    return Err(Refused::NotConnected);
+                }
+                let heard = self.hear(i, up, now, host);
+                self.settle_fault(i, heard, host);
+                self.tell_limits(i, host);
+            }
+            Event::Tick => {}
+            Event::ToolstackChanged { dom } => {
+                let i = self.known(dom)?;
+                self.look(i, host)?;
+                self.repay_after = 0;
+            }
+            Event::SetFloor { dom, pages } => {
+                let change = |limits| Limits {
+                    floor: pages,
+                    ..limits
+                };
+                self.set_limits(self.known(dom)?, change, host)?;
+            }
+            Event::SetCeiling { dom, pages } => {
+                let change = |limits| Limits {
+                    ceiling: pages,
+                    ..limits
+                };
+                self.set_limits(self.known(dom)?, change, host)?;
+            }
+            Event::SetWeight { dom, weight } => {
+                let change = |limits| Limits { weight, ..limits };
+                self.set_limits(self.known(dom)?, change, host)?;
+            }
+            Event::SetReserve { pages } => self.set_reserve(pages)?,
+            Event::SetDonorTimeout { nanos } => self.set_donor_timeout(nanos)?,
+            Event::SetPolicy(policy) => self.settings.policy = policy,
+            Event::Give { dom, pages } => self.give_by_hand(self.known(dom)?, pages, now, host)?,
+            Event::Take { dom, pages } => self.take_by_hand(self.known(dom)?, pages, now, host)?,
+            Event::ShutDown => self.shut_down(host),
+        }
         Ok(())
+    }
+
+    fn hear<H: Host>(&mut self, i: usize, up: Up, now: Nanos, host: &mut H) -> Result<(), Fault> {
+        match up {
+            Up::Request {
+                id,
+                pages,
+                deadline_us,
+                reason,
+            } => {
+                let wish = Wish {
+                    id,
+                    pages,
+                    deadline_us,
+                    reason,
+                };
+                self.accept(i, wish, now, host)
+            }
+            Up::Release { id: _, pages } => self.released(i, pages, host),
+            Up::Offered { id, pages } => self.offered(i, id, pages, now, host),
+            Up::Took { id, pages } => self.took(i, id, pages, now, host),
+            Up::Stats { available, .. } => {
+                let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
+                slot.available = available;
+                Ok(self.look(i, host)?)
+            }
+        }
+    }
+
+    /// Does what is due, and finds out when something is due next.
+    fn tick(&mut self, now: Nanos) {
+        self.next = Nanos::MAX;
+        for i in 0..self.len {
+            self.pass_over(i, now);
+            let Some(slot) = self.slot(i).filter(|slot| slot.waiting > 0) else {
+                continue;
+            };
+            let waiting = slot.requests.iter().flatten().filter(|r| r.is_waiting());
+            if let Some(soonest) = waiting.map(|request| request.deadline).min() {
+                if soonest <= now {
+                    self.mark_ready(i);
+                }
+                self.wake(soonest);
+            }
+        }
+    }
+
+    /// Looks at the requests of the domains that were marked, a limited number of them.
+    fn drive_ready<H: Host>(&mut self, now: Nanos, host: &mut H) {
+        for _ in 0..DRIVEN_AT_ONCE {
+            let Some(i) = self.next_ready() else { return };
+            self.drive(i, now, host);
+        }
+    }
+
+    fn mark_ready(&mut self, i: usize) {
+        let Some(slot) = self.slot_mut(i).filter(|slot| !slot.ready) else {
+            return;
+        };
+        slot.ready = true;
+        let dom = slot.dom;
+        self.todo.push(dom);
+    }
+
+    fn next_ready(&mut self) -> Option<usize> {
+        while let Some(dom) = self.todo.pop() {
+            if let Some(i) = self.find(dom) {
+                if self
+                    .slot_mut(i)
+                    .is_some_and(|slot| core::mem::take(&mut slot.ready))
+                {
+                    return Some(i);
+                }
+            }
+        }
+        if !self.todo.has_overflowed() {
+            return None;
+        }
+        // Those that did not fit in the list are found by looking for them.
+        let Some(i) = self.live().iter().position(|slot| slot.ready) else {
+            self.todo = Todo::default();
+            return None;
+        };
+        self.slot_mut(i)?.ready = false;
+        Some(i)
+    }
+
+    fn wake(&mut self, at: Nanos) {
+        self.next = self.next.min(at);
+    }
+
+    fn live(&self) -> &[Slot] {
+        self.slots.get(..self.len).unwrap_or_default()
+    }
+
+    fn slot(&self, i: usize) -> Option<&Slot> {
+        self.live().get(i)
+    }
+
+    fn slot_mut(&mut self, i: usize) -> Option<&mut Slot> {
+        self.slots.get_mut(..self.len)?.get_mut(i)
+    }
+
+    fn find(&self, dom: DomId) -> Option<usize> {
+        self.live().binary_search_by_key(&dom, |slot| slot.dom).ok()
+    }
+
+    fn known(&self, dom: DomId) -> Result<usize, Refused> {
+        self.find(dom).ok_or(Refused::UnknownDomain)
     }
 
     /// Moves into a larger storage and returns the old one; a storage too small for the domains is returned as it is.
     pub fn grow(&mut self, mut storage: S) -> S {
-        let Some(old) = self.slots.get(..self.len) else {
-            return storage;
-        };
-        let Some(new) = storage.get_mut(..self.len) else {
+        let old = self.live();
+        let Some(new) = storage.get_mut(..old.len()) else {
             return storage;
         };
         new.copy_from_slice(old);
@@ -79,40 +306,31 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
 
     /// When a [`Tick`](Event::Tick) is due; perhaps earlier than anything happens, never later.
     pub fn next_deadline(&self) -> Option<Nanos> {
-        self.next
+        (self.next != Nanos::MAX).then_some(self.next)
     }
 
     /// What to write down about a domain.
-    pub fn record(&self, _dom: DomId) -> Option<Record> {
-        None
+    pub fn record(&self, dom: DomId) -> Option<Record> {
+        Some(self.slot(self.find(dom)?)?.record())
     }
 
     /// A domain, for knobs.
-    pub fn domain(&self, _dom: DomId) -> Option<View> {
-        None
+    pub fn domain(&self, dom: DomId) -> Option<View> {
+        Some(self.slot(self.find(dom)?)?.view())
     }
 
     /// All domains, in the order of their numbers.
     pub fn domains(&self) -> impl Iterator<Item = View> + '_ {
-        core::iter::empty()
+        self.live().iter().map(Slot::view)
     }
 
     /// Pages that donors gave and nobody has taken; to be written down for [`Settings::pool`].
     pub fn pool(&self) -> u64 {
-        0
+        self.free.saturating_add(self.held)
     }
 
     /// What holds for all domains now.
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// Checks every rule of the ledger; slow, for tests and debugfs.
-    ///
-    /// # Errors
-    ///
-    /// The first rule found broken.
-    pub fn check(&self) -> Result<(), Broken> {
-        Ok(())
     }
 }

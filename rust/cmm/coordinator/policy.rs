@@ -2,6 +2,11 @@
 
 //! Who is asked to give: pure functions of what is known about the candidates.
 
+use super::top::Top;
+
+/// The most donors that are asked at once.
+pub(super) const MAX_DONORS: usize = 8;
+
 /// How the donors of a request are picked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Policy {
@@ -26,5 +31,103 @@ impl Policy {
         [Self::Largest, Self::Spread]
             .into_iter()
             .find(|policy| policy.name() == name)
+    }
+}
+
+/// What is known about a domain that may be asked to give.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Candidate {
+    /// Where its slot is.
+    pub(super) index: usize,
+    /// What it can give without hurting itself or crossing its floor, in pages.
+    pub(super) spare: u64,
+    /// What it borrowed and could be made to give, above its floor, in pages.
+    pub(super) recallable: u64,
+    /// How reluctantly it is used.
+    pub(super) weight: u32,
+}
+
+/// What is needed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Need {
+    /// How much, in pages.
+    pub(super) pages: u64,
+    /// How much of it the requester has lent itself, and may have back from any borrower.
+    pub(super) recall: u64,
+}
+
+/// Recalls rank before all that is given freely.
+const RECALL: u64 = 1 << 63;
+/// The largest key without that mark; a few of them can be summed.
+const KEY_MAX: u64 = (1 << 59) - 1;
+
+/// Donors with what to ask each for, in pages; at most [`MAX_DONORS`].
+pub(super) type Picks = [(usize, u64); MAX_DONORS];
+
+/// Picks donors; places left over ask for nothing.
+pub(super) fn pick(
+    policy: Policy,
+    need: Need,
+    candidates: impl Iterator<Item = Candidate>,
+) -> Picks {
+    let mut best = Top::<Candidate, MAX_DONORS>::new();
+    for candidate in candidates {
+        let recalls = need.recall > 0 && candidate.recallable > 0;
+        if candidate.spare > 0 || recalls {
+            best.offer(rank(&candidate, recalls), candidate);
+        }
+    }
+    let mut picks = Picks::default();
+    let mut left = need;
+    if policy == Policy::Spread {
+        let total: u64 = best.iter().map(|(key, _)| key & !RECALL).sum();
+        for ((key, candidate), pick) in best.iter().zip(&mut picks) {
+            let share = share(need.pages, key & !RECALL, total);
+            *pick = (candidate.index, left.take(&candidate, share));
+        }
+    }
+    // Largest first: everything; after spreading: what the smaller ones could not carry of their share.
+    for ((_, candidate), pick) in best.iter().zip(&mut picks) {
+        let more = candidate.without(pick.1);
+        *pick = (candidate.index, pick.1 + left.take(&more, u64::MAX));
+    }
+    picks
+}
+
+/// What it has to spare for its weight; fractions of a page count, so that large weights still tell.
+fn rank(candidate: &Candidate, recalls: bool) -> u64 {
+    let (pages, first) = if recalls {
+        (candidate.recallable, RECALL)
+    } else {
+        (candidate.spare, 0)
+    };
+    let key = pages.saturating_mul(1 << 16) / u64::from(candidate.weight.max(1));
+    first | key.clamp(1, KEY_MAX)
+}
+
+/// The part of `pages` that `key` is of `total`, rounded up.
+fn share(pages: u64, key: u64, total: u64) -> u64 {
+    let part = (u128::from(pages) * u128::from(key)).div_ceil(u128::from(total.max(1)));
+    u64::try_from(part).unwrap_or(pages)
+}
+
+impl Candidate {
+    fn without(self, pages: u64) -> Self {
+        Self {
+            spare: self.spare.saturating_sub(pages),
+            recallable: self.recallable.saturating_sub(pages),
+            ..self
+        }
+    }
+}
+
+impl Need {
+    /// Takes up to `most` pages of what is needed from this donor.
+    fn take(&mut self, from: &Candidate, most: u64) -> u64 {
+        let recalled = from.recallable.min(self.recall);
+        let pages = from.spare.max(recalled).min(self.pages).min(most);
+        self.pages -= pages;
+        self.recall = self.recall.saturating_sub(pages);
+        pages
     }
 }

@@ -2,8 +2,208 @@
 
 //! What the coordinator remembers about one domain.
 
+use super::event::{Limits, Nanos};
+use super::host::Reservation;
+use super::record::Record;
+use super::view::View;
+use crate::protocol::{RequestReason, MAX_ASKS, MAX_REQUESTS};
+use crate::DomId;
+
 /// Room for one domain in the coordinator's storage.
+// In this order, because choosing donors reads the first half of every slot and nothing of the second.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub struct Slot {
-    _later: u8,
+    pub(super) dom: DomId,
+    pub(super) connected: bool,
+    /// Whether `seen.maximum` is a cap that we set or saw, and not a guess.
+    pub(super) cap_known: bool,
+    /// The limits changed and the front-end has not been told.
+    pub(super) limits_due: bool,
+    /// A request of this domain must be looked at.
+    pub(super) ready: bool,
+    /// How many of `requests` wait for an answer.
+    pub(super) waiting: u8,
+    /// How many of `asks` are in use.
+    pub(super) asked: u8,
+    /// How often in a row it was late or short as a donor.
+    pub(super) penalty: u8,
+    /// How often in a row it did not take what it was given back.
+    pub(super) declined: u8,
+    /// Not asked to give before this.
+    pub(super) shy_until: Nanos,
+    /// Nothing given back before this.
+    pub(super) give_after: Nanos,
+    /// Pages borrowed (positive) or lent (negative).
+    pub(super) balance: i64,
+    /// Pages granted or given and not yet said to be taken.
+    pub(super) in_flight: u64,
+    /// Pages asked for in a `Reclaim` and not yet answered.
+    pub(super) reclaiming: u64,
+    /// What it says it could give, less what it gave since.
+    pub(super) available: u64,
+    pub(super) limits: Limits,
+    pub(super) seen: Reservation,
+    /// When the domain's requests so far are paid for, at the allowed rate.
+    pub(super) paid_until: Nanos,
+    pub(super) asks: [Option<Ask>; MAX_ASKS],
+    pub(super) requests: [Option<Request>; MAX_REQUESTS],
+}
+
+/// A request that is not finished: it waits, or it was granted and nothing is known to be taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    pub(super) id: u32,
+    /// How many `Reclaim`s for it are unanswered.
+    pub(super) asks: u8,
+    pub(super) reason: RequestReason,
+    /// What the front-end asked for.
+    pub(super) pages: u64,
+    /// What it may have of that under its ceiling.
+    pub(super) want: u64,
+    /// What has been put aside for it.
+    pub(super) held: u64,
+    /// What it was granted; 0 while it waits.
+    pub(super) granted: u64,
+    pub(super) deadline: Nanos,
+    /// Requests are numbered in the order in which they came.
+    pub(super) order: u64,
+}
+
+impl Request {
+    pub(super) fn is_waiting(&self) -> bool {
+        self.granted == 0
+    }
+
+    /// What it still lacks, in pages.
+    pub(super) fn lacks(&self) -> u64 {
+        self.want.saturating_sub(self.held)
+    }
+}
+
+/// A `Reclaim` or `Give` that is not answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    pub(super) id: u32,
+    pub(super) pages: u64,
+    pub(super) since: Nanos,
+    pub(super) purpose: Purpose,
+}
+
+/// What an [`Ask`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// `Reclaim` for a request.
+    Request {
+        /// Whose.
+        dom: DomId,
+        /// Which, by [`Request::order`]: ids may be used again.
+        order: u64,
+    },
+    /// `Reclaim` for the reserve.
+    Reserve,
+    /// `Reclaim` by the administrator.
+    TakeByHand,
+    /// `Reclaim` that nobody waits for any more.
+    Late,
+    /// `Give` of what the domain lent.
+    Repay,
+    /// `Give` by the administrator.
+    GiveByHand,
+}
+
+impl Purpose {
+    pub(super) fn is_give(self) -> bool {
+        matches!(self, Self::Repay | Self::GiveByHand)
+    }
+}
+
+impl Slot {
+    /// What our hand adds to the toolstack's cap.
+    pub(super) fn ours(&self) -> i64 {
+        self.balance.saturating_add_unsigned(self.in_flight)
+    }
+
+    pub(super) fn is_lender(&self) -> bool {
+        self.balance < 0
+    }
+
+    /// What the domain has lent, less what is on its way back, in pages.
+    pub(super) fn owed(&self) -> u64 {
+        self.ours().min(0).unsigned_abs()
+    }
+
+    /// How much it may grow under its ceiling if it has `current` pages now.
+    pub(super) fn room(&self, current: u64) -> u64 {
+        self.limits
+            .ceiling
+            .saturating_sub(current)
+            .saturating_sub(self.in_flight)
+    }
+
+    /// What its floor leaves to be asked for, in pages.
+    pub(super) fn above_floor(&self) -> u64 {
+        self.seen
+            .current
+            .saturating_sub(self.limits.floor)
+            .saturating_sub(self.reclaiming)
+    }
+
+    /// What it could give without hurting itself, in pages.
+    pub(super) fn spare(&self) -> u64 {
+        self.available
+            .saturating_sub(self.reclaiming)
+            .min(self.above_floor())
+    }
+
+    /// What it borrowed and could be made to give, in pages.
+    pub(super) fn recallable(&self) -> u64 {
+        self.balance
+            .max(0)
+            .unsigned_abs()
+            .saturating_sub(self.reclaiming)
+            .min(self.above_floor())
+    }
+
+    pub(super) fn has_room_to_ask(&self) -> bool {
+        usize::from(self.asked) < MAX_ASKS
+    }
+
+    pub(super) fn request_mut(&mut self, id: u32) -> Option<&mut Request> {
+        self.requests.iter_mut().flatten().find(|r| r.id == id)
+    }
+
+    /// Takes the ask with this id away if `wanted` is true of it.
+    pub(super) fn take_ask(&mut self, id: u32, wanted: fn(Purpose) -> bool) -> Option<Ask> {
+        let place = self
+            .asks
+            .iter_mut()
+            .find(|ask| ask.is_some_and(|ask| ask.id == id && wanted(ask.purpose)))?;
+        self.asked = self.asked.saturating_sub(1);
+        place.take()
+    }
+
+    pub(super) fn record(&self) -> Record {
+        Record {
+            balance: self.balance,
+            in_flight: self.in_flight,
+            reclaiming: self.reclaiming,
+            maximum: self.seen.maximum,
+        }
+    }
+
+    pub(super) fn view(&self) -> View {
+        View {
+            dom: self.dom,
+            connected: self.connected,
+            balance: self.balance,
+            in_flight: self.in_flight,
+            reclaiming: self.reclaiming,
+            available: self.available,
+            limits: self.limits,
+            seen: self.seen,
+            waiting: self.waiting,
+            penalty: self.penalty,
+        }
+    }
 }

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The books: balances, the pool, and the caps that make Xen keep to them.
+//!
+//! Pages are in one of these places, and only ever move from one to another:
+//!
+//! - a domain's `balance`: taken by it, or lent by it;
+//! - a domain's `in_flight`: its cap already has room for them, and it has not said that it took them;
+//! - a request's `held`: in Xen's free memory, put aside for a requester;
+//! - `free`: in Xen's free memory, for whoever comes (the reserve lives here);
+//! - `adrift`: what the administrator moved, and debts forgotten because a lender died.
+//!
+//! Their sum is always zero.
+
+use core::ops::DerefMut;
+
+use super::host::{Gone, Host, Reservation, SendError};
+use super::slot::Slot;
+use super::Coordinator;
+use crate::protocol::{Down, Violation};
+
+/// Why dealing with a domain came to an end.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    /// Its front-end broke the protocol.
+    Violation(Violation),
+    /// It, or its connection, does not exist any more.
+    Gone,
+}
+
+impl From<Gone> for Fault {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<Violation> for Fault {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(violation)
+    }
+}
+
+impl From<SendError> for Fault {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Full => Self::Violation(Violation::LaneFull),
+            SendError::Violation(violation) => Self::Violation(violation),
+            SendError::Gone => Self::Gone,
+        }
+    }
+}
+
+/// `pages` as a difference. No number of pages that comes this far is beyond `i64`.
+pub(super) fn signed(pages: u64) -> i64 {
+    i64::try_from(pages).unwrap_or(i64::MAX)
+}
+
+impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
+    pub(super) fn send<H: Host>(
+        &mut self,
+        i: usize,
+        message: &Down,
+        host: &mut H,
+    ) -> Result<(), Fault> {
+        let slot = self.slot(i).ok_or(Fault::Gone)?;
+        Ok(host.send(slot.dom, message)?)
+    }
+
+    pub(super) fn move_balance(&mut self, i: usize, pages: i64) {
+        let Some(slot) = self.slot_mut(i) else { return };
+        let lent_before = slot.is_lender();
+        slot.balance = slot.balance.saturating_add(pages);
+        let lends_now = slot.is_lender();
+        match (lent_before, lends_now) {
+            (false, true) => self.lenders = self.lenders.saturating_add(1),
+            (true, false) => self.lenders = self.lenders.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    /// Pages came to the pool, for whoever needs them first.
+    pub(super) fn put_free(&mut self, pages: u64) {
+        if pages > 0 {
+            self.free = self.free.saturating_add(pages);
+            self.free_grew = true;
+            self.repay_after = 0;
+        }
+    }
+
+    /// Takes up to `pages` out of the pool.
+    pub(super) fn take_free(&mut self, pages: u64) -> u64 {
+        let taken = pages.min(self.free);
+        self.free -= taken;
+        taken
+    }
+
+    /// Looks at the domain, and applies our part of its cap if the toolstack has written another.
+    pub(super) fn look<H: Host>(&mut self, i: usize, host: &mut H) -> Result<(), Gone> {
+        let found = self.ask_xen(i, host)?;
+        self.move_cap(i, found, 0, host).map(|_| ())
+    }
+
+    fn ask_xen<H: Host>(&self, i: usize, host: &mut H) -> Result<Reservation, Gone> {
+        host.reservation(self.slot(i).ok_or(Gone)?.dom).ok_or(Gone)
+    }
+
+    /// Moves the cap, and returns what it was with our part in it.
+    ///
+    /// The toolstack sets caps as if we did not exist. A cap that is not the one we know is therefore its word, to
+    /// which our part must be added anew.
+    fn move_cap<H: Host>(
+        &mut self,
+        i: usize,
+        found: Reservation,
+        by: i64,
+        host: &mut H,
+    ) -> Result<u64, Gone> {
+        let slot = self.slot_mut(i).ok_or(Gone)?;
+        let whole = if slot.cap_known && found.maximum == slot.seen.maximum {
+            found.maximum
+        } else {
+            found.maximum.saturating_add_signed(slot.ours())
+        };
+        let maximum = whole.saturating_add_signed(by);
+        if maximum != found.maximum {
+            host.set_maximum(slot.dom, maximum)?;
+        }
+        slot.seen.current = found.current;
+        slot.seen.maximum = maximum;
+        slot.cap_known = true;
+        Ok(whole)
+    }
+
+    /// How much the domain may grow under its ceiling, by Xen's word.
+    pub(super) fn room<H: Host>(&self, i: usize, host: &mut H) -> Result<u64, Gone> {
+        let found = self.ask_xen(i, host)?;
+        Ok(self.slot(i).ok_or(Gone)?.room(found.current))
+    }
+
+    /// Makes room in the domain for up to `pages` more, as far as its ceiling allows, and puts them in flight.
+    /// Returns how many; the caller has taken them from somewhere.
+    pub(super) fn raise<H: Host>(
+        &mut self,
+        i: usize,
+        pages: u64,
+        host: &mut H,
+    ) -> Result<u64, Gone> {
+        let found = self.ask_xen(i, host)?;
+        let pages = pages.min(self.slot(i).ok_or(Gone)?.room(found.current));
+        if pages > 0 {
+            self.move_cap(i, found, signed(pages), host)?;
+            let slot = self.slot_mut(i).ok_or(Gone)?;
+            slot.in_flight = slot.in_flight.saturating_add(pages);
+        }
+        Ok(pages)
+    }
+
+    /// Lowers the cap by pages that the front-end says went back to Xen, or were never taken; the caller changes the
+    /// books. The cap goes first, so that the domain cannot take them again while we look.
+    ///
+    /// # Errors
+    ///
+    /// Xen says otherwise: the cap is as it was.
+    pub(super) fn lower<H: Host>(
+        &mut self,
+        i: usize,
+        pages: u64,
+        host: &mut H,
+    ) -> Result<(), Fault> {
+        if pages == 0 {
+            return Ok(());
+        }
+        let before = self.slot(i).ok_or(Fault::Gone)?.seen;
+        let found = self.ask_xen(i, host)?;
+        let cap = self.move_cap(i, found, signed(pages).saturating_neg(), host)?;
+        let current = self.ask_xen(i, host)?.current;
+        let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
+        // It had no more than its cap, unless the toolstack lowered that since and its balloon is still on the way.
+        let most = cap.max(before.current).max(before.maximum);
+        let expected = most.saturating_sub(pages);
+        if current > expected {
+            host.set_maximum(slot.dom, cap)?;
+            slot.seen.maximum = cap;
+            return Err(Fault::Violation(Violation::Kept {
+                said: pages,
+                current,
+                expected,
+            }));
+        }
+        slot.seen.current = current;
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Domains come, go and die.
+
+use core::ops::DerefMut;
+
+use super::event::{Limits, Nanos, Refused};
+use super::host::{Host, SendError};
+use super::ledger::{signed, Fault};
+use super::record::Record;
+use super::slot::{Purpose, Request, Slot};
+use super::Coordinator;
+use crate::protocol::{Down, MAX_ASKS, MAX_REQUESTS};
+use crate::DomId;
+
+impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
+    /// A front-end connected.
+    pub(super) fn attach<H: Host>(
+        &mut self,
+        dom: DomId,
+        record: Option<Record>,
+        claim: Option<i64>,
+        limits: Limits,
+        host: &mut H,
+    ) -> Result<(), Refused> {
+        let i = match self.find(dom) {
+            Some(i) => i,
+            None => self.insert(dom, record.unwrap_or_default(), record.is_some(), limits)?,
+        };
+        self.detach(i);
+        let settled = self.settle(i, claim, host);
+        let Some(slot) = self.slot_mut(i) else {
+            return Ok(());
+        };
+        slot.connected = true;
+        slot.limits_due = true;
+        slot.available = 0;
+        slot.penalty = 0;
+        slot.declined = 0;
+        slot.shy_until = Nanos::MIN;
+        slot.give_after = Nanos::MIN;
+        self.repay_after = 0;
+        self.settle_fault(i, settled, host);
+        self.tell_limits(i, host);
+        Ok(())
+    }
+
+    fn insert(
+        &mut self,
+        dom: DomId,
+        record: Record,
+        cap_known: bool,
+        limits: Limits,
+    ) -> Result<usize, Refused> {
+        limits.check()?;
+        if !record.is_sane() {
+            return Err(Refused::OutOfRange);
+        }
+        let place = self.live().partition_point(|slot| slot.dom < dom);
+        let all = self.slots.get_mut(place..=self.len);
+        let all = all.ok_or(Refused::StorageFull)?;
+        all.rotate_right(1);
+        let slot = all.first_mut().ok_or(Refused::StorageFull)?;
+        *slot = Slot {
+            dom,
+            cap_known,
+            in_flight: record.in_flight,
+            reclaiming: record.reclaiming,
+            limits,
+            ..Slot::default()
+        };
+        slot.seen.maximum = record.maximum;
+        self.len = self.len.saturating_add(1);
+        self.move_balance(place, record.balance);
+        // What this domain has came from, or went to, somewhere that an earlier back-end knew.
+        let ours = record.balance.saturating_add(signed(record.in_flight));
+        self.adrift = self.adrift.saturating_sub(ours);
+        Ok(place)
+    }
+
+    /// Decides what became of the pages that were under way when the front-end was last seen.
+    ///
+    /// The front-end knows best, but is believed only as far as it can be true; if it does not say, Xen's word on the
+    /// size of the domain decides, and what was asked for counts as not given.
+    fn settle<H: Host>(&mut self, i: usize, claim: Option<i64>, host: &mut H) -> Result<(), Fault> {
+        self.look(i, host)?;
+        let slot = self.slot(i).ok_or(Fault::Gone)?;
+        let (balance, most) = (slot.balance, slot.ours());
+        let balance_now = match claim {
+            Some(claim) => {
+                let least = balance.saturating_sub(signed(slot.reclaiming));
+                claim.max(least).min(most)
+            }
+            None => {
+                let unused = slot.seen.maximum.saturating_sub(slot.seen.current);
+                most.saturating_sub(signed(unused.min(slot.in_flight)))
+            }
+        };
+        let left = most.saturating_sub(balance_now).max(0).unsigned_abs();
+        self.lower(i, left, host)?;
+        let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
+        slot.in_flight = 0;
+        slot.reclaiming = 0;
+        self.move_balance(i, balance_now.saturating_sub(balance));
+        self.put_free(left);
+        Ok(())
+    }
+
+    /// A front-end is gone; what its domain borrowed or lent stays, and what was under way stays uncertain.
+    pub(super) fn detach(&mut self, i: usize) {
+        let Some(slot) = self.slot_mut(i) else { return };
+        if !slot.connected {
+            return;
+        }
+        slot.connected = false;
+        slot.waiting = 0;
+        slot.asked = 0;
+        let requests = core::mem::replace(&mut slot.requests, [None; MAX_REQUESTS]);
+        let asks = core::mem::replace(&mut slot.asks, [None; MAX_ASKS]);
+        for request in requests.iter().flatten().filter(|r| Request::is_waiting(r)) {
+            self.waiting = self.waiting.saturating_sub(1);
+            self.held = self.held.saturating_sub(request.held);
+            self.put_free(request.held);
+        }
+        for ask in asks.iter().flatten() {
+            match ask.purpose {
+                Purpose::Request { dom, order } => self.answered_for(dom, order),
+                Purpose::Reserve => self.filling = self.filling.saturating_sub(ask.pages),
+                _ => {}
+            }
+        }
+    }
+
+    /// The domain does not exist any more: what it had is Xen's free memory, what it lent is owed to nobody.
+    pub(super) fn died(&mut self, i: usize) {
+        self.detach(i);
+        let Some(slot) = self.slot(i) else { return };
+        let (balance, in_flight) = (slot.balance, slot.in_flight);
+        self.move_balance(i, balance.saturating_neg());
+        self.adrift = self.adrift.saturating_add(balance.min(0));
+        self.put_free(balance.max(0).unsigned_abs());
+        self.put_free(in_flight);
+        if let Some(rest) = self.slots.get_mut(i..self.len) {
+            rest.rotate_left(rest.len().min(1));
+            self.len = self.len.saturating_sub(1);
+        }
+        if let Some(last) = self.slots.get_mut(self.len) {
+            *last = Slot::default();
+        }
+    }
+
+    /// Ends the connection if dealing with the domain went wrong.
+    pub(super) fn settle_fault<H: Host>(
+        &mut self,
+        i: usize,
+        result: Result<(), Fault>,
+        host: &mut H,
+    ) {
+        let Err(fault) = result else { return };
+        let Some(slot) = self.slot(i).filter(|slot| slot.connected) else {
+            return;
+        };
+        if let Fault::Violation(violation) = fault {
+            host.disconnect(slot.dom, violation);
+        }
+        self.detach(i);
+    }
+
+    /// Tells the front-end its limits, if they changed and there is room in its lane.
+    pub(super) fn tell_limits<H: Host>(&mut self, i: usize, host: &mut H) {
+        let Some(slot) = self.slot_mut(i) else { return };
+        if !slot.limits_due || !slot.connected {
+            return;
+        }
+        let Limits { floor, ceiling, .. } = slot.limits;
+        match host.send(slot.dom, &Down::Limits { floor, ceiling }) {
+            Ok(()) => slot.limits_due = false,
+            // It reads on some day, and then sends something: that is when this is tried again.
+            Err(SendError::Full) => {}
+            Err(error) => self.settle_fault(i, Err(error.into()), host),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests: from being accepted to being answered, exactly once.
+
+use core::ops::DerefMut;
+
+use super::event::{Nanos, MICROSECOND, SECOND};
+use super::host::Host;
+use super::ledger::Fault;
+use super::slot::{Request, Slot};
+use super::top::Top;
+use super::Coordinator;
+use crate::protocol::{Down, GrantReason, RequestReason, Violation, MAX_REQUESTS};
+
+/// No request waits longer, whatever it says.
+const LONGEST_DEADLINE: Nanos = 60 * SECOND;
+
+/// How many waiting requests are served from the pool in one event; the others follow in the next.
+const SERVED_AT_ONCE: usize = 16;
+
+/// What a front-end asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) id: u32,
+    pub(super) pages: u64,
+    pub(super) deadline_us: u64,
+    pub(super) reason: RequestReason,
+}
+
+impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
+    /// Accepts a request, and puts aside for it what the pool has.
+    pub(super) fn accept<H: Host>(
+        &mut self,
+        i: usize,
+        wish: Wish,
+        now: Nanos,
+        host: &mut H,
+    ) -> Result<(), Fault> {
+        let room = self.room(i, host)?;
+        let patience = match wish.deadline_us.saturating_mul(MICROSECOND) {
+            0 => self.settings.default_deadline,
+            nanos => nanos,
+        };
+        let deadline = now.saturating_add(patience.min(LONGEST_DEADLINE));
+        let order = self.requests_seen;
+        let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
+        if slot.request_mut(wish.id).is_some() {
+            return Err(Violation::Repeated(wish.id).into());
+        }
+        let spoken_for = slot.requests.iter().flatten().filter(|r| r.is_waiting());
+        let spoken_for = spoken_for.fold(0u64, |sum, r| sum.saturating_add(r.want));
+        let want = wish.pages.min(room.saturating_sub(spoken_for));
+        let place = slot.requests.iter_mut().find(|place| place.is_none());
+        *place.ok_or(Violation::TooManyRequests)? = Some(Request {
+            id: wish.id,
+            asks: 0,
+            reason: wish.reason,
+            pages: wish.pages,
+            want,
+            held: 0,
+            granted: 0,
+            deadline,
+            order,
+        });
+        slot.waiting = slot.waiting.saturating_add(1);
+        self.waiting = self.waiting.saturating_add(1);
+        self.requests_seen = order.wrapping_add(1);
+        self.wake(deadline);
+        if self.shutting_down {
+            self.answer(i, wish.id, GrantReason::ShuttingDown, host)
+        } else if !self.pay(i, now) {
+            self.answer(i, wish.id, GrantReason::RateLimit, host)
+        } else {
+            self.hold(i, wish.id);
+            self.mark_ready(i);
+            Ok(())
+        }
+    }
+
+    /// Whether the domain may make another request now.
+    fn pay(&mut self, i: usize, now: Nanos) -> bool {
+        let Some(price) = SECOND.checked_div(self.settings.request_rate.into()) else {
+            return true;
+        };
+        let credit = price.saturating_mul(self.settings.request_burst.max(1).into());
+        let Some(slot) = self.slot_mut(i) else {
+            return false;
+        };
+        let paid_until = slot.paid_until.max(now).saturating_add(price);
+        let allowed = paid_until.saturating_sub(now) <= credit;
+        if allowed {
+            slot.paid_until = paid_until;
+        }
+        allowed
+    }
+
+    /// Puts pages of the pool aside for a request, as many as it lacks and the pool has.
+    pub(super) fn hold(&mut self, i: usize, id: u32) {
+        let Some(request) = self.slot_mut(i).and_then(|slot| slot.request_mut(id)) else {
+            return;
+        };
+        if !request.is_waiting() {
+            return;
+        }
+        let lacks = request.lacks();
+        let pages = self.take_free(lacks);
+        self.held = self.held.saturating_add(pages);
+        if let Some(request) = self.slot_mut(i).and_then(|slot| slot.request_mut(id)) {
+            request.held = request.held.saturating_add(pages);
+        }
+    }
+
+    /// Answers the requests of this domain that need not wait any longer, and asks donors for the others.
+    pub(super) fn drive<H: Host>(&mut self, i: usize, now: Nanos, host: &mut H) {
+        for place in 0..MAX_REQUESTS {
+            let Some(slot) = self.slot(i) else { return };
+            let request = slot.requests.get(place).copied().flatten();
+            let Some(request) = request.filter(Request::is_waiting) else {
+                continue;
+            };
+            let done = self.drive_one(i, &request, now, host);
+            self.settle_fault(i, done, host);
+        }
+    }
+
+    fn drive_one<H: Host>(
+        &mut self,
+        i: usize,
+        request: &Request,
+        now: Nanos,
+        host: &mut H,
+    ) -> Result<(), Fault> {
+        if request.lacks() == 0 {
+            return self.answer(i, request.id, GrantReason::Full, host);
+        }
+        if request.deadline <= now {
+            return self.answer(i, request.id, GrantReason::Deadline, host);
+        }
+        if request.asks > 0 {
+            return Ok(());
+        }
+        if self.ask_donors(i, request, now, host) {
+            return Ok(());
+        }
+        self.answer(i, request.id, GrantReason::NoDonor, host)
+    }
+
+    /// Answers a waiting request with what is held for it.
+    pub(super) fn answer<H: Host>(
+        &mut self,
+        i: usize,
+        id: u32,
+        reason: GrantReason,
+        host: &mut H,
+    ) -> Result<(), Fault> {
+        let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
+        let Some(request) = slot.request_mut(id).copied() else {
+            return Ok(());
+        };
+        let pages = self.raise(i, request.held, host)?;
+        self.held = self.held.saturating_sub(request.held);
+        self.put_free(request.held.saturating_sub(pages));
+        self.waiting = self.waiting.saturating_sub(1);
+        let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
+        slot.waiting = slot.waiting.saturating_sub(1);
+        for place in &mut slot.requests {
+            match place {
+                Some(found) if found.id == id && pages == 0 => *place = None,
+                Some(found) if found.id == id => {
+                    found.granted = pages;
+                    found.held = 0;
+                }
+                _ => {}
+            }
+        }
+        let reason = if pages == request.pages {
+            GrantReason::Full
+        } else if reason == GrantReason::Full || pages < request.held {
+            GrantReason::Ceiling
+        } else {
+            reason
+        };
+        self.send(i, &Down::Grant { id, pages, reason }, host)
+    }
+
+    /// Shares out the pool among the requests that wait for donors: lenders first, then emergencies, then by age.
+    pub(super) fn serve(&mut self) {
+        if !core::mem::take(&mut self.free_grew) || self.waiting == 0 {
+            return;
+        }
+        let mut first = Top::<(usize, u32), SERVED_AT_ONCE>::new();
+        for (i, slot) in self.live().iter().enumerate() {
+            if slot.waiting == 0 {
+                continue;
+            }
+            for request in slot.requests.iter().flatten() {
+                if request.is_waiting() && request.lacks() > 0 {
+                    first.offer(turn(slot, request), (i, request.id));
+                }
+            }
+        }
+        for (_, (i, id)) in first.iter() {
+            if self.free == 0 {
+                return;
+            }
+            self.hold(i, id);
+            self.mark_ready(i);
+        }
+        // More may be waiting, and there may be pages left for them.
+        self.free_grew = first.is_full() && self.free > 0;
+    }
+}
+
+/// The larger, the sooner.
+fn turn(slot: &Slot, request: &Request) -> u64 {
+    let class = if slot.is_lender() {
+        2
+    } else {
+        u64::from(request.reason == RequestReason::Emergency)
+    };
+    (class << 62) | ((1 << 62) - 1 - (request.order & ((1 << 62) - 1)))
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The reserve: pages kept ready, so that a request need not wait for a donor.
+
+use core::ops::DerefMut;
+
+use super::donors::backoff;
+use super::event::Nanos;
+use super::host::Host;
+use super::policy::Need;
+use super::slot::{Purpose, Slot};
+use super::Coordinator;
+use crate::protocol::Urgency;
+
+impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
+    /// Fills the reserve from donors when it has run low.
+    pub(super) fn fill<H: Host>(&mut self, now: Nanos, host: &mut H) {
+        let reserve = self.settings.reserve;
+        let coming = self.free.saturating_add(self.filling);
+        // Not for every page that is taken: that would be a message for each.
+        let low = reserve.saturating_sub(reserve / 4);
+        if coming >= low || self.shutting_down {
+            return;
+        }
+        if self.fill_after > now {
+            self.wake(self.fill_after);
+            return;
+        }
+        let need = Need {
+            pages: reserve.saturating_sub(coming),
+            recall: 0,
+        };
+        let asked = self.ask_several(need, Purpose::Reserve, Urgency::Background, now, host);
+        if asked.pages > 0 {
+            self.fill_failures = 0;
+        }
+        if coming.saturating_add(asked.pages) < low {
+            self.fill_after = now.saturating_add(backoff(self.fill_failures));
+            self.fill_failures = self.fill_failures.saturating_add(1);
+            self.wake(self.fill_after);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A short list of domains whose requests must be looked at.
+
+use crate::DomId;
+
+/// Remembers a few domains; if there were more, it remembers that.
+///
+/// Each listed domain's slot is marked as well, so that those that did not fit can be found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Todo {
+    list: [Option<DomId>; 16],
+    overflowed: bool,
+}
+
+impl Todo {
+    pub(super) fn push(&mut self, dom: DomId) {
+        match self.list.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(dom),
+            None => self.overflowed = true,
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<DomId> {
+        self.list.iter_mut().find_map(Option::take)
+    }
+
+    pub(super) fn has_overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        !self.overflowed && self.list.iter().all(Option::is_none)
+    }
+}
