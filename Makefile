@@ -4,13 +4,14 @@
 # KERNEL=<release> on the command line selects another stock kernel, V=1 shows
 # the commands.
 
+PREFIX ?= /usr/local
 BUILDROOT := scripts/buildroot
 KBUILD := $(BUILDROOT) kbuild $(if $(V),V=$(V))
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := modules
 
-# Several goals share build/, and kbuild is parallel by itself.
+# The goals share build/, and each is parallel by itself.
 .NOTPARALLEL:
 
 .PHONY: help
@@ -21,6 +22,54 @@ help: ## List the targets
 modules: ## Build xen-cmmfront.ko and xen-cmmback.ko in build/ (the default)
 	@$(KBUILD) modules
 
+.PHONY: check
+check: modules ## Run all tests, on the host and in the lab
+	@selftests/run
+
+.PHONY: demo
+demo: modules ## Show memory moving between two domains
+	@scripts/lab selftests/demo
+
+.PHONY: lab
+lab: modules ## Open a shell in the lab's Dom0
+	@scripts/lab --shell
+
+.PHONY: lint
+lint: ## Check formatting, clippy, shellcheck and where unsafe is used
+	@$(BUILDROOT) run scripts/lint
+	@$(KBUILD) MO=$(CURDIR)/build/clippy CLIPPY=1 KRUSTFLAGS=-Dwarnings KCFLAGS=-Werror modules
+
+.PHONY: doc
+doc: modules ## Write rustdoc's pages of all crates into build/doc
+	@$(BUILDROOT) run scripts/rust-crates doc build/doc
+
+.PHONY: rust-analyzer
+rust-analyzer: modules ## Write rust-project.json for rust-analyzer on this machine
+	@$(KBUILD) rust-analyzer
+	@root=$$($(BUILDROOT) path root) && \
+		$(BUILDROOT) run scripts/rust-crates project rust-project.json "$$root"
+
 .PHONY: clean
-clean: ## Remove build/; the cache stays
-	rm -rf build
+clean: ## Remove what make has made here; the cache stays
+	rm -rf build rust-project.json
+
+# The machine this runs on is the one the modules are for. DESTDIR is honoured.
+install uninstall: export KERNEL := $(or $(KERNEL),$(shell uname -r))
+install uninstall: modules_dir = $(DESTDIR)/lib/modules/$(KERNEL)/updates/xen-cmm
+install uninstall: unit = $(DESTDIR)$(PREFIX)/lib/systemd/system/cmm-attach.service
+
+.PHONY: install
+install: modules ## Install the modules, cmm-attach and its service on this machine
+	install -d "$(modules_dir)"
+	install -m 644 build/frontend/xen-cmmfront.ko build/backend/xen-cmmback.ko "$(modules_dir)"
+	install -D scripts/cmm-attach "$(DESTDIR)$(PREFIX)/sbin/cmm-attach"
+	install -d "$(dir $(unit))"
+	sed 's|@sbindir@|$(PREFIX)/sbin|' scripts/cmm-attach.service.in > "$(unit)"
+	$(if $(DESTDIR),,depmod "$(KERNEL)")
+	@echo "Installed. In a DomU: modprobe xen-cmmfront. In Dom0: systemctl enable --now cmm-attach"
+
+.PHONY: uninstall
+uninstall: ## Remove what install has put on this machine
+	rm -rf "$(modules_dir)"
+	rm -f "$(DESTDIR)$(PREFIX)/sbin/cmm-attach" "$(unit)"
+	$(if $(DESTDIR),,depmod "$(KERNEL)")

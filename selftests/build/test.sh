@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The checks that the build and the tests rest on, each seen to fail on what it
+# is for.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+number=0
+result() { # result STATUS WHAT
+	number=$((number + 1))
+	[ "$1" -eq 0 ] || printf 'not '
+	echo "ok $number $2"
+}
+
+# A tree that exports one Rust symbol of each kind, and a stock kernel like it.
+fresh() {
+	rm -rf "$tmp/tree"
+	mkdir -p "$tmp/tree/rust"
+	local kind
+	for kind in core bindings kernel helpers; do
+		echo "EXPORT_SYMBOL_RUST_GPL(_RNv_$kind);" >"$tmp/tree/rust/exports_${kind}_generated.h"
+		printf '0x00000000\t_RNv_%s\tvmlinux\tEXPORT_SYMBOL_GPL\t\n' "$kind"
+	done >"$tmp/symvers"
+	printf '0x00000000\tkfree\tvmlinux\tEXPORT_SYMBOL\t\n' >>"$tmp/symvers"
+}
+
+exports() { scripts/check-rust-exports "$tmp/tree" "$tmp/symvers" >"$tmp/output" 2>&1; }
+
+refused_naming() { # refused_naming WORD: exports must fail, and say WORD
+	! exports && grep -q -- "$1" "$tmp/output"
+}
+
+echo "TAP version 13"
+echo "1..12"
+
+fresh
+exports
+result $? "check-rust-exports: a tree like the stock kernel is accepted"
+
+fresh
+sed -i 's/_RNv_kernel/_RNv_other/' "$tmp/tree/rust/exports_kernel_generated.h"
+refused_naming _RNv_other
+result $? "check-rust-exports: a symbol with another hash is refused and named"
+
+fresh
+printf '0x00000000\t_RNv_gone\tvmlinux\tEXPORT_SYMBOL_GPL\t\n' >>"$tmp/symvers"
+refused_naming _RNv_gone
+result $? "check-rust-exports: a symbol the tree lacks is refused and named"
+
+fresh
+sed -i 's/\tvmlinux\t/\tdrivers\/other\t/' "$tmp/symvers"
+refused_naming _RNv_core
+result $? "check-rust-exports: another module's symbols are not the kernel's"
+
+fresh
+rm "$tmp/tree/rust/exports_helpers_generated.h"
+refused_naming exports_helpers_generated.h
+result $? "check-rust-exports: a missing list is refused and named"
+
+counted() { # counted STATUS EXPECTED LINE...
+	local status=$1 expected=$2
+	shift 2
+	[ "$(printf '%s\n' "$@" | awk -v status="$status" -f selftests/count.awk)" = "$expected" ]
+}
+
+counted 0 "2 0 1" "1..3" "ok 1 a" "ok 2 b" "ok 3 c # SKIP no d"
+result $? "count: results of KTAP"
+counted 0 "1 1 1" "test a ... ok" "test b ... FAILED" "test c ... ignored, slow" "test result: ok. 1 passed"
+result $? "count: results of cargo"
+counted 0 "1 2 0" "1..3" "ok 1 a"
+result $? "count: what was planned and not reported has failed"
+counted 124 "1 1 0" "1..1" "ok 1 a"
+result $? "count: a suite that ends badly has failed"
+counted 0 "0 1 0" "hello"
+result $? "count: a suite without results has failed"
+counted 4 "0 0 1" "no emulator here"
+result $? "count: a suite that exits with 4 was skipped"
+counted 1 "1 1 0" "1..2" "ok 1 a" "not ok 2 b" "    not ok 1 nested"
+result $? "count: a named failure is counted once"
