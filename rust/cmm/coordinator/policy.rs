@@ -3,6 +3,7 @@
 //! Who is asked to give: pure functions of what is known about the candidates.
 
 use super::top::Top;
+use crate::protocol::MAX_PAGES;
 
 /// The most donors that are asked at once.
 pub(super) const MAX_DONORS: usize = 8;
@@ -106,9 +107,16 @@ fn rank(candidate: &Candidate, recalls: bool) -> u64 {
 }
 
 /// The part of `pages` that `key` is of `total`, rounded up.
+///
+/// In 64 bits, for a kernel module has no 128-bit division: of a large total only the leading bits count.
 fn share(pages: u64, key: u64, total: u64) -> u64 {
-    let part = (u128::from(pages) * u128::from(key)).div_ceil(u128::from(total.max(1)));
-    u64::try_from(part).unwrap_or(pages)
+    let total = total.max(1);
+    let shift = total.ilog2().saturating_sub(31);
+    let part = pages
+        .min(MAX_PAGES)
+        .saturating_mul(key >> shift)
+        .div_ceil(total >> shift);
+    part.min(pages)
 }
 
 impl Candidate {
