@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A world to try the coordinator in: Xen, domains, front-ends honest and not, and a toolstack.
+
+pub mod frontend;
+pub mod page;
+pub mod sim;
+pub mod world;

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The coordinator in its world: carries out steps, and checks after each that what must hold does.
+
+use cmm::coordinator::{
+    Coordinator, Event, Limits, Nanos, Record, Refused, Settings, Slot, MICROSECOND, SECOND,
+};
+use cmm::protocol::{Down, RequestReason, Up, COORDINATOR_ID, MAX_REQUESTS};
+use cmm::DomId;
+
+use crate::frontend::Lie;
+use crate::world::{Question, World};
+
+/// The longest deadline that the coordinator accepts.
+const LONGEST_DEADLINE: Nanos = 60 * SECOND;
+
+/// The coordinator and its world.
+pub struct Sim {
+    /// What is tried.
+    pub coordinator: Coordinator<Vec<Slot>>,
+    /// What it is tried in.
+    pub world: World,
+}
+
+impl Sim {
+    /// A machine with so many pages, and room for so many domains.
+    pub fn new(pages: u64, domains: usize, settings: Settings) -> Self {
+        Self {
+            coordinator: Coordinator::new(vec![Slot::default(); domains], settings),
+            world: World::new(pages),
+        }
+    }
+
+    /// Hands an event to the coordinator and checks everything.
+    pub fn handle(&mut self, event: Event) -> Result<(), Refused> {
+        let result = self
+            .coordinator
+            .handle(event, self.world.now, &mut self.world);
+        self.check();
+        result
+    }
+
+    /// Lets time pass, waking the coordinator whenever it wants to be.
+    pub fn advance(&mut self, nanos: Nanos) {
+        let end = self.world.now + nanos;
+        let mut ticks = 0;
+        while let Some(due) = self.coordinator.next_deadline().filter(|due| *due <= end) {
+            ticks = if due > self.world.now { 0 } else { ticks + 1 };
+            assert!(ticks < 1_000, "the coordinator spins");
+            self.world.now = self.world.now.max(due);
+            self.tick();
+        }
+        self.world.now = end;
+    }
+
+    /// Wakes the coordinator.
+    pub fn tick(&mut self) {
+        self.handle(Event::Tick).expect("a tick is never refused");
+    }
+
+    /// Creates a domain and connects its front-end.
+    pub fn boot(&mut self, dom: DomId, pages: u64, limits: Limits) -> bool {
+        self.world.create(dom, pages, limits) && self.attach(dom, None).is_ok()
+    }
+
+    /// A front-end connects, saying what its balance is.
+    pub fn attach(&mut self, dom: DomId, record: Option<Record>) -> Result<(), Refused> {
+        let Some(domain) = self.world.domains.get_mut(&dom) else {
+            return Err(Refused::UnknownDomain);
+        };
+        if domain.connected {
+            return Ok(());
+        }
+        domain.connected = true;
+        domain.cap_written = false;
+        domain.frontend.disconnect();
+        domain.asked.clear();
+        let (claim, limits) = (domain.frontend.balance, domain.limits);
+        let result = self.handle(Event::Attach {
+            dom,
+            record,
+            claim: Some(claim),
+            limits,
+        });
+        if result.is_err() {
+            self.world.domains.get_mut(&dom).expect("exists").connected = false;
+        }
+        result
+    }
+
+    /// A front-end goes. The back-end reads what is left in its lane first.
+    pub fn detach(&mut self, dom: DomId) {
+        while self.hear(dom) {}
+        let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
+            return;
+        };
+        domain.connected = false;
+        domain.frontend.disconnect();
+        domain.asked.clear();
+        let _ = self.handle(Event::Detach { dom });
+    }
+
+    /// A domain dies.
+    pub fn die(&mut self, dom: DomId) {
+        if self.world.domains.contains_key(&dom) {
+            self.world.destroy(dom);
+            let _ = self.handle(Event::Died { dom });
+        }
+    }
+
+    /// The back-end is unloaded and loaded again; what it knows goes through its records.
+    pub fn reload(&mut self) {
+        self.handle(Event::ShutDown).expect("never refused");
+        let doms: Vec<_> = self.world.domains.keys().copied().collect();
+        for dom in &doms {
+            let domain = self.world.domains.get(dom).expect("exists");
+            assert!(domain.frontend.open.len() <= domain.frontend.up.len());
+            self.detach(*dom);
+        }
+        let records: Vec<_> = doms
+            .iter()
+            .map(|dom| {
+                let record = self.coordinator.record(*dom)?;
+                assert_eq!(Record::parse(&record.to_string()), Some(record));
+                Some(record)
+            })
+            .collect();
+        let settings = Settings {
+            pool: self.coordinator.pool(),
+            ..*self.coordinator.settings()
+        };
+        let room = doms.len().max(8);
+        self.coordinator = Coordinator::new(vec![Slot::default(); room], settings);
+        for (dom, record) in doms.iter().zip(records) {
+            let _ = self.attach(*dom, record);
+        }
+    }
+
+    /// A front-end asks for memory. `false` if an honest one would not.
+    pub fn request(&mut self, dom: DomId, pages: u64, deadline_us: u64) -> bool {
+        let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
+            return false;
+        };
+        let frontend = &mut domain.frontend;
+        let queued = frontend
+            .up
+            .iter()
+            .filter(|up| matches!(up, Up::Request { .. }));
+        if frontend.unfinished() + queued.count() >= MAX_REQUESTS {
+            return false;
+        }
+        let id = frontend.fresh_id();
+        let reason = match id % 3 {
+            0 => RequestReason::Manual,
+            1 => RequestReason::Automatic,
+            _ => RequestReason::Emergency,
+        };
+        frontend.up.push_back(Up::Request {
+            id,
+            pages,
+            deadline_us,
+            reason,
+        });
+        true
+    }
+
+    /// A front-end gives memory back unasked.
+    pub fn release(&mut self, dom: DomId, pages: u64) {
+        if !self
+            .world
+            .domains
+            .get(&dom)
+            .is_some_and(|d| d.connected && !d.paused)
+        {
+            return;
+        }
+        let pages = self.world.give_up(dom, pages);
+        if pages > 0 {
+            let frontend = &mut self.world.domains.get_mut(&dom).expect("exists").frontend;
+            frontend.balance -= pages as i64;
+            frontend.up.push_back(Up::Release { id: 1, pages });
+        }
+    }
+
+    /// A front-end says how it fares.
+    pub fn stats(&mut self, dom: DomId) {
+        let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
+            return;
+        };
+        domain.frontend.up.push_back(Up::Stats {
+            available: domain.current.saturating_sub(domain.needs),
+            size: domain.current,
+            total_ram: domain.current,
+        });
+    }
+
+    /// The back-end reads one message of a front-end. `false` if there is none.
+    pub fn hear(&mut self, dom: DomId) -> bool {
+        let now = self.world.now;
+        let default_deadline = self.coordinator.settings().default_deadline;
+        let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
+            return false;
+        };
+        let Some(up) = domain.frontend.up.pop_front() else {
+            return false;
+        };
+        match up {
+            Up::Request {
+                id, deadline_us, ..
+            } => {
+                let patience = match deadline_us {
+                    0 => default_deadline,
+                    us => us.saturating_mul(MICROSECOND).min(LONGEST_DEADLINE),
+                };
+                domain.frontend.open.insert(id, now + patience);
+            }
+            Up::Offered { id, .. } => {
+                domain.asked.remove(&id);
+            }
+            Up::Took { id, .. } => {
+                domain.asked.remove(&id);
+                domain.frontend.granted.remove(&id);
+            }
+            Up::Release { .. } | Up::Stats { .. } => {}
+        }
+        // Every message makes the coordinator look, or is refused because it was just disconnected.
+        if !matches!(up, Up::Request { .. }) {
+            self.looked(dom, &up);
+        }
+        assert_eq!(Up::decode(&up.encode()), Ok(up));
+        let _ = self.handle(Event::Up { dom, up });
+        true
+    }
+
+    fn looked(&mut self, dom: DomId, up: &Up) {
+        let looks = match up {
+            Up::Stats { .. } => true,
+            Up::Release { pages, .. } | Up::Offered { pages, .. } => *pages > 0,
+            _ => false,
+        };
+        if looks {
+            self.world
+                .domains
+                .get_mut(&dom)
+                .expect("exists")
+                .cap_written = false;
+        }
+    }
+
+    /// A front-end reads one message and does what it says, or cheats. `false` if there was none.
+    pub fn serve(&mut self, dom: DomId) -> bool {
+        let Some(domain) = self.world.domains.get_mut(&dom) else {
+            return false;
+        };
+        if !domain.connected || domain.paused || domain.frontend.lie == Some(Lie::Silent) {
+            return false;
+        }
+        let Some(down) = domain.frontend.down.pop_front() else {
+            return false;
+        };
+        let lie = domain.frontend.lie;
+        match down {
+            Down::Grant { pages: 0, .. } | Down::Limits { .. } => {}
+            Down::Grant { id, pages, .. } | Down::Give { id, pages } => {
+                let taken = self.world.populate(dom, pages);
+                let said = match lie {
+                    Some(Lie::Hides) => 0,
+                    Some(Lie::Exaggerates) => pages + 1,
+                    _ => taken,
+                };
+                self.reply(dom, Up::Took { id, pages: said }, taken as i64);
+            }
+            Down::Reclaim { id, pages, .. } => {
+                let given = match lie {
+                    Some(Lie::Keeps) => 0,
+                    _ => self.world.give_up(dom, pages),
+                };
+                let said = match lie {
+                    Some(Lie::Keeps) => pages,
+                    Some(Lie::Exaggerates) => pages + 1,
+                    _ => given,
+                };
+                self.reply(dom, Up::Offered { id, pages: said }, -(given as i64));
+            }
+        }
+        true
+    }
+
+    fn reply(&mut self, dom: DomId, up: Up, change: i64) {
+        let frontend = &mut self.world.domains.get_mut(&dom).expect("exists").frontend;
+        frontend.balance += change;
+        frontend.up.push_back(up);
+        match frontend.lie {
+            Some(Lie::Repeats) => frontend.up.push_back(up),
+            Some(Lie::Invents) => frontend.up.push_back(Up::Offered {
+                id: COORDINATOR_ID | 0x00ab_cdef,
+                pages: 1,
+            }),
+            _ => {}
+        }
+    }
+
+    /// A front-end begins to cheat.
+    pub fn corrupt(&mut self, dom: DomId, lie: Lie) {
+        let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
+            return;
+        };
+        domain.liar = true;
+        domain.frontend.lie = Some(lie);
+        self.world.tainted = true;
+        if lie == Lie::Floods {
+            for _ in 0..=2 * MAX_REQUESTS {
+                let id = domain.frontend.fresh_id();
+                domain.frontend.up.push_back(Up::Request {
+                    id,
+                    pages: 1 << 20,
+                    deadline_us: 0,
+                    reason: RequestReason::Emergency,
+                });
+            }
+        }
+    }
+
+    /// `xl mem-set`, and the back-end notices.
+    pub fn mem_set(&mut self, dom: DomId, target: u64, notice: bool) {
+        self.world.mem_set(dom, target);
+        if notice && self.handle(Event::ToolstackChanged { dom }).is_ok() {
+            self.world
+                .domains
+                .get_mut(&dom)
+                .expect("exists")
+                .cap_written = false;
+        }
+    }
+
+    /// What Xen has free and nobody is promised.
+    pub fn spare(&self) -> u64 {
+        self.world.free.saturating_sub(self.promised())
+    }
+
+    /// What Xen must have free for the coordinator to keep its word.
+    fn promised(&self) -> u64 {
+        let coming: i64 = self
+            .coordinator
+            .domains()
+            .map(|view| {
+                let frontend = self.world.domains.get(&view.dom).map(|d| &d.frontend);
+                let believed = frontend.map_or(0, |f| f.balance);
+                // What is granted and not populated, and what has been given and not told is not yet promised.
+                (view.balance + view.in_flight as i64 - believed).clamp(0, view.in_flight as i64)
+            })
+            .sum();
+        self.coordinator.pool() + coming as u64
+    }
+
+    /// Delivers every message, over and over, and lets much time pass, until nothing changes.
+    pub fn settle(&mut self) {
+        for domain in self.world.domains.values_mut() {
+            domain.paused = false;
+        }
+        let doms: Vec<_> = self.world.domains.keys().copied().collect();
+        for _ in 0..40 {
+            for dom in &doms {
+                while self.serve(*dom) {}
+                while self.hear(*dom) {}
+            }
+            self.advance(10 * SECOND);
+        }
+    }
+
+    /// Panics unless everything that must always hold does.
+    pub fn check(&self) {
+        self.world.check();
+        if let Err(broken) = self.coordinator.check() {
+            panic!("{broken:?}");
+        }
+        for view in self.coordinator.domains() {
+            let Some(domain) = self.world.domains.get(&view.dom) else {
+                continue;
+            };
+            assert_eq!(view.connected, domain.connected, "{}: connected?", view.dom);
+            let late = domain
+                .frontend
+                .open
+                .values()
+                .find(|due| **due < self.world.now);
+            assert!(late.is_none(), "{}: a request is overdue", view.dom);
+            if view.connected && !domain.cap_written {
+                let ours = view.balance + view.in_flight as i64;
+                let cap = (domain.target + crate::world::SLACK).saturating_add_signed(ours);
+                let same = domain.maximum == cap || domain.cap_ambiguous;
+                assert!(same, "{}: cap {} is not {cap}", view.dom, domain.maximum);
+            }
+        }
+        if !self.world.tainted {
+            assert!(
+                self.promised() <= self.world.free,
+                "promised {} of {} free pages",
+                self.promised(),
+                self.world.free
+            );
+        }
+    }
+
+    /// Panics unless a settled world is as it should be.
+    pub fn check_settled(&self) {
+        for view in self.coordinator.domains().filter(|view| view.connected) {
+            let Some(domain) = self.world.domains.get(&view.dom).filter(|d| !d.liar) else {
+                continue;
+            };
+            assert_eq!(view.waiting, 0, "{}: requests wait", view.dom);
+            assert_eq!(view.in_flight, 0, "{}: pages in flight", view.dom);
+            assert_eq!(view.reclaiming, 0, "{}: questions open", view.dom);
+            assert!(domain
+                .asked
+                .values()
+                .all(|q| matches!(q, Question::Give(_))));
+            assert_eq!(
+                view.balance, domain.frontend.balance,
+                "{}: balance",
+                view.dom
+            );
+        }
+    }
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Xen and its domains, as they truly are. Acts as the coordinator's hands, and watches them.
+
+use std::collections::BTreeMap;
+
+use cmm::coordinator::{Gone, Host, Limits, Nanos, Reservation, SendError};
+use cmm::protocol::layout::DOWN;
+use cmm::protocol::{Down, Violation, MAX_ASKS};
+use cmm::DomId;
+
+use crate::frontend::Frontend;
+
+/// What the toolstack adds to the target when it sets a cap, in pages.
+pub const SLACK: u64 = 256;
+
+/// A domain.
+#[derive(Clone, Debug)]
+pub struct Domain {
+    /// What it has, in pages.
+    pub current: u64,
+    /// What it may have.
+    pub maximum: u64,
+    /// What the toolstack wants it to have.
+    pub target: u64,
+    /// How much of `target` its stock balloon has brought about.
+    pub baseline: u64,
+    /// What it needs for itself and will not give.
+    pub needs: u64,
+    /// Whether the toolstack has written `maximum` and the coordinator has not looked since.
+    pub cap_written: bool,
+    /// Whether the toolstack has written the very cap that the coordinator had set: nobody can tell them apart.
+    pub cap_ambiguous: bool,
+    /// Whether its front-end is connected.
+    pub connected: bool,
+    /// Whether nothing in it runs.
+    pub paused: bool,
+    /// The limits that the coordinator is to keep.
+    pub limits: Limits,
+    /// Questions that the coordinator has asked and that are not answered, with their pages.
+    pub asked: BTreeMap<u32, Question>,
+    /// The front-end.
+    pub frontend: Frontend,
+    /// Whether it ever cheated: nothing is promised to it.
+    pub liar: bool,
+}
+
+/// An unanswered question.
+#[derive(Clone, Copy, Debug)]
+pub enum Question {
+    /// A `Reclaim` of so many pages.
+    Reclaim(u64),
+    /// A `Give` of so many pages.
+    Give(u64),
+}
+
+/// The whole machine.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// Its domains.
+    pub domains: BTreeMap<DomId, Domain>,
+    /// What no domain has, in pages.
+    pub free: u64,
+    /// What the machine has, in pages.
+    pub total: u64,
+    /// The time.
+    pub now: Nanos,
+    /// Whether a front-end has cheated or the toolstack has taken free memory that was spoken for.
+    pub tainted: bool,
+    /// Domains that the coordinator has disconnected since somebody looked.
+    pub disconnected: Vec<(DomId, Violation)>,
+    /// Messages sent to front-ends since the beginning.
+    pub sent: u64,
+    /// Pages granted or given since the beginning.
+    pub granted: u64,
+}
+
+impl World {
+    /// A machine without domains.
+    pub fn new(pages: u64) -> Self {
+        Self {
+            free: pages,
+            total: pages,
+            ..Self::default()
+        }
+    }
+
+    /// Creates a domain if there is memory for it.
+    pub fn create(&mut self, dom: DomId, pages: u64, limits: Limits) -> bool {
+        if self.domains.contains_key(&dom) || pages > self.free {
+            return false;
+        }
+        self.free -= pages;
+        let domain = Domain {
+            current: pages,
+            maximum: pages + SLACK,
+            target: pages,
+            baseline: pages,
+            needs: pages / 4,
+            cap_written: false,
+            cap_ambiguous: false,
+            connected: false,
+            paused: false,
+            limits,
+            asked: BTreeMap::new(),
+            frontend: Frontend::default(),
+            liar: false,
+        };
+        self.domains.insert(dom, domain);
+        true
+    }
+
+    /// Destroys a domain.
+    pub fn destroy(&mut self, dom: DomId) {
+        if let Some(domain) = self.domains.remove(&dom) {
+            self.free += domain.current;
+        }
+    }
+
+    /// Populates up to `pages`, as Xen lets it. Returns how many.
+    pub fn populate(&mut self, dom: DomId, pages: u64) -> u64 {
+        let free = self.free;
+        let Some(domain) = self.domains.get_mut(&dom) else {
+            return 0;
+        };
+        let room = domain.maximum.saturating_sub(domain.current);
+        let taken = pages.min(room).min(free);
+        domain.current += taken;
+        self.free -= taken;
+        taken
+    }
+
+    /// Gives up to `pages` back to Xen, but keeps what the domain needs. Returns how many.
+    pub fn give_up(&mut self, dom: DomId, pages: u64) -> u64 {
+        let Some(domain) = self.domains.get_mut(&dom) else {
+            return 0;
+        };
+        let given = pages.min(domain.current.saturating_sub(domain.needs));
+        domain.current -= given;
+        self.free += given;
+        given
+    }
+
+    /// `xl mem-set`: the cap at once, as if nobody else set caps.
+    pub fn mem_set(&mut self, dom: DomId, target: u64) {
+        if let Some(domain) = self.domains.get_mut(&dom) {
+            domain.target = target;
+            domain.cap_ambiguous = domain.maximum == target + SLACK;
+            domain.cap_written |= !domain.cap_ambiguous;
+            domain.maximum = target + SLACK;
+        }
+    }
+
+    /// The stock balloon moves up to `pages` towards the target. `spare` is what Xen has that nobody is promised.
+    pub fn balloon(&mut self, dom: DomId, pages: u64, spare: u64) {
+        let Some(domain) = self.domains.get(&dom) else {
+            return;
+        };
+        let (target, baseline) = (domain.target, domain.baseline);
+        if target > baseline {
+            let taken = self.populate(dom, pages.min(target - baseline).min(spare));
+            self.domains.get_mut(&dom).expect("exists").baseline += taken;
+        } else {
+            let given = self.give_up(dom, pages.min(baseline - target));
+            self.domains.get_mut(&dom).expect("exists").baseline -= given;
+        }
+    }
+
+    /// Panics unless pages are conserved.
+    pub fn check(&self) {
+        let used: u64 = self.domains.values().map(|domain| domain.current).sum();
+        assert_eq!(used + self.free, self.total, "pages came or went");
+    }
+
+    fn watch(&mut self, dom: DomId, message: &Down) {
+        let now = self.now;
+        let domain = self.domains.get_mut(&dom).expect("sent to a living domain");
+        let frontend = &mut domain.frontend;
+        match *message {
+            Down::Grant { id, pages, .. } => {
+                let due = frontend.open.remove(&id);
+                let due = due.unwrap_or_else(|| panic!("{dom}: {id} answered without being open"));
+                assert!(now <= due, "{dom}: {id} answered {} ns late", now - due);
+                if pages > 0 {
+                    frontend.granted.insert(id, pages);
+                }
+                self.granted += pages;
+            }
+            Down::Reclaim { id, pages, .. } => {
+                let asked: u64 = domain.asked.values().map(Question::reclaims).sum();
+                assert!(
+                    domain.current >= domain.limits.floor + asked + pages,
+                    "{dom}: asked for {pages} below its floor"
+                );
+                assert!(domain.asked.insert(id, Question::Reclaim(pages)).is_none());
+            }
+            Down::Give { id, pages } => {
+                assert!(domain.asked.insert(id, Question::Give(pages)).is_none());
+                self.granted += pages;
+            }
+            Down::Limits { floor, ceiling } => {
+                assert_eq!(
+                    (floor, ceiling),
+                    (domain.limits.floor, domain.limits.ceiling)
+                );
+            }
+        }
+        assert!(domain.asked.len() <= MAX_ASKS, "{dom}: too many questions");
+        if matches!(message, Down::Grant { pages: 1.., .. } | Down::Give { .. }) {
+            let granted: u64 = match *message {
+                Down::Grant { pages, .. } | Down::Give { pages, .. } => pages,
+                _ => 0,
+            };
+            assert!(
+                domain.current + granted <= domain.limits.ceiling,
+                "{dom}: raised above its ceiling"
+            );
+        }
+    }
+}
+
+impl Question {
+    /// The pages of a `Reclaim`.
+    pub fn reclaims(&self) -> u64 {
+        match self {
+            Self::Reclaim(pages) => *pages,
+            Self::Give(_) => 0,
+        }
+    }
+}
+
+impl Host for World {
+    fn send(&mut self, dom: DomId, message: &Down) -> Result<(), SendError> {
+        let Some(domain) = self.domains.get_mut(&dom).filter(|d| d.connected) else {
+            return Err(SendError::Gone);
+        };
+        let room = DOWN.slots as usize - domain.frontend.down.len();
+        if room <= message.leaves_free() as usize {
+            let patient = matches!(message, Down::Limits { .. });
+            assert!(
+                patient || domain.liar,
+                "{dom}: the lane of an honest front-end is full"
+            );
+            return Err(SendError::Full);
+        }
+        assert_eq!(Down::decode(&message.encode()), Ok(*message));
+        self.watch(dom, message);
+        self.sent += 1;
+        let domain = self.domains.get_mut(&dom).expect("just seen");
+        domain.frontend.down.push_back(*message);
+        Ok(())
+    }
+
+    fn reservation(&mut self, dom: DomId) -> Option<Reservation> {
+        let domain = self.domains.get(&dom)?;
+        Some(Reservation {
+            current: domain.current,
+            maximum: domain.maximum,
+        })
+    }
+
+    fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone> {
+        let domain = self.domains.get_mut(&dom).ok_or(Gone)?;
+        domain.maximum = pages;
+        Ok(())
+    }
+
+    fn disconnect(&mut self, dom: DomId, why: Violation) {
+        let domain = self
+            .domains
+            .get_mut(&dom)
+            .expect("disconnected a living domain");
+        assert!(domain.connected, "{dom}: disconnected twice");
+        assert!(domain.liar, "{dom}: honest, but {why}");
+        domain.connected = false;
+        domain.asked.clear();
+        domain.frontend.disconnect();
+        self.disconnected.push((dom, why));
+    }
+}

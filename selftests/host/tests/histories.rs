@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Random histories of a whole machine. What must always hold is checked after every event, in `Sim::check`.
+
+use cmm::coordinator::{Event, Limits, Policy, Settings, MICROSECOND, MILLISECOND};
+use cmm::protocol::MAX_PAGES;
+use cmm::DomId;
+use cmm_host_tests::frontend::Lie;
+use cmm_host_tests::sim::Sim;
+use proptest::prelude::*;
+
+/// Domains in a history, and the most pages one starts with.
+const DOMAINS: u16 = 6;
+const MOST: u64 = 4_000;
+
+/// Something that happens. Domains are given by number, sizes in pages.
+#[derive(Clone, Debug)]
+enum Step {
+    Boot(u16, u64, Limits),
+    Die(u16),
+    Attach(u16),
+    Detach(u16),
+    Pause(u16, bool),
+    Request(u16, u64, u64),
+    Release(u16, u64),
+    Needs(u16, u64),
+    Stats(u16),
+    Serve(u16),
+    Hear(u16),
+    /// Everybody serves and is heard so many times.
+    Run(u8),
+    Advance(u64),
+    MemSet(u16, u64, bool),
+    Balloon(u16, u64),
+    Floor(u16, u64),
+    Ceiling(u16, u64),
+    Weight(u16, u32),
+    Reserve(u64),
+    Timeout(u64),
+    Policy(Policy),
+    Give(u16, u64),
+    Take(u16, u64),
+    Reload,
+    Corrupt(u16, Lie),
+    /// The toolstack takes free memory, promised or not.
+    Steal(u64),
+}
+
+fn dom(number: u16) -> DomId {
+    DomId::new(number + 1).expect("a small number")
+}
+
+fn play(sim: &mut Sim, step: &Step) {
+    match step.clone() {
+        Step::Boot(d, pages, limits) => {
+            if pages <= sim.spare() {
+                sim.boot(dom(d), pages, limits);
+            }
+        }
+        Step::Die(d) => sim.die(dom(d)),
+        Step::Attach(d) => {
+            let _ = sim.attach(dom(d), None);
+        }
+        Step::Detach(d) => sim.detach(dom(d)),
+        Step::Pause(d, paused) => {
+            if let Some(domain) = sim.world.domains.get_mut(&dom(d)) {
+                domain.paused = paused;
+            }
+        }
+        Step::Request(d, pages, deadline) => {
+            sim.request(dom(d), pages, deadline);
+        }
+        Step::Release(d, pages) => sim.release(dom(d), pages),
+        Step::Needs(d, pages) => {
+            if let Some(domain) = sim.world.domains.get_mut(&dom(d)) {
+                domain.needs = pages;
+            }
+        }
+        Step::Stats(d) => sim.stats(dom(d)),
+        Step::Serve(d) => {
+            sim.serve(dom(d));
+        }
+        Step::Hear(d) => {
+            sim.hear(dom(d));
+        }
+        Step::Run(rounds) => {
+            for _ in 0..rounds {
+                for d in 0..DOMAINS {
+                    sim.serve(dom(d));
+                    sim.hear(dom(d));
+                }
+            }
+        }
+        Step::Advance(nanos) => sim.advance(nanos),
+        Step::MemSet(d, target, notice) => sim.mem_set(dom(d), target, notice),
+        Step::Balloon(d, pages) => {
+            let spare = sim.spare();
+            sim.world.balloon(dom(d), pages, spare);
+        }
+        Step::Floor(d, pages) => {
+            limit(sim, d, |limits| limits.floor = pages);
+        }
+        Step::Ceiling(d, pages) => {
+            limit(sim, d, |limits| limits.ceiling = pages);
+        }
+        Step::Weight(d, weight) => {
+            limit(sim, d, |limits| limits.weight = weight);
+        }
+        Step::Reserve(pages) => sim.handle(Event::SetReserve { pages }).expect("in range"),
+        Step::Timeout(nanos) => sim
+            .handle(Event::SetDonorTimeout { nanos })
+            .expect("in range"),
+        Step::Policy(policy) => sim.handle(Event::SetPolicy(policy)).expect("never refused"),
+        Step::Give(d, pages) => {
+            if pages <= sim.spare() {
+                let _ = sim.handle(Event::Give { dom: dom(d), pages });
+            }
+        }
+        Step::Take(d, pages) => {
+            let _ = sim.handle(Event::Take { dom: dom(d), pages });
+        }
+        Step::Reload => sim.reload(),
+        Step::Corrupt(d, lie) => sim.corrupt(dom(d), lie),
+        Step::Steal(pages) => {
+            let taken = pages.min(sim.world.free);
+            sim.world.free -= taken;
+            sim.world.total -= taken;
+            sim.world.tainted = true;
+        }
+    }
+    sim.check();
+}
+
+/// Sets one limit in the coordinator, and in the world if it was accepted.
+fn limit(sim: &mut Sim, d: u16, change: impl FnOnce(&mut Limits)) {
+    let Some(domain) = sim.world.domains.get_mut(&dom(d)) else {
+        return;
+    };
+    let (known, before) = (sim.coordinator.domain(dom(d)).is_some(), domain.limits);
+    change(&mut domain.limits);
+    let after = domain.limits;
+    let events = [
+        Event::SetFloor {
+            dom: dom(d),
+            pages: after.floor,
+        },
+        Event::SetCeiling {
+            dom: dom(d),
+            pages: after.ceiling,
+        },
+        Event::SetWeight {
+            dom: dom(d),
+            weight: after.weight,
+        },
+    ];
+    let event = if after.floor != before.floor {
+        events[0]
+    } else if after.ceiling != before.ceiling {
+        events[1]
+    } else {
+        events[2]
+    };
+    // The world must know before the coordinator tells the front-end, and take it back if it was refused.
+    if !known
+        || sim
+            .coordinator
+            .handle(event, sim.world.now, &mut sim.world)
+            .is_err()
+    {
+        sim.world.domains.get_mut(&dom(d)).expect("exists").limits = before;
+    }
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let ceiling = prop_oneof![Just(MAX_PAGES), 1..2 * MOST];
+    (0..MOST / 2, ceiling, 1..1_000u32).prop_map(|(floor, ceiling, weight)| Limits {
+        floor: floor.min(ceiling),
+        ceiling,
+        weight,
+    })
+}
+
+fn honest_step() -> impl Strategy<Value = Step> {
+    let d = || 0..DOMAINS;
+    let pages = || prop_oneof![1..8u64, 1..MOST];
+    let deadline = prop_oneof![Just(0u64), 1..1_000_000u64, Just(u64::MAX)];
+    let time = prop_oneof![
+        0..100 * MICROSECOND,
+        0..300 * MILLISECOND,
+        0..5_000 * MILLISECOND
+    ];
+    let timeout = 1..500 * MILLISECOND;
+    prop_oneof![
+        2 => (d(), 300..MOST, limits()).prop_map(|(d, p, l)| Step::Boot(d, p, l)),
+        1 => d().prop_map(Step::Die),
+        2 => d().prop_map(Step::Attach),
+        1 => d().prop_map(Step::Detach),
+        1 => (d(), any::<bool>()).prop_map(|(d, p)| Step::Pause(d, p)),
+        12 => (d(), pages(), deadline).prop_map(|(d, p, t)| Step::Request(d, p, t)),
+        3 => (d(), pages()).prop_map(|(d, p)| Step::Release(d, p)),
+        2 => (d(), 0..MOST).prop_map(|(d, p)| Step::Needs(d, p)),
+        6 => d().prop_map(Step::Stats),
+        12 => d().prop_map(Step::Serve),
+        12 => d().prop_map(Step::Hear),
+        6 => (1..6u8).prop_map(Step::Run),
+        5 => time.prop_map(Step::Advance),
+        2 => (d(), 300..MOST, any::<bool>()).prop_map(|(d, p, n)| Step::MemSet(d, p, n)),
+        2 => (d(), pages()).prop_map(|(d, p)| Step::Balloon(d, p)),
+        1 => (d(), 0..MOST).prop_map(|(d, p)| Step::Floor(d, p)),
+        1 => (d(), 0..2 * MOST).prop_map(|(d, p)| Step::Ceiling(d, p)),
+        1 => (d(), 0..1_000u32).prop_map(|(d, w)| Step::Weight(d, w)),
+        1 => prop_oneof![Just(0), 0..MOST].prop_map(Step::Reserve),
+        1 => timeout.prop_map(Step::Timeout),
+        1 => prop_oneof![Just(Policy::Largest), Just(Policy::Spread)].prop_map(Step::Policy),
+        1 => (d(), pages()).prop_map(|(d, p)| Step::Give(d, p)),
+        1 => (d(), pages()).prop_map(|(d, p)| Step::Take(d, p)),
+        1 => Just(Step::Reload),
+    ]
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let lie = prop_oneof![
+        Just(Lie::Keeps),
+        Just(Lie::Hides),
+        Just(Lie::Repeats),
+        Just(Lie::Exaggerates),
+        Just(Lie::Invents),
+        Just(Lie::Floods),
+        Just(Lie::Silent),
+    ];
+    prop_oneof![
+        20 => honest_step(),
+        1 => (0..DOMAINS, lie).prop_map(|(d, lie)| Step::Corrupt(d, lie)),
+        1 => (1..MOST).prop_map(Step::Steal),
+    ]
+}
+
+fn begin(settings: Settings) -> Sim {
+    let mut sim = Sim::new(20_000, usize::from(DOMAINS), settings);
+    for d in 0..4 {
+        sim.boot(dom(d), 2_000, Limits::default());
+        sim.stats(dom(d));
+        sim.hear(dom(d));
+    }
+    sim
+}
+
+fn steps(step: impl Strategy<Value = Step>) -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step, 0..250)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    /// Nobody cheats: then in the end every request is answered, and every page accounted for.
+    #[test]
+    fn honest(steps in steps(honest_step())) {
+        let mut sim = begin(Settings::default());
+        for step in &steps {
+            play(&mut sim, step);
+        }
+        sim.settle();
+        sim.check_settled();
+    }
+
+    /// Some cheat, and the toolstack takes memory that was promised: the honest ones notice nothing but shortage.
+    #[test]
+    fn with_liars(steps in steps(any_step())) {
+        let mut sim = begin(Settings::default());
+        for step in &steps {
+            play(&mut sim, step);
+        }
+        sim.settle();
+        sim.check_settled();
+    }
+
+    /// The rate limit is narrow: requests are denied, yet answered.
+    #[test]
+    fn with_a_rate_limit(steps in steps(honest_step())) {
+        let settings = Settings { request_rate: 5, request_burst: 2, ..Settings::default() };
+        let mut sim = begin(settings);
+        for step in &steps {
+            play(&mut sim, step);
+        }
+        sim.settle();
+        sim.check_settled();
+    }
+}
