@@ -36,8 +36,10 @@ lab: modules ## Open a shell in the lab's Dom0
 
 .PHONY: lint
 lint: ## Check formatting, clippy, shellcheck and where unsafe is used
-	@$(BUILDROOT) run scripts/lint
-	@$(KBUILD) MO=$(CURDIR)/build/clippy CLIPPY=1 KRUSTFLAGS=-Dwarnings KCFLAGS=-Werror modules
+	@status=0; $(BUILDROOT) run scripts/lint || status=1; \
+		$(KBUILD) MO=$(CURDIR)/build/clippy CLIPPY=1 KRUSTFLAGS=-Dwarnings \
+			KCFLAGS=-Werror modules || status=1; \
+		exit $$status
 
 .PHONY: doc
 doc: modules ## Write rustdoc's pages of all crates into build/doc

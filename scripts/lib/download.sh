@@ -19,10 +19,10 @@ download_start() {
 # download PACKAGE[=VERSION] WHAT PATTERN: fetches it, or names what there is.
 download() {
 	apt-get "${apt_options[@]}" download "$1" && return
-	echo "The mirror has, of packages that match $3:"
+	echo "The mirror has:"
 	apt-cache "${apt_options[@]}" search --names-only "$3" | cut -d ' ' -f 1 |
 		xargs -r apt-cache "${apt_options[@]}" show --no-all-versions |
 		awk '/^Package:/ { p = $2 } /^Version:/ { print "  " p " " $2 }'
-	fail "the mirror has no $1 ($2): choose another with KERNEL=... or XEN=..." \
-		"(defaults in scripts/versions), or a mirror that keeps it with CMM_MIRROR=..."
+	fail "the mirror has no $1 ($2): choose another with KERNEL= or XEN=" \
+		"(scripts/versions has the defaults), or a mirror that keeps it with CMM_MIRROR="
 }
