@@ -63,6 +63,11 @@ int xen_helper_flush_tlb_all(void)
 const gfp_t xen_helper_gfp_donate = __GFP_HIGHMEM | __GFP_ZERO | __GFP_NOWARN |
 				    __GFP_NORETRY | __GFP_NOMEMALLOC;
 
+unsigned long xen_helper_total_ram(void)
+{
+	return totalram_pages();
+}
+
 void *xen_helper_page_address(struct page *page)
 {
 	return page_address(page);

@@ -145,13 +145,47 @@ pub(crate) unsafe fn adopt(page: NonNull<bindings::page>, order: u32) {
     }
 }
 
-/// Tells the balloon driver that `pages` of the pages it counted as the domain's are gone for good,
-/// and their frames in its stock: it gets them back when it may.
-pub fn write_off(pages: usize) {
+/// Makes a domain's balance the balloon driver's business, for a driver that goes away before it
+/// could settle.
+///
+/// What was borrowed (`balance` > 0) counts as the domain's own from now on, and the balloon driver
+/// gives it back when it can. What was lent counts as ballooned out: its frames must have been
+/// dropped, and the balloon driver gets memory for them when Xen lets it.
+pub fn hand_over(balance: i64) {
+    adjust_current(balance);
+}
+
+/// Takes a balance back that was [handed over](hand_over), as far as it is still there.
+///
+/// Returns what is: frames that lack memory are in `frames`.
+pub fn take_over(balance: i64, frames: &mut Extents<Hollow>) -> Result<i64> {
+    // SAFETY: As in `stock`.
+    let (current, target) = unsafe {
+        (
+            (&raw const bindings::balloon_stats.current_pages).read_volatile() as i64,
+            (&raw const bindings::balloon_stats.target_pages).read_volatile() as i64,
+        )
+    };
+
+    let left = if balance > 0 {
+        balance.min(current - target).max(0)
+    } else {
+        let lacking = balance.max(current - target).min(0);
+        -(borrow_frames(lacking.unsigned_abs() as usize, frames)? as i64)
+    };
+    // Borrowed frames count apart from the size; these are no longer missing from it.
+    adjust_current(-left);
+    Ok(left)
+}
+
+fn adjust_current(pages: i64) {
     // SAFETY: The balloon driver itself changes this without more care, in its one thread. A
-    // change lost in a race would be made up for at the next `xl mem-set`.
+    // change lost in a race would be made up for at the next `xl mem-set`. Setting the target it
+    // has already is how it is told to look.
     unsafe {
         let current = &raw mut bindings::balloon_stats.current_pages;
-        current.write_volatile(current.read_volatile().saturating_sub(pages as c_ulong));
+        let target = (&raw const bindings::balloon_stats.target_pages).read_volatile();
+        current.write_volatile(current.read_volatile().saturating_add_signed(pages as isize));
+        bindings::balloon_set_new_target(target);
     }
 }

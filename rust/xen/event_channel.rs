@@ -180,6 +180,14 @@ impl<T: Handler> EventChannel<T> {
         }
     }
 
+    /// What wakes the channel's thread, in any context.
+    pub fn waker(&self) -> Waker {
+        Waker {
+            irq: self.irq,
+            cookie: core::ptr::from_ref(self).addr(),
+        }
+    }
+
     unsafe extern "C" fn hard_irq(irq: c_int, this: *mut c_void) -> bindings::irqreturn_t {
         // SAFETY: By the type invariants the cookie is a valid `Self`.
         let this = unsafe { &*this.cast::<Self>() };
@@ -234,5 +242,23 @@ impl Notifier {
     pub fn notify(&self) {
         // SAFETY: Linux ignores interrupts that are bound to no event channel.
         unsafe { bindings::notify_remote_via_irq(self.irq) };
+    }
+}
+
+/// Wakes the thread of an [`EventChannel`], as if an event had asked for it.
+///
+/// It may outlive the channel, and then does nothing.
+#[derive(Clone, Copy)]
+pub struct Waker {
+    irq: c_uint,
+    cookie: usize,
+}
+
+impl Waker {
+    /// Lets [`Handler::handle_threaded`] run. May be called in any context.
+    pub fn wake(&self) {
+        let cookie = core::ptr::without_provenance_mut(self.cookie);
+        // SAFETY: Linux compares the cookie with those of the interrupt's handlers, no more.
+        unsafe { bindings::irq_wake_thread(self.irq, cookie) };
     }
 }

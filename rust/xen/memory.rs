@@ -207,6 +207,12 @@ pub fn available() -> usize {
     usize::try_from(unsafe { bindings::si_mem_available() }).unwrap_or(0)
 }
 
+/// The pages the kernel manages (`MemTotal`).
+pub fn total() -> usize {
+    // SAFETY: May be called in any context.
+    unsafe { bindings::xen_helper_total_ram() as usize }
+}
+
 /// Work space for changing this domain's reservation: an extent at a time.
 pub struct Reservation {
     frames: [bindings::xen_pfn_t; MAX_EXTENT],

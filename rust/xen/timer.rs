@@ -61,7 +61,7 @@ impl<T: Expire> Timer<T> {
     }
 
     /// Lets the timer expire in `delay` ns, and not when it was set to before.
-    pub fn set(&self, delay: u64) {
+    pub fn arm(&self, delay: u64) {
         let delay = i64::try_from(delay).unwrap_or(i64::MAX);
         // SAFETY: By the type invariants the timer is set up.
         unsafe {
@@ -79,7 +79,7 @@ impl<T: Expire> Timer<T> {
         // timer has been cancelled, which waits for this.
         let this = unsafe { &*kernel::container_of!(Opaque::cast_from(timer), Self, timer) };
         if let Some(delay) = this.target.expire() {
-            this.set(delay);
+            this.arm(delay);
         }
         bindings::hrtimer_restart::HRTIMER_NORESTART
     }

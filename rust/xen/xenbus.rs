@@ -189,7 +189,9 @@ pub trait Driver: Sized + 'static {
     /// The private data of a device.
     type Data: Send + Sync;
 
-    /// Makes the shared context.
+    /// Makes the shared context, or refuses to serve in this domain at all.
+    ///
+    /// The buses exist off Xen, too, so a driver should look where it is.
     fn context() -> Result<Self::Context>;
 
     /// A device of a type in [`Driver::IDS`] has appeared.
@@ -266,10 +268,6 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
         name: &'static CStr,
         module: &'static ThisModule,
     ) -> Result {
-        if !crate::domain::in_xen() {
-            return Err(ENODEV);
-        }
-
         let context = KBox::new(T::context()?, GFP_KERNEL)?;
         // SAFETY: `reg` is initialised, and nobody else knows of it yet.
         let raw = unsafe { &mut *reg.get() };
@@ -492,15 +490,43 @@ impl<Ctx: device::DeviceContext> Device<Ctx> {
     pub(crate) fn as_raw(&self) -> *mut bindings::xenbus_device {
         self.0.get()
     }
-}
 
-impl Device<device::Bound> {
     /// The device's own directory in xenstore.
     pub fn node(&self) -> &CStr {
         // SAFETY: By the type invariant the device is valid; its node name lives as long.
         unsafe { CStr::from_char_ptr((*self.as_raw()).nodename) }
     }
 
+    /// The state this half shows.
+    pub fn state(&self) -> State {
+        // SAFETY: By the type invariant the device is valid.
+        State::from_raw(unsafe { (*self.as_raw()).state })
+    }
+
+    /// Shows the other half a new state. May sleep.
+    ///
+    /// It cannot fail for the caller: if xenstore refuses, the bus reports that itself.
+    pub fn switch_state(&self, state: State) {
+        // SAFETY: By the type invariant the device is valid.
+        unsafe { bindings::xenbus_switch_state(self.as_raw(), state.into_raw()) };
+    }
+
+    /// Logs an error, leaves it in xenstore for the administrator, and begins to close the device.
+    /// May sleep.
+    pub fn fatal(&self, err: Error, args: fmt::Arguments<'_>) {
+        // SAFETY: The device is valid, and "%pA" takes a pointer to `fmt::Arguments`.
+        unsafe {
+            bindings::xenbus_dev_fatal(
+                self.as_raw(),
+                err.to_errno(),
+                c"%pA".as_char_ptr(),
+                core::ptr::from_ref(&args).cast::<c_void>(),
+            )
+        };
+    }
+}
+
+impl Device<device::Bound> {
     /// The other half's directory in xenstore.
     pub fn otherend(&self) -> &CStr {
         // SAFETY: The bus reads this before it probes and frees it after it removes.
@@ -511,20 +537,6 @@ impl Device<device::Bound> {
     pub fn otherend_id(&self) -> DomId {
         // SAFETY: By the type invariant the device is valid.
         DomId(unsafe { (*self.as_raw()).otherend_id } as u16)
-    }
-
-    /// The state this half shows.
-    pub fn state(&self) -> State {
-        // SAFETY: By the type invariant the device is valid.
-        State::from_raw(unsafe { (*self.as_raw()).state })
-    }
-
-    /// Shows the other half a new state.
-    ///
-    /// It cannot fail for the caller: if xenstore refuses, the bus reports that itself.
-    pub fn switch_state(&self, state: State) {
-        // SAFETY: By the type invariant the device is valid.
-        unsafe { bindings::xenbus_switch_state(self.as_raw(), state.into_raw()) };
     }
 
     /// The state the other half shows now.
@@ -545,21 +557,6 @@ impl Device<device::Bound> {
     pub fn frontend_closed(&self) {
         // SAFETY: By the type invariant the device is valid.
         unsafe { bindings::xenbus_frontend_closed(self.as_raw()) };
-    }
-
-    /// Logs an error, leaves it in xenstore for the administrator, and begins to close the device.
-    ///
-    /// May sleep.
-    pub fn fatal(&self, err: Error, args: fmt::Arguments<'_>) {
-        // SAFETY: The device is valid, and "%pA" takes a pointer to `fmt::Arguments`.
-        unsafe {
-            bindings::xenbus_dev_fatal(
-                self.as_raw(),
-                err.to_errno(),
-                c"%pA".as_char_ptr(),
-                core::ptr::from_ref(&args).cast::<c_void>(),
-            )
-        };
     }
 }
 

@@ -175,6 +175,12 @@ pub fn read_number<T: core::str::FromStr>(dir: &CStr, node: &CStr) -> Result<T> 
     read(dir, node)?.as_str()?.trim().parse().map_err(|_| EINVAL)
 }
 
+/// Whether there is a node `dir/node`.
+pub fn exists(dir: &CStr, node: &CStr) -> bool {
+    // SAFETY: All strings are valid for the call.
+    unsafe { bindings::xenbus_exists(raw(NIL), dir.as_char_ptr(), node.as_char_ptr()) != 0 }
+}
+
 /// Is told of changes below a node.
 pub trait Watcher: Send + Sync {
     /// Something at or below the watched node has changed, or the watch has just been set.

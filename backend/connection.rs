@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Connections: how one comes about, what its events do, and how it ends.
+
+use crate::{
+    link::Link,
+    service::Service, //
+};
+use cmm::{
+    coordinator::{
+        Event,
+        Limits,
+        Record, //
+    },
+    protocol::{
+        layout::{
+            DOWN,
+            UP, //
+        },
+        VERSION, //
+    },
+    ring::{
+        Consumer,
+        Producer, //
+    },
+    DomId, //
+};
+use core::fmt;
+use kernel::{
+    device,
+    prelude::*,
+    str::CString,
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
+};
+use xen::{
+    event_channel::{
+        EventChannel,
+        Handler,
+        Outcome,
+        Port, //
+    },
+    grant::{
+        GrantRef,
+        MappedPage, //
+    },
+    xenbus::{
+        Device,
+        State, //
+    },
+    xenstore, //
+};
+
+/// The least a domain keeps unless the administrator says otherwise: 64 MiB, or a part of what its
+/// toolstack gave it, or all of it if that is less.
+const MIN_FLOOR_KIB: u64 = 64 << 10;
+const FLOOR_PART: u64 = 4;
+
+/// Tells front-ends what we speak, and that we wait for them.
+pub(crate) fn invite(dev: &Device<device::Bound>) -> Result {
+    xenstore::write(dev.node(), c"versions", format_args!("{VERSION}"))?;
+    dev.switch_state(State::InitWait);
+    Ok(())
+}
+
+/// Why a connection did not come about.
+pub(crate) enum Failure {
+    /// What is wrong with a node of the front-end's.
+    Node(&'static CStr, Error),
+    /// The front-end speaks no version that we do.
+    Version,
+    /// Xen does not let us map the page.
+    Map(GrantRef, Error),
+    /// Xen does not let us bind to the event channel.
+    Bind(Port, Error),
+    /// We cannot.
+    Service(Error),
+}
+
+impl Failure {
+    pub(crate) fn error(&self) -> Error {
+        match *self {
+            Failure::Version => EPROTONOSUPPORT,
+            Failure::Node(_, err)
+            | Failure::Map(_, err)
+            | Failure::Bind(_, err)
+            | Failure::Service(err) => err,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Node(node, err) => {
+                let node = node.to_str().unwrap_or("?");
+                let what = if *err == ENOENT { "missing" } else { "nonsense" };
+                write!(f, "its front-end's {node} is {what}")
+            }
+            Failure::Version => write!(f, "its front-end does not speak version {VERSION}"),
+            Failure::Map(grant, _) => write!(f, "cannot map its ring-ref {}", grant.0),
+            Failure::Bind(port, _) => write!(f, "cannot bind to its event-channel {}", port.0),
+            Failure::Service(_) => write!(f, "cannot serve another front-end"),
+        }
+    }
+}
+
+/// What a front-end has published.
+struct Details {
+    grant: GrantRef,
+    port: Port,
+    claim: Option<i64>,
+}
+
+impl Details {
+    fn read(dev: &Device<device::Bound>) -> Result<Self, Failure> {
+        let dir = dev.otherend();
+        let number = |node: &'static CStr| {
+            xenstore::read_number(dir, node).map_err(|err| Failure::Node(node, err))
+        };
+
+        if !speaks(dir).map_err(|err| Failure::Node(c"versions", err))? {
+            return Err(Failure::Version);
+        }
+        Ok(Self {
+            grant: GrantRef(number(c"ring-ref")?),
+            port: Port(number(c"event-channel")?),
+            claim: match xenstore::read_number(dir, c"balance") {
+                Err(err) if err == ENOENT => None,
+                claim => Some(claim.map_err(|err| Failure::Node(c"balance", err))?),
+            },
+        })
+    }
+}
+
+/// Whether our version is among those the front-end speaks.
+fn speaks(dir: &CStr) -> Result<bool> {
+    let versions = xenstore::read(dir, c"versions")?;
+    for version in versions.as_str()?.split_ascii_whitespace() {
+        let version: u32 = version.parse().map_err(|_| EINVAL)?;
+        if version == VERSION {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The limits a domain has at first.
+fn default_limits(dom: DomId) -> Result<Limits> {
+    let dir = CString::try_from_fmt(format_args!("/local/domain/{}/memory", dom.raw()))?;
+    let target: u64 = xenstore::read_number(&dir, c"target")?;
+    let largest: u64 = xenstore::read_number(&dir, c"static-max").unwrap_or(target);
+    let floor = (target / FLOOR_PART).max(MIN_FLOOR_KIB).min(target);
+    Ok(Limits {
+        floor: cmm::pages::from_kib(floor).ok_or(EINVAL)?,
+        ceiling: cmm::pages::from_kib(largest.max(target)).ok_or(EINVAL)?,
+        weight: Limits::DEFAULT_WEIGHT,
+    })
+}
+
+/// Handles the events of a connection.
+pub(crate) struct Events {
+    service: Arc<Service>,
+    dev: ARef<Device>,
+    dom: DomId,
+}
+
+impl Handler for Events {
+    fn handle(&self) -> Outcome {
+        self.service.receive(self.dom)
+    }
+
+    fn handle_threaded(&self) {
+        while self.service.receive(self.dom) == Outcome::WakeThread {
+            kernel::task::might_sleep();
+        }
+        if let Some(fault) = self.service.take_fault(self.dom) {
+            self.dev.fatal(
+                EPROTO,
+                format_args!("domain {} is disconnected: it {fault}", self.dom.raw()),
+            );
+        }
+    }
+}
+
+/// A connection, taken down when dropped: no more is said, then no more is heard, and then the page
+/// is unmapped.
+pub(crate) struct Connection {
+    service: Arc<Service>,
+    dom: DomId,
+    _channel: Pin<KBox<EventChannel<Events>>>,
+    _page: Arc<MappedPage>,
+}
+
+impl Connection {
+    /// Connects to what the front-end has published.
+    pub(crate) fn open(
+        dev: &Device<device::Bound>,
+        service: &Arc<Service>,
+        dom: DomId,
+    ) -> Result<Self, Failure> {
+        let details = Details::read(dev)?;
+        let page = MappedPage::new(dev, details.grant)
+            .and_then(|page| Ok(Arc::new(page, GFP_KERNEL)?))
+            .map_err(|err| Failure::Map(details.grant, err))?;
+        let events = Events {
+            service: service.clone(),
+            dev: dev.into(),
+            dom,
+        };
+        let channel = KBox::pin_init(
+            EventChannel::connect(dev, details.port, c"xen-cmmback", events),
+            GFP_KERNEL,
+        )
+        .map_err(|err| Failure::Bind(details.port, err))?;
+
+        let link = Link {
+            dom,
+            page: page.clone(),
+            up: Consumer::new(UP),
+            down: Producer::new(DOWN),
+            notifier: channel.notifier(),
+            waker: channel.waker(),
+            touched: false,
+            broken: false,
+            fault: None,
+        };
+        let attach = Event::Attach {
+            dom,
+            record: recorded(dev),
+            claim: details.claim,
+            limits: default_limits(dom).map_err(Failure::Service)?,
+        };
+        service.attach(link, attach).map_err(Failure::Service)?;
+
+        // Events that came before the link was there were for nobody.
+        if service.receive(dom) == Outcome::WakeThread {
+            channel.waker().wake();
+        }
+        Ok(Self {
+            service: service.clone(),
+            dom,
+            _channel: channel,
+            _page: page,
+        })
+    }
+}
+
+/// What an earlier back-end has written down about the domain.
+fn recorded(dev: &Device<device::Bound>) -> Option<Record> {
+    let text = xenstore::read(dev.node(), c"record").ok()?;
+    Record::parse(text.as_str().ok()?)
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.service.detach(self.dom);
+    }
+}

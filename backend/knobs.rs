@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The files in `/sys/bus/xen-backend/devices/cmm-N-0/`, and in the driver's own directory.
+//!
+//! They are described in `Documentation/ABI/testing/sysfs-bus-xen-backend-cmm`.
+
+use crate::{
+    service::Service,
+    Backend, //
+};
+use cmm::{
+    coordinator::{
+        Event,
+        Policy,
+        Refused,
+        View,
+        MILLISECOND, //
+    },
+    pages::{
+        from_kib,
+        to_kib, //
+    },
+    DomId, //
+};
+use core::fmt::Write;
+use kernel::{
+    device,
+    prelude::*,
+    sync::Arc, //
+};
+use xen::{
+    attribute::{
+        Knob,
+        Text, //
+    },
+    xenbus::Device, //
+};
+
+type Dev = Device<device::Bound>;
+
+pub(crate) const KNOBS: &[Knob<Dev, Backend>] = &[
+    Knob::read_write(
+        c"floor_kb",
+        |_, this, text| show(text, to_kib(view(this)?.limits.floor)),
+        |_, this, text| set(this, |dom| Ok(Event::SetFloor { dom, pages: pages(text)? })),
+    ),
+    Knob::read_write(
+        c"ceiling_kb",
+        |_, this, text| show(text, to_kib(view(this)?.limits.ceiling)),
+        |_, this, text| set(this, |dom| Ok(Event::SetCeiling { dom, pages: pages(text)? })),
+    ),
+    Knob::read_write(
+        c"weight",
+        |_, this, text| show(text, view(this)?.limits.weight.into()),
+        |_, this, text| set(this, |dom| Ok(Event::SetWeight { dom, weight: number(text)? })),
+    ),
+    Knob::read_only(c"borrowed_kb", |_, this, text| {
+        show(text, to_kib(view(this)?.borrowed()))
+    }),
+    Knob::read_only(c"lent_kb", |_, this, text| show(text, to_kib(view(this)?.lent()))),
+    Knob::read_only(c"available_kb", |_, this, text| {
+        show(text, to_kib(view(this)?.available))
+    }),
+    Knob::write_only(c"give_kb", |_, this, text| {
+        set(this, |dom| Ok(Event::Give { dom, pages: pages(text)? }))
+    }),
+    Knob::write_only(c"take_kb", |_, this, text| {
+        set(this, |dom| Ok(Event::Take { dom, pages: pages(text)? }))
+    }),
+];
+
+pub(crate) const DRIVER_KNOBS: &[Knob<(), Arc<Service>>] = &[
+    Knob::read_write(
+        c"reserve_kb",
+        |_, service, text| show(text, to_kib(service.settings().reserve)),
+        |_, service, text| {
+            let pages = pages(text)?;
+            tell(service, Event::SetReserve { pages })
+        },
+    ),
+    Knob::read_only(c"pool_kb", |_, service, text| show(text, to_kib(service.pool()))),
+    Knob::read_write(
+        c"donor_timeout_ms",
+        |_, service, text| show(text, service.settings().donor_timeout / MILLISECOND),
+        |_, service, text| {
+            let ms: u64 = number(text)?;
+            let nanos = ms.checked_mul(MILLISECOND).ok_or(EINVAL)?;
+            tell(service, Event::SetDonorTimeout { nanos })
+        },
+    ),
+    Knob::read_write(
+        c"policy",
+        |_, service, text| {
+            writeln!(text, "{}", service.settings().policy.name()).map_err(|_| ENOSPC)
+        },
+        |_, service, text| {
+            let policy = Policy::from_name(text).ok_or(EINVAL)?;
+            tell(service, Event::SetPolicy(policy))
+        },
+    ),
+];
+
+fn show(text: &mut Text<'_>, value: u64) -> Result {
+    writeln!(text, "{value}").map_err(|_| ENOSPC)
+}
+
+fn number<T: core::str::FromStr>(text: &str) -> Result<T> {
+    text.parse().map_err(|_| EINVAL)
+}
+
+/// Reads a size in KiB; returns pages.
+fn pages(text: &str) -> Result<u64> {
+    from_kib(number(text)?).ok_or(EINVAL)
+}
+
+/// What the coordinator knows of the domain: nothing before its front-end has connected.
+fn view(this: &Backend) -> Result<View> {
+    this.service.view(this.dom).ok_or(ENODEV)
+}
+
+fn set(this: &Backend, event: impl FnOnce(DomId) -> Result<Event>) -> Result {
+    tell(&this.service, event(this.dom)?)
+}
+
+fn tell(service: &Service, event: Event) -> Result {
+    service.handle(event).map_err(|refused| match refused {
+        Refused::UnknownDomain | Refused::NotConnected | Refused::ShuttingDown => ENODEV,
+        Refused::OutOfRange | Refused::FloorAboveCeiling => EINVAL,
+        Refused::BelowFloor | Refused::AboveCeiling => EDQUOT,
+        Refused::Busy => EBUSY,
+        Refused::StorageFull => ENOSPC,
+    })
+}

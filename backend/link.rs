@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! This end of the shared pages.
+
+use cmm::{
+    coordinator::{
+        Gone,
+        Host,
+        Reservation,
+        SendError, //
+    },
+    protocol::{
+        Down,
+        Up,
+        Violation, //
+    },
+    ring::{
+        Consumer,
+        Producer,
+        PushError, //
+    },
+    DomId, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+use xen::{
+    domain,
+    domain_control::{
+        self,
+        DomainControl, //
+    },
+    event_channel::{
+        Notifier,
+        Waker, //
+    },
+    grant::MappedPage, //
+};
+
+/// This end of a connection's shared page.
+pub(crate) struct Link {
+    pub(crate) dom: DomId,
+    pub(crate) page: Arc<MappedPage>,
+    pub(crate) up: Consumer,
+    pub(crate) down: Producer,
+    pub(crate) notifier: Notifier,
+    pub(crate) waker: Waker,
+    /// Something was sent since the last event.
+    pub(crate) touched: bool,
+    /// The front-end has broken the protocol, and is believed nothing any more.
+    pub(crate) broken: bool,
+    /// What it did, until that has been reported.
+    pub(crate) fault: Option<Violation>,
+}
+
+impl Link {
+    /// The front-end breaks the protocol. The channel's thread reports it.
+    pub(crate) fn break_off(&mut self, why: Violation) {
+        self.broken = true;
+        self.fault = Some(why);
+        self.waker.wake();
+    }
+
+    /// Takes the next message out of the lane up.
+    pub(crate) fn receive(&mut self) -> Result<Option<Up>, Violation> {
+        match self.up.pop(&**self.page)? {
+            Some(bytes) => Up::decode(&bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// All links, in the order of their domains' numbers.
+pub(crate) struct Links {
+    links: KVec<Link>,
+}
+
+impl Links {
+    pub(crate) const fn new() -> Self {
+        Self { links: KVec::new() }
+    }
+
+    pub(crate) fn get(&mut self, dom: DomId) -> Option<&mut Link> {
+        let i = self.links.binary_search_by_key(&dom, |link| link.dom).ok()?;
+        self.links.get_mut(i)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Adds a link, with the help of a table that has room for one more than there are. The table
+    /// that is not used any more, and the link if its domain has one already, come back.
+    pub(crate) fn insert(&mut self, link: Link, mut room: KVec<Link>) -> (KVec<Link>, Option<Link>) {
+        let Err(place) = self.links.binary_search_by_key(&link.dom, |link| link.dom) else {
+            return (room, Some(link));
+        };
+
+        let mut rest = Some(link);
+        for (i, old) in core::mem::take(&mut self.links).into_iter().enumerate() {
+            if i == place {
+                if let Some(link) = rest.take() {
+                    let _ = room.push_within_capacity(link);
+                }
+            }
+            let _ = room.push_within_capacity(old);
+        }
+        if let Some(link) = rest {
+            let _ = room.push_within_capacity(link);
+        }
+        self.links = room;
+        (KVec::new(), None)
+    }
+
+    /// Takes a link out.
+    pub(crate) fn remove(&mut self, dom: DomId) -> Option<Link> {
+        let i = self.links.binary_search_by_key(&dom, |link| link.dom).ok()?;
+        self.links.remove(i).ok()
+    }
+
+    /// Sends one event to each front-end that was sent something.
+    pub(crate) fn notify(&mut self) {
+        for link in &mut self.links {
+            if core::mem::take(&mut link.touched) {
+                link.notifier.notify();
+            }
+        }
+    }
+}
+
+/// The coordinator's hands.
+pub(crate) struct Hands<'a> {
+    pub(crate) links: &'a mut Links,
+    pub(crate) control: &'a DomainControl,
+}
+
+impl Host for Hands<'_> {
+    fn send(&mut self, dom: DomId, message: &Down) -> Result<(), SendError> {
+        let link = self.links.get(dom).ok_or(SendError::Gone)?;
+        if link.broken {
+            return Err(SendError::Gone);
+        }
+        match link
+            .down
+            .push_leaving(&**link.page, &message.encode(), message.leaves_free())
+        {
+            Ok(()) => {
+                link.touched = true;
+                Ok(())
+            }
+            Err(PushError::Full) => Err(SendError::Full),
+            Err(PushError::Violation(why)) => Err(SendError::Violation(why)),
+        }
+    }
+
+    fn reservation(&mut self, dom: DomId) -> Option<Reservation> {
+        let found = domain_control::reservation(domain::DomId(dom.raw()))?;
+        Some(Reservation {
+            current: found.current,
+            maximum: found.maximum,
+        })
+    }
+
+    fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone> {
+        self.control
+            .set_maximum(domain::DomId(dom.raw()), pages)
+            .map_err(|_| Gone)
+    }
+
+    fn disconnect(&mut self, dom: DomId, why: Violation) {
+        if let Some(link) = self.links.get(dom) {
+            link.break_off(why);
+        }
+    }
+}

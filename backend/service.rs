@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The service: the coordinator, told of what happens and given its hands.
+//!
+//! One lock guards it all. It is taken in interrupt context, where a message is decided on and
+//! answered on the spot: nothing in between ever waits.
+
+use crate::link::{
+    Hands,
+    Link,
+    Links, //
+};
+use cmm::{
+    coordinator::{
+        Coordinator,
+        Event,
+        Record,
+        Refused,
+        Settings,
+        Slot,
+        View, //
+    },
+    protocol::{
+        layout::UP,
+        Violation, //
+    },
+    DomId, //
+};
+use kernel::{
+    new_spinlock_irq,
+    prelude::*,
+    sync::{
+        Arc,
+        SpinLockIrq, //
+    }, //
+};
+use xen::{
+    domain_control::DomainControl,
+    event_channel::Outcome,
+    timer::{
+        now,
+        Expire,
+        Timer, //
+    },
+    xenstore, //
+};
+
+/// Domains to have room for at first.
+const FIRST_SLOTS: usize = 16;
+
+/// Where what belongs to no domain is written down for the next back-end.
+const STORE: &CStr = c"cmm";
+
+struct State {
+    coordinator: Coordinator<KVec<Slot>>,
+    links: Links,
+}
+
+/// The coordinator and the connections.
+#[pin_data]
+struct Core {
+    #[pin]
+    state: SpinLockIrq<State>,
+    control: DomainControl,
+}
+
+/// The service, shared by all devices of the driver.
+pub(crate) struct Service {
+    core: Arc<Core>,
+    timer: Pin<KBox<Timer<Clock>>>,
+}
+
+/// Wakes the coordinator when something is due.
+struct Clock {
+    core: Arc<Core>,
+}
+
+impl Expire for Clock {
+    fn expire(&self) -> Option<u64> {
+        let (_, delay) = self.core.handle(Event::Tick);
+        delay
+    }
+}
+
+fn slots(count: usize) -> Result<KVec<Slot>> {
+    let mut slots = KVec::with_capacity(count, GFP_KERNEL)?;
+    slots.resize(count, Slot::default(), GFP_KERNEL)?;
+    Ok(slots)
+}
+
+impl Core {
+    /// Lets the coordinator handle an event; returns in how many ns it wants to be woken, too.
+    fn handle(&self, event: Event) -> (Result<(), Refused>, Option<u64>) {
+        let mut state = self.state.lock();
+        let result = state.handle(event, &self.control);
+        state.links.notify();
+        (result, state.delay())
+    }
+}
+
+impl State {
+    fn handle(&mut self, event: Event, control: &DomainControl) -> Result<(), Refused> {
+        let mut hands = Hands {
+            links: &mut self.links,
+            control,
+        };
+        self.coordinator.handle(event, now(), &mut hands)
+    }
+
+    fn delay(&self) -> Option<u64> {
+        let next = self.coordinator.next_deadline()?;
+        Some(next.saturating_sub(now()))
+    }
+
+    /// Takes one message of a front-end's in; `Ok(false)` if there is none.
+    fn receive(&mut self, dom: DomId, control: &DomainControl) -> Result<bool, Violation> {
+        let link = match self.links.get(dom) {
+            Some(link) if !link.broken => link,
+            _ => return Ok(false),
+        };
+        match link.receive()? {
+            Some(up) => {
+                // The coordinator refuses only what comes from a front-end it has given up, whose
+                // link it has had broken off.
+                let _ = self.handle(Event::Up { dom, up }, control);
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// A front-end breaks the protocol in a way the coordinator does not see.
+    fn break_off(&mut self, dom: DomId, why: Violation, control: &DomainControl) {
+        if let Some(link) = self.links.get(dom) {
+            link.break_off(why);
+        }
+        let _ = self.handle(Event::Detach { dom }, control);
+    }
+}
+
+impl Service {
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        let control = DomainControl::probe().inspect_err(|_| {
+            pr_err!("not loaded: this Xen speaks no version of domctl that is known here\n");
+        })?;
+        pr_info!("Xen speaks domctl version {:#x}\n", control.version());
+
+        let settings = Settings {
+            pool: xenstore::read_number(STORE, c"pool").unwrap_or(0),
+            ..Settings::default()
+        };
+        let coordinator = Coordinator::new(slots(FIRST_SLOTS)?, settings);
+        let core = Arc::pin_init(
+            pin_init!(Core {
+                state <- new_spinlock_irq!(State {
+                    coordinator,
+                    links: Links::new(),
+                }),
+                control,
+            }),
+            GFP_KERNEL,
+        )?;
+
+        let timer = KBox::pin_init(Timer::new(Clock { core: core.clone() }), GFP_KERNEL)?;
+        Ok(Arc::new(Self { core, timer }, GFP_KERNEL)?)
+    }
+
+    /// Lets the coordinator handle an event.
+    pub(crate) fn handle(&self, event: Event) -> Result<(), Refused> {
+        let (result, delay) = self.core.handle(event);
+        self.wake_in(delay);
+        result
+    }
+
+    /// As [`Service::handle`], for what may well come too late to matter.
+    pub(crate) fn tell(&self, event: Event) {
+        let _ = self.handle(event);
+    }
+
+    fn wake_in(&self, delay: Option<u64>) {
+        if let Some(delay) = delay {
+            self.timer.arm(delay);
+        }
+    }
+
+    /// Begins to serve a connection.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` if the domain has one, `ENOMEM`, or `EINVAL` if the coordinator refuses.
+    pub(crate) fn attach(&self, link: Link, attach: Event) -> Result {
+        let dom = link.dom;
+        let count = self.core.state.lock().links.len() + 1;
+        // Domains that are gone, but not forgotten, have slots, too: half are for them.
+        let mut storage = slots(2 * count.next_power_of_two().max(FIRST_SLOTS / 2))?;
+        let room = KVec::with_capacity(count + 1, GFP_KERNEL)?;
+
+        let (unused, rejected, result, delay) = {
+            let mut state = self.core.state.lock();
+            if state.links.len() + 1 > room.capacity() {
+                return Err(EAGAIN);
+            }
+            storage = state.coordinator.grow(storage);
+            let (unused, rejected) = state.links.insert(link, room);
+            let result = match rejected {
+                Some(_) => Err(EEXIST),
+                None => state
+                    .handle(attach, &self.core.control)
+                    .map_err(|_| EINVAL),
+            };
+            state.links.notify();
+            (unused, rejected, result, state.delay())
+        };
+        drop((unused, rejected, storage));
+        self.wake_in(delay);
+
+        if result.is_err() {
+            self.detach(dom);
+        }
+        result
+    }
+
+    /// Ends the service of a connection.
+    pub(crate) fn detach(&self, dom: DomId) {
+        let link = self.core.state.lock().links.remove(dom);
+        self.tell(Event::Detach { dom });
+        drop(link);
+    }
+
+    /// Takes in what a front-end has sent. May be called in any context.
+    pub(crate) fn receive(&self, dom: DomId) -> Outcome {
+        let control = &self.core.control;
+        let mut state = self.core.state.lock();
+        let mut count = 0;
+
+        // No more than a lane at a time, lest a front-end that never stops keeps this CPU.
+        let outcome = loop {
+            match state.receive(dom, control) {
+                Ok(true) if count < UP.slots => count += 1,
+                Ok(true) => break Outcome::WakeThread,
+                Ok(false) if count > 0 => break Outcome::Handled,
+                Ok(false) => break Outcome::Spurious,
+                Err(why) => {
+                    state.break_off(dom, why, control);
+                    break Outcome::Mute;
+                }
+            }
+        };
+        let broken = state.links.get(dom).is_some_and(|link| link.broken);
+        state.links.notify();
+        let delay = state.delay();
+        drop(state);
+
+        self.wake_in(delay);
+        if broken {
+            Outcome::Mute
+        } else {
+            outcome
+        }
+    }
+
+    /// What a front-end did wrong, once.
+    pub(crate) fn take_fault(&self, dom: DomId) -> Option<Violation> {
+        self.core.state.lock().links.get(dom)?.fault.take()
+    }
+
+    /// What is known of a domain.
+    pub(crate) fn view(&self, dom: DomId) -> Option<View> {
+        self.core.state.lock().coordinator.domain(dom)
+    }
+
+    /// What to write down about a domain.
+    pub(crate) fn record(&self, dom: DomId) -> Option<Record> {
+        self.core.state.lock().coordinator.record(dom)
+    }
+
+    /// Pages that donors gave and nobody has taken.
+    pub(crate) fn pool(&self) -> u64 {
+        self.core.state.lock().coordinator.pool()
+    }
+
+    /// What holds for all domains.
+    pub(crate) fn settings(&self) -> Settings {
+        *self.core.state.lock().coordinator.settings()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if xenstore::write(STORE, c"pool", format_args!("{}", self.pool())).is_err() {
+            pr_warn!("cannot write down the size of the reserve\n");
+        }
+    }
+}

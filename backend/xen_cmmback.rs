@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! xen-cmmback: Dom0's half of coordinated memory management.
+//!
+//! It tells the coordinator (crate `cmm`) what happens, and does what the coordinator decides.
+//!
+//! - [`service`]: the coordinator, the connections, and the clock that drives them;
+//! - [`link`]: this end of a connection's shared page, and the table of all;
+//! - [`connection`]: how a connection comes about and ends;
+//! - [`knobs`]: the files in sysfs.
+
+mod connection;
+mod knobs;
+mod link;
+mod service;
+
+use cmm::coordinator::Event;
+use connection::Connection;
+use kernel::{
+    device,
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
+};
+use service::Service;
+use xen::{
+    attribute::Knob,
+    domain,
+    xenbus::{
+        self,
+        Device,
+        Fate,
+        State, //
+    },
+    xenstore::{
+        self,
+        Watch,
+        Watcher, //
+    }, //
+};
+
+kernel::module_driver! {
+    <T>, xenbus::Adapter<T>, {
+        type: Backend,
+        name: "xen_cmmback",
+        authors: ["The xen-cmm authors"],
+        description: "Coordinated memory management for Xen: the Dom0 half",
+        license: "GPL v2",
+        alias: ["xen-backend:cmm"],
+    }
+}
+
+static IDS: xenbus::IdArray<1> =
+    xenbus::IdArray::new_without_index([xenbus::DeviceId::new(c"cmm")]);
+
+/// The driver's data of a device `cmm-N-0`, for domain N.
+#[pin_data]
+pub(crate) struct Backend {
+    #[pin]
+    target: Watch<Target>,
+    #[pin]
+    connection: Mutex<Option<Connection>>,
+    service: Arc<Service>,
+    dom: cmm::DomId,
+}
+
+impl xenbus::Driver for Backend {
+    const HALF: xenbus::Half = xenbus::Half::Backend;
+    const IDS: xenbus::IdTable = &IDS;
+    const KNOBS: &'static [Knob<Device<device::Bound>, Self>] = knobs::KNOBS;
+    const DRIVER_KNOBS: &'static [Knob<(), Arc<Service>>] = knobs::DRIVER_KNOBS;
+
+    type Context = Arc<Service>;
+    type Data = Self;
+
+    fn context() -> Result<Arc<Service>> {
+        if !domain::in_xen() {
+            pr_err!("not loaded: this kernel does not run on Xen\n");
+            return Err(ENODEV);
+        }
+        if !domain::is_initial() {
+            pr_err!("not loaded: this is a DomU, whose half is xen-cmmfront\n");
+            return Err(ENODEV);
+        }
+        Service::new()
+    }
+
+    fn probe(
+        dev: &Device<device::Core<'_>>,
+        service: &Arc<Service>,
+    ) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            let dom = cmm::DomId::new(dev.otherend_id().0).ok_or(EINVAL)?;
+            connection::invite(dev)?;
+
+            let target = Target {
+                service: service.clone(),
+                dom,
+            };
+            let node = KBox::new(dom, GFP_KERNEL)?;
+            Ok(try_pin_init!(Self {
+                target <- Watch::new(
+                    format_args!("/local/domain/{}/memory/target", node.raw()),
+                    target,
+                ),
+                connection <- new_mutex!(None),
+                service: service.clone(),
+                dom,
+            }))
+        })
+    }
+
+    fn otherend_changed(
+        dev: &Device<device::Bound>,
+        _context: &Arc<Service>,
+        this: Pin<&Self>,
+        state: State,
+    ) -> Fate {
+        match state {
+            State::Initialised | State::Connected => this.connect(dev),
+            State::Closing => {
+                this.disconnect(dev);
+                dev.switch_state(State::Closing);
+            }
+            State::Closed => return this.closed(dev),
+            State::Unknown => {
+                this.disconnect(dev);
+                return Fate::Unregister;
+            }
+            _ => (),
+        }
+        Fate::Keep
+    }
+
+    fn unbind(dev: &Device<device::Core<'_>>, _context: &Arc<Service>, this: Pin<&Self>) {
+        this.disconnect(dev);
+    }
+}
+
+impl Backend {
+    /// The front-end has published its details.
+    fn connect(&self, dev: &Device<device::Bound>) {
+        let mut connection = self.connection.lock();
+        if connection.is_some() || dev.state() != State::InitWait {
+            return;
+        }
+        match Connection::open(dev, &self.service, self.dom) {
+            Ok(opened) => {
+                *connection = Some(opened);
+                dev.switch_state(State::Connected);
+            }
+            Err(why) => dev.fatal(why.error(), format_args!("domain {}: {why}", self.dom.raw())),
+        }
+    }
+
+    /// The front-end has closed. It may come back, unless the toolstack is taking the device away
+    /// or it was sent away.
+    fn closed(&self, dev: &Device<device::Bound>) -> Fate {
+        self.disconnect(dev);
+        if !dev.is_online() {
+            dev.switch_state(State::Closed);
+            return Fate::Unregister;
+        }
+        match dev.state() {
+            State::Connected => dev.switch_state(State::InitWait),
+            State::Closing => dev.switch_state(State::Closed),
+            _ => (),
+        }
+        Fate::Keep
+    }
+
+    /// Ends the connection, if there is one, and writes down how things stand.
+    fn disconnect(&self, dev: &Device<device::Bound>) {
+        let Some(connection) = self.connection.lock().take() else {
+            return;
+        };
+        drop(connection);
+
+        if self.is_gone() {
+            self.service.tell(Event::Died { dom: self.dom });
+        } else if let Some(record) = self.service.record(self.dom) {
+            if xenstore::write(dev.node(), c"record", format_args!("{record}")).is_err() {
+                pr_warn!("{}: cannot write down its balance\n", self.dom.raw());
+            }
+        }
+    }
+
+    /// Whether the domain does not exist any more.
+    fn is_gone(&self) -> bool {
+        xen::domain_control::reservation(domain::DomId(self.dom.raw())).is_none()
+    }
+}
+
+/// Watches the size the toolstack wants the domain to have.
+struct Target {
+    service: Arc<Service>,
+    dom: cmm::DomId,
+}
+
+impl Watcher for Target {
+    fn changed(&self) {
+        self.service.tell(Event::ToolstackChanged { dom: self.dom });
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The files in `/sys/bus/xen/devices/cmm-0/`.
+//!
+//! They are described in `Documentation/ABI/testing/sysfs-bus-xen-cmm`.
+
+use crate::Frontend;
+use cmm::{
+    pages::{
+        from_kib,
+        to_kib, //
+    },
+    protocol::GrantReason, //
+};
+use core::fmt::Write;
+use kernel::{
+    device,
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
+use xen::{
+    attribute::{
+        Knob,
+        Text, //
+    },
+    xenbus::Device, //
+};
+
+type Dev = Device<device::Bound>;
+
+pub(crate) const KNOBS: &[Knob<Dev, Frontend>] = &[
+    Knob::write_only(c"request_kb", request),
+    Knob::write_only(c"release_kb", release),
+    Knob::read_only(c"borrowed_kb", |_, this, text| {
+        show_kib(text, this.session.balance.load(Relaxed))
+    }),
+    Knob::read_only(c"lent_kb", |_, this, text| {
+        show_kib(text, -this.session.balance.load(Relaxed))
+    }),
+    Knob::read_write(
+        c"deadline_us",
+        |_, this, text| show(text, this.session.deadline_us.load(Relaxed)),
+        set_deadline,
+    ),
+    Knob::read_only(c"last_granted_kb", |_, this, text| {
+        show(text, to_kib(this.session.last_granted.load(Relaxed)))
+    }),
+    Knob::read_only(c"last_latency_ns", |_, this, text| {
+        show(text, this.session.last_latency.load(Relaxed))
+    }),
+    Knob::read_only(c"last_reason", last_reason),
+];
+
+/// The longest deadline there can be, which is Dom0's: a minute.
+const MAX_DEADLINE_US: u64 = 60_000_000;
+
+fn show(text: &mut Text<'_>, value: u64) -> Result {
+    writeln!(text, "{value}").map_err(|_| ENOSPC)
+}
+
+fn show_kib(text: &mut Text<'_>, pages: i64) -> Result {
+    show(text, to_kib(u64::try_from(pages).unwrap_or(0)))
+}
+
+/// Reads a size in KiB; returns pages.
+fn parse_kib(text: &str) -> Result<u64> {
+    let kib = text.parse().map_err(|_| EINVAL)?;
+    match from_kib(kib) {
+        Some(0) | None => Err(EINVAL),
+        Some(pages) => Ok(pages),
+    }
+}
+
+fn request(_dev: &Dev, this: &Frontend, text: &str) -> Result {
+    let outcome = this.session.request(parse_kib(text)?)?;
+    if outcome.pages > 0 {
+        return Ok(());
+    }
+    Err(match outcome.reason {
+        GrantReason::Ceiling => EDQUOT,
+        GrantReason::Deadline => ETIMEDOUT,
+        GrantReason::ShuttingDown => ENODEV,
+        // Granted, and then not to be had: somebody else took the memory from Xen.
+        GrantReason::Full | GrantReason::NoDonor | GrantReason::RateLimit => EAGAIN,
+    })
+}
+
+fn release(_dev: &Dev, this: &Frontend, text: &str) -> Result {
+    this.session.release(parse_kib(text)?)
+}
+
+fn set_deadline(_dev: &Dev, this: &Frontend, text: &str) -> Result {
+    match text.parse() {
+        Ok(us) if (1..=MAX_DEADLINE_US).contains(&us) => {
+            this.session.deadline_us.store(us, Relaxed);
+            Ok(())
+        }
+        _ => Err(EINVAL),
+    }
+}
+
+fn last_reason(_dev: &Dev, this: &Frontend, text: &mut Text<'_>) -> Result {
+    const REASONS: [(GrantReason, &str); 6] = [
+        (GrantReason::Full, "granted"),
+        (GrantReason::NoDonor, "no-donor"),
+        (GrantReason::Ceiling, "ceiling"),
+        (GrantReason::RateLimit, "rate-limit"),
+        (GrantReason::Deadline, "deadline"),
+        (GrantReason::ShuttingDown, "shutting-down"),
+    ];
+    let last = this.session.last_reason.load(Relaxed);
+    for (reason, name) in REASONS {
+        if reason.to_wire() == last {
+            return writeln!(text, "{name}").map_err(|_| ENOSPC);
+        }
+    }
+    Err(EIO)
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The memory this domain borrows and lends.
+
+use cmm::protocol::Urgency;
+use kernel::prelude::*;
+use xen::{
+    balloon,
+    memory::{
+        self,
+        Backed,
+        Effort,
+        Extents,
+        Hollow,
+        Reservation,
+        MAX_EXTENT,
+        MAX_ORDER, //
+    }, //
+};
+
+/// Pages that are always kept, whatever the kernel calls available: 16 MiB, and a part of the whole.
+const KEEP_PAGES: usize = 4096;
+const KEEP_PART: usize = 32;
+
+/// Pages given in one go, so that what is on its way is neither here nor there only for a short
+/// time: 8 MiB.
+const BATCH: usize = 2048;
+
+/// The memory this domain borrows and lends.
+///
+/// # Invariants
+///
+/// `frames` has `from_balloon - balance` pages: borrowing uses frames up, lending leaves some.
+pub(crate) struct Pages {
+    reservation: KBox<Reservation>,
+    /// Page frames without memory.
+    frames: Extents<Hollow>,
+    /// How many frames are on loan from the stock balloon driver.
+    from_balloon: usize,
+    /// Borrowed (positive) or lent (negative), in pages.
+    balance: i64,
+}
+
+impl Pages {
+    /// Begins with what an earlier driver has handed over to the balloon driver.
+    pub(crate) fn new(handed_over: i64) -> Result<Self> {
+        let mut frames = Extents::new();
+        let balance = balloon::take_over(handed_over, &mut frames)?;
+        Ok(Self {
+            reservation: Reservation::new()?,
+            frames,
+            from_balloon: usize::try_from(balance).unwrap_or(0),
+            balance,
+        })
+    }
+
+    /// Borrowed (positive) or lent (negative), in pages.
+    pub(crate) fn balance(&self) -> i64 {
+        self.balance
+    }
+
+    /// Takes `wanted` pages from Xen, which Dom0 must have granted; returns how many it got.
+    pub(crate) fn take(&mut self, wanted: u64) -> u64 {
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        self.fetch_frames(wanted);
+
+        let mut frames = self.frames.take(wanted);
+        let taken = self.reservation.populate(&mut frames);
+        self.frames.append(&mut frames);
+        self.balance += taken as i64;
+        taken as u64
+    }
+
+    /// Borrows frames from the balloon driver if there are fewer than `wanted`.
+    fn fetch_frames(&mut self, wanted: usize) {
+        let lacking = wanted.saturating_sub(self.frames.pages());
+        if lacking == 0 {
+            return;
+        }
+        // Whole extents: the balloon's frames lie in order, and a piece of an extent spoils it.
+        match balloon::borrow_frames(lacking.next_multiple_of(MAX_EXTENT), &mut self.frames) {
+            Ok(got) => self.from_balloon += got,
+            Err(err) => pr_warn!("cannot get page frames from the balloon driver: {:?}\n", err),
+        }
+    }
+
+    /// Gives up to `wanted` pages back to Xen, without hurting the domain; returns how many.
+    pub(crate) fn give(&mut self, wanted: u64, urgency: Urgency) -> u64 {
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let mut given = 0;
+
+        while given < wanted {
+            let batch = (wanted - given).min(BATCH).min(spare());
+            let mut pages = allocate(batch, urgency);
+            if pages.is_empty() {
+                break;
+            }
+            let released = self.reservation.release(&mut pages, &mut self.frames);
+            self.balance -= released as i64;
+            given += released;
+        }
+        self.return_frames();
+        given as u64
+    }
+
+    /// Brings back the balloon driver's frames that are not in use, for it may need them itself.
+    fn return_frames(&mut self) {
+        let lent = usize::try_from(-self.balance).unwrap_or(0);
+        let idle = self.frames.pages().saturating_sub(lent).min(self.from_balloon);
+        self.from_balloon -= balloon::return_frames(idle, &mut self.frames);
+    }
+
+    /// Leaves all to the balloon driver; returns the balance that becomes its business.
+    pub(crate) fn hand_over(&mut self) -> i64 {
+        let balance = core::mem::take(&mut self.balance);
+        balloon::return_frames(self.frames.pages(), &mut self.frames);
+        self.from_balloon = 0;
+        balloon::hand_over(balance);
+        balance
+    }
+}
+
+/// The pages the domain could give without hurting itself.
+pub(crate) fn spare() -> usize {
+    if !balloon::is_settled() {
+        return 0;
+    }
+    memory::available().saturating_sub(KEEP_PAGES.max(memory::total() / KEEP_PART))
+}
+
+/// Allocates up to `wanted` zeroed pages, the largest extents first.
+fn allocate(wanted: usize, urgency: Urgency) -> Extents<Backed> {
+    let mut pages = Extents::new();
+    let mut order = MAX_ORDER;
+
+    while pages.pages() < wanted {
+        order = order.min((wanted - pages.pages()).ilog2());
+        // Only single pages are worth reclaiming for, and not for the mere reserve.
+        let effort = if order == 0 && urgency != Urgency::Background {
+            Effort::Reclaim
+        } else {
+            Effort::FreeOnly
+        };
+        if !pages.allocate(order, effort) {
+            if order == 0 {
+                break;
+            }
+            order -= 1;
+        }
+    }
+    pages
+}

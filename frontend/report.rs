@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reports: Dom0 is told how much this domain could spare, whenever that has changed.
+
+use crate::{
+    pages,
+    session::Session, //
+};
+use cmm::protocol::{
+    Up,
+    MAX_ASKS,
+    MAX_REQUESTS, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
+};
+use xen::{
+    balloon,
+    memory,
+    timer::Expire, //
+};
+
+/// How often to look, in ns.
+const INTERVAL: u64 = 100_000_000;
+
+/// A change worth reporting: 1 MiB, or a part of what was reported.
+const CHANGE_PAGES: u64 = 256;
+const CHANGE_PART: u64 = 64;
+
+/// Sends reports, from the timer's interrupt.
+pub(crate) struct Reporter {
+    session: Arc<Session>,
+    /// What was last reported as available, in connection `epoch`.
+    available: Atomic<u64>,
+    epoch: Atomic<u32>,
+}
+
+impl Reporter {
+    pub(crate) fn new(session: Arc<Session>) -> Self {
+        Self {
+            session,
+            available: Atomic::new(0),
+            epoch: Atomic::new(0),
+        }
+    }
+
+    fn is_news(&self, available: u64, epoch: u32) -> bool {
+        let last = self.available.load(Relaxed);
+        epoch != self.epoch.load(Relaxed)
+            || available.abs_diff(last) > CHANGE_PAGES.max(last / CHANGE_PART)
+    }
+}
+
+impl Expire for Reporter {
+    fn expire(&self) -> Option<u64> {
+        let balance = self.session.balance.load(Relaxed);
+        let available = pages::spare() as u64;
+
+        let mut state = self.session.state.lock();
+        if self.is_news(available, state.epoch) {
+            let report = Up::Stats {
+                available,
+                size: (balloon::baseline() as u64).saturating_add_signed(balance),
+                total_ram: memory::total() as u64,
+            };
+            // Nobody waits for a report: it leaves room for all that somebody waits for.
+            match state.push(&report, (2 * MAX_REQUESTS + MAX_ASKS) as u32) {
+                Ok(()) => {
+                    self.available.store(available, Relaxed);
+                    self.epoch.store(state.epoch, Relaxed);
+                }
+                Err(err) if err == EAGAIN => (),
+                // The next connection sets the timer again.
+                Err(_) => return None,
+            }
+        }
+        Some(INTERVAL)
+    }
+}

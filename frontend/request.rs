@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests: from the question to the memory, or to a reason why there is none.
+
+use crate::session::Session;
+use cmm::protocol::{
+    GrantReason,
+    RequestReason,
+    Up,
+    Urgency,
+    Violation,
+    MAX_REQUESTS, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        CondVarTimeoutResult, //
+    },
+    time::msecs_to_jiffies, //
+};
+use xen::{
+    balloon,
+    timer::now, //
+};
+
+/// How long after its deadline an answer is still waited for, in ms: Dom0 answers by the deadline,
+/// but its answer has to get here.
+const GRACE_MS: u32 = 1000;
+
+/// What is known of an open request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Dom0 has not answered.
+    Waiting,
+    /// Dom0 has not answered, and nobody waits for it any more.
+    Abandoned,
+    /// Dom0 has answered.
+    Answered(u64, GrantReason),
+    /// The connection went away.
+    Lost,
+}
+
+#[derive(Clone, Copy)]
+struct Open {
+    id: u32,
+    pages: u64,
+    progress: Progress,
+}
+
+/// The requests Dom0 has not answered, and those whose answer has not been used.
+pub(crate) struct Requests {
+    open: [Option<Open>; MAX_REQUESTS],
+    last_id: u32,
+}
+
+impl Requests {
+    pub(crate) const fn new() -> Self {
+        Self {
+            open: [None; MAX_REQUESTS],
+            last_id: 0,
+        }
+    }
+
+    /// An id the other side has not seen lately: our half of them, without 0.
+    pub(crate) fn next_id(&mut self) -> u32 {
+        self.last_id = self.last_id % (i32::MAX as u32) + 1;
+        self.last_id
+    }
+
+    /// Reserves a place for a request; `None` if as many are open as may be.
+    fn begin(&mut self, pages: u64) -> Option<u32> {
+        let id = self.next_id();
+        let place = self.open.iter_mut().find(|place| place.is_none())?;
+        *place = Some(Open {
+            id,
+            pages,
+            progress: Progress::Waiting,
+        });
+        Some(id)
+    }
+
+    fn place(&mut self, id: u32) -> Option<&mut Option<Open>> {
+        self.open
+            .iter_mut()
+            .find(|place| matches!(place, Some(open) if open.id == id))
+    }
+
+    /// Takes down an answer of Dom0's. Returns whether nobody waits for it.
+    pub(crate) fn answer(
+        &mut self,
+        id: u32,
+        pages: u64,
+        reason: GrantReason,
+    ) -> Result<bool, Violation> {
+        let place = self.place(id).ok_or(Violation::Unasked(id))?;
+        match place {
+            Some(open) if pages > open.pages => Err(Violation::Excess {
+                id,
+                said: pages,
+                allowed: open.pages,
+            }),
+            Some(open) if open.progress == Progress::Waiting => {
+                open.progress = Progress::Answered(pages, reason);
+                Ok(false)
+            }
+            Some(open) if open.progress == Progress::Abandoned => {
+                *place = None;
+                Ok(true)
+            }
+            _ => Err(Violation::Unasked(id)),
+        }
+    }
+
+    /// What became of a request; `None` if nothing has yet.
+    fn result(&mut self, id: u32) -> Option<Result<(u64, GrantReason)>> {
+        match self.place(id)?.as_ref()?.progress {
+            Progress::Answered(pages, reason) => Some(Ok((pages, reason))),
+            Progress::Lost => Some(Err(ENODEV)),
+            Progress::Waiting | Progress::Abandoned => None,
+        }
+    }
+
+    /// Frees the place of a request: it was not sent after all, or it has come to its end.
+    ///
+    /// To Dom0, too, a request is open until it has been told what was taken.
+    fn close(&mut self, id: u32) {
+        if let Some(place) = self.place(id) {
+            *place = None;
+        }
+    }
+
+    /// Nobody waits for this request any more.
+    fn abandon(&mut self, id: u32) {
+        if let Some(Some(open)) = self.place(id) {
+            open.progress = Progress::Abandoned;
+        }
+    }
+
+    /// There will be no answers.
+    pub(crate) fn lose_all(&mut self) {
+        for place in &mut self.open {
+            match place {
+                Some(open) if open.progress == Progress::Abandoned => *place = None,
+                Some(open) => open.progress = Progress::Lost,
+                None => (),
+            }
+        }
+    }
+}
+
+/// What a request came to.
+#[derive(Clone, Copy)]
+pub(crate) struct Outcome {
+    /// The pages that have come, and are with the page allocator.
+    pub(crate) pages: u64,
+    /// Why not more.
+    pub(crate) reason: GrantReason,
+}
+
+impl Session {
+    /// Asks Dom0 for `pages`, waits for the answer, and takes what is granted.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` without a connection, `EAGAIN` before the stock balloon driver has come to rest,
+    /// `EDQUOT` above the ceiling, `EBUSY` if as many requests are open as may be, `EINTR` on a
+    /// signal (what comes then is given back), `ETIMEDOUT` if Dom0 stays silent.
+    pub(crate) fn request(&self, pages: u64) -> Result<Outcome> {
+        let started = now();
+        let deadline_us = self.deadline_us.load(Relaxed);
+        let (id, epoch) = self.ask(pages, deadline_us)?;
+        let (granted, reason) = self.wait_for_answer(id, deadline_us)?;
+        let taken = self.take_granted(id, epoch, granted);
+        self.state.lock().requests.close(id);
+        let taken = taken?;
+
+        self.last_granted.store(taken, Relaxed);
+        self.last_reason.store(reason.to_wire(), Relaxed);
+        self.last_latency.store(now() - started, Relaxed);
+        Ok(Outcome {
+            pages: taken,
+            reason,
+        })
+    }
+
+    fn ask(&self, pages: u64, deadline_us: u64) -> Result<(u32, u32)> {
+        if !balloon::is_settled() {
+            return Err(EAGAIN);
+        }
+        let size = (balloon::baseline() as u64).saturating_add_signed(self.balance.load(Relaxed));
+
+        let mut state = self.state.lock();
+        if size.saturating_add(pages) > state.ceiling {
+            return Err(EDQUOT);
+        }
+        let id = state.requests.begin(pages).ok_or(EBUSY)?;
+        let sent = state.push(
+            &Up::Request {
+                id,
+                pages,
+                deadline_us,
+                reason: RequestReason::Manual,
+            },
+            0,
+        );
+        if let Err(err) = sent {
+            state.requests.close(id);
+            return Err(err);
+        }
+        Ok((id, state.epoch))
+    }
+
+    fn wait_for_answer(&self, id: u32, deadline_us: u64) -> Result<(u64, GrantReason)> {
+        let deadline_ms = u32::try_from(deadline_us / 1000).unwrap_or(u32::MAX);
+        let mut jiffies = msecs_to_jiffies(deadline_ms.saturating_add(GRACE_MS));
+
+        let mut state = self.state.lock();
+        loop {
+            if let Some(result) = state.requests.result(id) {
+                if result.is_err() {
+                    state.requests.close(id);
+                }
+                return result;
+            }
+            let err = match self.changed.wait_interruptible_timeout(&mut state, jiffies) {
+                CondVarTimeoutResult::Woken { jiffies: left } => {
+                    jiffies = left;
+                    continue;
+                }
+                CondVarTimeoutResult::Timeout => ETIMEDOUT,
+                CondVarTimeoutResult::Signal { .. } => EINTR,
+            };
+            // The answer may have come after all.
+            return state.requests.result(id).unwrap_or_else(|| {
+                state.requests.abandon(id);
+                Err(err)
+            });
+        }
+    }
+
+    /// Takes the memory a grant allows, and says how much that was.
+    fn take_granted(&self, id: u32, epoch: u32, granted: u64) -> Result<u64> {
+        if granted == 0 {
+            return Ok(0);
+        }
+        let taken = self.change(|pages| {
+            // A connection made meanwhile has claimed a balance without this.
+            if self.state.lock().epoch != epoch {
+                return Err(ENODEV);
+            }
+            Ok(pages.take(granted))
+        })?;
+        // If Dom0 is gone, the next connection's claim tells it.
+        let _ = self.send(epoch, &Up::Took { id, pages: taken });
+        Ok(taken)
+    }
+
+    /// Gives back `pages` of what was borrowed.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if that is more than was borrowed, `ENODEV` without a connection, `EAGAIN` if the
+    /// kernel cannot spare that much now: what it could spare has been given back.
+    pub(crate) fn release(&self, pages: u64) -> Result {
+        let (id, epoch) = {
+            let mut state = self.state.lock();
+            (state.requests.next_id(), state.epoch)
+        };
+        if !self.is_connected() {
+            return Err(ENODEV);
+        }
+
+        let given = self.change(|memory| {
+            let borrowed = u64::try_from(memory.balance()).unwrap_or(0);
+            if pages > borrowed {
+                return Err(EINVAL);
+            }
+            Ok(memory.give(pages, Urgency::Urgent))
+        })?;
+        if given > 0 {
+            let _ = self.send(epoch, &Up::Release { id, pages: given });
+        }
+        if given < pages {
+            return Err(EAGAIN);
+        }
+        Ok(())
+    }
+}

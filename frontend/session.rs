@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The session with Dom0: what outlives a connection, and the connection.
+
+use crate::{
+    pages::Pages,
+    request::Requests, //
+};
+use cmm::{
+    protocol::{
+        layout::{
+            DOWN,
+            UP, //
+        },
+        Down,
+        GrantReason,
+        Up,
+        Urgency,
+        Violation,
+        MAX_ASKS,
+        VERSION, //
+    },
+    ring::{
+        Consumer,
+        Producer,
+        PushError, //
+    }, //
+};
+use kernel::{
+    device,
+    new_condvar,
+    new_mutex,
+    new_spinlock_irq,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        CondVar,
+        Mutex,
+        SpinLockIrq, //
+    },
+    time::delay::fsleep,
+    time::Delta, //
+};
+use xen::{
+    event_channel::{
+        EventChannel,
+        Handler,
+        Notifier,
+        Outcome, //
+    },
+    grant::GrantedPage,
+    xenbus::Device,
+    xenstore::{
+        self,
+        Transaction, //
+    }, //
+};
+
+/// How often, a millisecond apart, to try to send before Dom0 is believed dead.
+const SEND_TRIES: u32 = 1000;
+
+/// What Dom0 asks of this domain, to be done in the channel's thread.
+#[derive(Clone, Copy)]
+enum Order {
+    Reclaim { id: u32, pages: u64, urgency: Urgency },
+    Give { id: u32, pages: u64 },
+}
+
+/// Our end of the shared page.
+pub(crate) struct Link {
+    page: Arc<GrantedPage>,
+    up: Producer,
+    down: Consumer,
+    notifier: Notifier,
+    /// Whether the back-end has connected, too.
+    connected: bool,
+}
+
+/// What the interrupt handler, the knobs and the timer share.
+pub(crate) struct State {
+    link: Option<Link>,
+    /// Counts connections, so that an answer is not used in a later one.
+    pub(crate) epoch: u32,
+    pub(crate) requests: Requests,
+    orders: [Option<Order>; MAX_ASKS],
+    /// What Dom0 last said this domain's largest size is, in pages.
+    pub(crate) ceiling: u64,
+    /// What Dom0 did wrong, until it has been reported.
+    fault: Option<Violation>,
+}
+
+/// All that is known of the dealings with Dom0. Outlives connections.
+#[pin_data]
+pub(crate) struct Session {
+    dev: ARef<Device>,
+    #[pin]
+    pub(crate) state: SpinLockIrq<State>,
+    /// Signalled when something in `state` happened that a request waits for.
+    #[pin]
+    pub(crate) changed: CondVar,
+    #[pin]
+    pub(crate) pages: Mutex<Pages>,
+    /// The longest a request waits, in microseconds.
+    pub(crate) deadline_us: Atomic<u64>,
+    pub(crate) balance: Atomic<i64>,
+    pub(crate) last_granted: Atomic<u64>,
+    pub(crate) last_latency: Atomic<u64>,
+    pub(crate) last_reason: Atomic<u32>,
+}
+
+/// What `deadline_us` is at first.
+const DEFAULT_DEADLINE_US: u64 = 1_000_000;
+
+impl Session {
+    pub(crate) fn new(dev: &Device<device::Bound>) -> Result<Arc<Self>> {
+        let recorded = xenstore::read_number(dev.node(), c"balance").unwrap_or(0);
+        let pages = Pages::new(recorded)?;
+        let balance = pages.balance();
+
+        Arc::pin_init(
+            try_pin_init!(Self {
+                dev: dev.into(),
+                state <- new_spinlock_irq!(State {
+                    link: None,
+                    epoch: 0,
+                    requests: Requests::new(),
+                    orders: [None; MAX_ASKS],
+                    ceiling: u64::MAX,
+                    fault: None,
+                }),
+                changed <- new_condvar!(),
+                pages <- new_mutex!(pages),
+                deadline_us: Atomic::new(DEFAULT_DEADLINE_US),
+                balance: Atomic::new(balance),
+                last_granted: Atomic::new(0),
+                last_latency: Atomic::new(0),
+                last_reason: Atomic::new(GrantReason::Full.to_wire()),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The back-end has connected: requests may be sent.
+    pub(crate) fn connected(&self) {
+        if let Some(link) = &mut self.state.lock().link {
+            link.connected = true;
+        }
+    }
+
+    /// Whether requests may be sent.
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(&self.state.lock().link, Some(link) if link.connected)
+    }
+
+    /// Ends the session's connection. Whoever waits for an answer learns that there is none.
+    pub(crate) fn hang_up(&self) {
+        let link = {
+            let mut state = self.state.lock();
+            state.requests.lose_all();
+            state.orders = [None; MAX_ASKS];
+            state.link.take()
+        };
+        self.changed.notify_all();
+        drop(link);
+    }
+
+    /// Sends a message, waiting for room if there is none.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if there is no connection, `ETIMEDOUT` if Dom0 does not read its lane.
+    pub(crate) fn send(&self, epoch: u32, message: &Up) -> Result {
+        for _ in 0..SEND_TRIES {
+            let result = {
+                let mut state = self.state.lock();
+                if state.epoch != epoch {
+                    return Err(ENODEV);
+                }
+                state.push(message, 0)
+            };
+            match result {
+                Err(err) if err == EAGAIN => fsleep(Delta::from_millis(1)),
+                result => return result,
+            }
+        }
+        Err(ETIMEDOUT)
+    }
+
+    /// Does what Dom0 has asked, one order at a time.
+    fn carry_out(&self) {
+        loop {
+            let (order, epoch) = {
+                let mut state = self.state.lock();
+                let epoch = state.epoch;
+                match state.orders.iter_mut().find_map(Option::take) {
+                    Some(order) => (order, epoch),
+                    None => return,
+                }
+            };
+            let answer = match order {
+                Order::Reclaim { id, pages, urgency } => Up::Offered {
+                    id,
+                    pages: self.change(|memory| memory.give(pages, urgency)),
+                },
+                Order::Give { id, pages } => Up::Took {
+                    id,
+                    pages: self.change(|memory| memory.take(pages)),
+                },
+            };
+            if self.send(epoch, &answer).is_err() {
+                pr_warn!("Dom0 went away before it could be told of {:?}\n", answer);
+            }
+        }
+    }
+
+    /// Changes the domain's memory, and shows the new balance.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Pages) -> R) -> R {
+        let mut pages = self.pages.lock();
+        let result = change(&mut pages);
+        self.balance.store(pages.balance(), Relaxed);
+        result
+    }
+
+    fn report_fault(&self) {
+        let fault = self.state.lock().fault.take();
+        if let Some(fault) = fault {
+            self.dev
+                .fatal(EPROTO, format_args!("Dom0 breaks the protocol: it {fault}"));
+        }
+    }
+}
+
+impl State {
+    /// Puts a message in the lane up, leaving `free` slots, and tells the back-end.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if there is no connection, `EAGAIN` if there is no room.
+    pub(crate) fn push(&mut self, message: &Up, free: u32) -> Result {
+        let link = match &mut self.link {
+            Some(link) if link.connected => link,
+            _ => return Err(ENODEV),
+        };
+        match link.up.push_leaving(&**link.page, &message.encode(), free) {
+            Ok(()) => {
+                link.notifier.notify();
+                Ok(())
+            }
+            Err(PushError::Full) => Err(EAGAIN),
+            Err(PushError::Violation(why)) => {
+                self.break_off(why);
+                Err(EPROTO)
+            }
+        }
+    }
+
+    /// Dom0 breaks the protocol: believe it nothing any more.
+    fn break_off(&mut self, why: Violation) {
+        self.fault = Some(why);
+        self.link = None;
+        self.requests.lose_all();
+    }
+
+    /// Takes all messages out of the lane down. Returns how many there were.
+    fn drain(&mut self) -> Result<usize, Violation> {
+        let mut count = 0;
+        loop {
+            let Some(link) = &mut self.link else {
+                return Ok(count);
+            };
+            let Some(bytes) = link.down.pop(&**link.page)? else {
+                return Ok(count);
+            };
+            count += 1;
+            self.receive(Down::decode(&bytes)?)?;
+        }
+    }
+
+    fn receive(&mut self, message: Down) -> Result<(), Violation> {
+        match message {
+            Down::Grant { id, pages, reason } => {
+                if self.requests.answer(id, pages, reason)? && pages > 0 {
+                    // Whoever asked has gone. There is room: each request has its place.
+                    let _ = self.push(&Up::Took { id, pages: 0 }, 0);
+                }
+                Ok(())
+            }
+            Down::Reclaim { id, pages, urgency } => self.order(Order::Reclaim { id, pages, urgency }),
+            Down::Give { id, pages } => self.order(Order::Give { id, pages }),
+            Down::Limits { ceiling, .. } => {
+                self.ceiling = ceiling;
+                Ok(())
+            }
+        }
+    }
+
+    fn order(&mut self, order: Order) -> Result<(), Violation> {
+        match self.orders.iter_mut().find(|place| place.is_none()) {
+            Some(place) => {
+                *place = Some(order);
+                Ok(())
+            }
+            None => Err(Violation::LaneFull),
+        }
+    }
+}
+
+/// Handles the events of a connection.
+pub(crate) struct Events {
+    session: Arc<Session>,
+}
+
+impl Handler for Events {
+    fn handle(&self) -> Outcome {
+        let mut state = self.session.state.lock();
+        let outcome = match state.drain() {
+            Ok(0) => return Outcome::Spurious,
+            Ok(_) if state.orders.iter().any(Option::is_some) => Outcome::WakeThread,
+            Ok(_) => Outcome::Handled,
+            Err(why) => {
+                state.break_off(why);
+                Outcome::WakeThread
+            }
+        };
+        drop(state);
+        self.session.changed.notify_all();
+        outcome
+    }
+
+    fn handle_threaded(&self) {
+        self.session.carry_out();
+        self.session.report_fault();
+    }
+}
+
+/// A connection to Dom0, taken down when dropped.
+///
+/// The channel is closed before the page is taken back.
+pub(crate) struct Connection {
+    _channel: Pin<KBox<EventChannel<Events>>>,
+    _page: Arc<GrantedPage>,
+}
+
+impl Connection {
+    /// Makes a page and a channel, and tells the back-end of them in xenstore.
+    pub(crate) fn open(dev: &Device<device::Bound>, session: &Arc<Session>) -> Result<Self> {
+        let page = Arc::new(GrantedPage::new(dev.otherend_id())?, GFP_KERNEL)?;
+        let events = Events {
+            session: session.clone(),
+        };
+        let channel = KBox::pin_init(
+            EventChannel::listen(dev, c"xen-cmmfront", events),
+            GFP_KERNEL,
+        )?;
+
+        // What was granted in an earlier connection may not be taken once this claim is made.
+        let pages = session.pages.lock();
+        {
+            let mut state = session.state.lock();
+            state.epoch = state.epoch.wrapping_add(1);
+            state.link = Some(Link {
+                page: page.clone(),
+                up: Producer::new(UP),
+                down: Consumer::new(DOWN),
+                notifier: channel.notifier(),
+                connected: false,
+            });
+        }
+        let balance = pages.balance();
+        drop(pages);
+
+        Transaction::run(|transaction| {
+            let node = dev.node();
+            transaction.write(node, c"ring-ref", fmt!("{}", page.grant().0))?;
+            transaction.write(node, c"event-channel", fmt!("{}", channel.port().0))?;
+            transaction.write(node, c"versions", fmt!("{}", VERSION))?;
+            transaction.write(node, c"balance", fmt!("{}", balance))
+        })?;
+
+        Ok(Self {
+            _channel: channel,
+            _page: page,
+        })
+    }
+}
+
+impl Session {
+    /// Gives back what was borrowed and takes back what was lent, as far as possible; the rest
+    /// becomes the stock balloon driver's.
+    pub(crate) fn settle(&self, dev: &Device<device::Bound>) {
+        if self.is_connected() {
+            self.settle_with_dom0();
+        }
+        let balance = self.change(Pages::hand_over);
+        if balance != 0 {
+            pr_warn!(
+                "{} KiB {} left to the balloon driver\n",
+                cmm::pages::to_kib(balance.unsigned_abs()),
+                if balance > 0 { "borrowed, not given back," } else { "lent, not had back," },
+            );
+        }
+        if xenstore::write(dev.node(), c"balance", fmt!("{}", balance)).is_err() {
+            pr_warn!("cannot leave the balance in xenstore\n");
+        }
+    }
+
+    fn settle_with_dom0(&self) {
+        let balance = self.pages.lock().balance();
+        let result = match balance {
+            0 => Ok(()),
+            1.. => self.release(balance.unsigned_abs()),
+            _ => self.request(balance.unsigned_abs()).map(|_| ()),
+        };
+        if let Err(err) = result {
+            pr_info!("could not settle with Dom0: {:?}\n", err);
+        }
+    }
+}

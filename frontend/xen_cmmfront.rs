@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! xen-cmmfront: the DomU's half of coordinated memory management.
+//!
+//! It asks Dom0 for memory when somebody writes `request_kb`, and gives memory up when Dom0 asks.
+//!
+//! - [`session`]: the connection to Dom0, and what the interrupt handler does;
+//! - [`request`]: what becomes of a request;
+//! - [`pages`]: the memory itself;
+//! - [`report`]: Dom0 is told how this domain fares;
+//! - [`knobs`]: the files in sysfs.
+//!
+//! Lock order: [`session::Session::pages`], then [`session::Session::state`]. The latter is taken in
+//! interrupt context.
+
+mod knobs;
+mod pages;
+mod report;
+mod request;
+mod session;
+
+use kernel::{
+    device,
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
+};
+use session::{
+    Connection,
+    Session, //
+};
+use xen::{
+    attribute::Knob,
+    domain,
+    timer::Timer,
+    xenbus::{
+        self,
+        Device,
+        Fate,
+        State, //
+    }, //
+};
+
+kernel::module_driver! {
+    <T>, xenbus::Adapter<T>, {
+        type: Frontend,
+        name: "xen_cmmfront",
+        authors: ["The xen-cmm authors"],
+        description: "Coordinated memory management for Xen: the DomU half",
+        license: "GPL v2",
+        alias: ["xen:cmm"],
+    }
+}
+
+static IDS: xenbus::IdArray<1> =
+    xenbus::IdArray::new_without_index([xenbus::DeviceId::new(c"cmm")]);
+
+/// The driver's data of the device `cmm-0`.
+///
+/// The fields are dropped in order: the timer first, then the connection, and then what both use.
+#[pin_data]
+pub(crate) struct Frontend {
+    #[pin]
+    reports: Timer<report::Reporter>,
+    #[pin]
+    connection: Mutex<Option<Connection>>,
+    session: Arc<Session>,
+}
+
+impl xenbus::Driver for Frontend {
+    const HALF: xenbus::Half = xenbus::Half::Frontend;
+    const IDS: xenbus::IdTable = &IDS;
+    const KNOBS: &'static [Knob<Device<device::Bound>, Self>] = knobs::KNOBS;
+
+    type Context = ();
+    type Data = Self;
+
+    fn context() -> Result {
+        if !domain::in_xen() {
+            pr_err!("not loaded: this kernel does not run on Xen\n");
+            return Err(ENODEV);
+        }
+        if domain::is_initial() {
+            pr_err!("not loaded: this is Dom0, whose half is xen-cmmback\n");
+            return Err(ENODEV);
+        }
+        Ok(())
+    }
+
+    fn probe(dev: &Device<device::Core<'_>>, _context: &()) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            let session = Session::new(dev)?;
+            Ok(try_pin_init!(Self {
+                reports <- Timer::new(report::Reporter::new(session.clone())),
+                connection <- new_mutex!(None),
+                session,
+            }))
+        })
+    }
+
+    fn otherend_changed(
+        dev: &Device<device::Bound>,
+        _context: &(),
+        this: Pin<&Self>,
+        state: State,
+    ) -> Fate {
+        match state {
+            State::InitWait => this.connect(dev),
+            State::Connected => this.connected(dev),
+            State::Closing | State::Closed | State::Unknown => this.disconnect(dev),
+            _ => (),
+        }
+        Fate::Keep
+    }
+
+    fn resume(dev: &Device<device::Bound>, this: Pin<&Self>) -> Result {
+        // The grant and the event channel belong to the domain this was. Once the new back-end
+        // shows itself, all begins anew.
+        let _ = dev;
+        this.session.hang_up();
+        this.connection.lock().take();
+        Ok(())
+    }
+
+    fn unbind(dev: &Device<device::Core<'_>>, _context: &(), this: Pin<&Self>) {
+        this.session.settle(dev);
+        this.session.hang_up();
+        this.connection.lock().take();
+    }
+}
+
+impl Frontend {
+    /// The back-end waits for us: publish what it needs.
+    fn connect(&self, dev: &Device<device::Bound>) {
+        let mut connection = self.connection.lock();
+        if connection.is_some() {
+            return;
+        }
+        match Connection::open(dev, &self.session) {
+            Ok(opened) => {
+                *connection = Some(opened);
+                dev.switch_state(State::Initialised);
+            }
+            Err(err) => dev.fatal(err, fmt!("cannot set up the connection to Dom0")),
+        }
+    }
+
+    /// The back-end has connected to what we published.
+    fn connected(&self, dev: &Device<device::Bound>) {
+        if dev.state() == State::Initialised {
+            dev.switch_state(State::Connected);
+            self.session.connected();
+            self.reports.arm(0);
+        }
+    }
+
+    /// The back-end is gone, or about to go.
+    fn disconnect(&self, dev: &Device<device::Bound>) {
+        self.session.hang_up();
+        self.connection.lock().take();
+        if dev.state() != State::Initialising {
+            dev.frontend_closed();
+        }
+    }
+}
