@@ -104,31 +104,33 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         host.reservation(self.slot(i).ok_or(Gone)?.dom).ok_or(Gone)
     }
 
-    /// Moves the cap, and returns what it was with our part in it.
+    /// Sets the cap to the toolstack's with our part in it, and `by` more.
     ///
-    /// The toolstack sets caps as if we did not exist. A cap that is not the one we know is therefore its word, to
-    /// which our part must be added anew.
+    /// The toolstack sets caps as if we did not exist: a cap that is not the one we know is its word.
     fn move_cap<H: Host>(
         &mut self,
         i: usize,
         found: Reservation,
         by: i64,
         host: &mut H,
-    ) -> Result<u64, Gone> {
+    ) -> Result<(), Gone> {
         let slot = self.slot_mut(i).ok_or(Gone)?;
-        let whole = if slot.cap_known && found.maximum == slot.seen.maximum {
-            found.maximum
-        } else {
-            found.maximum.saturating_add_signed(slot.ours())
-        };
-        let maximum = whole.saturating_add_signed(by);
+        if !slot.cap_known {
+            slot.toolstack_cap = found.maximum;
+            slot.excess = above(signed(found.current), slot.cap());
+        } else if found.maximum != slot.seen.maximum {
+            let most = slot.most();
+            slot.toolstack_cap = found.maximum;
+            slot.excess = above(most, slot.cap());
+        }
+        let maximum = slot.cap().saturating_add(by).max(0).unsigned_abs();
         if maximum != found.maximum {
             host.set_maximum(slot.dom, maximum)?;
         }
         slot.seen.current = found.current;
         slot.seen.maximum = maximum;
         slot.cap_known = true;
-        Ok(whole)
+        Ok(())
     }
 
     /// How much the domain may grow under its ceiling, by Xen's word.
@@ -150,13 +152,15 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         if pages > 0 {
             self.move_cap(i, found, signed(pages), host)?;
             let slot = self.slot_mut(i).ok_or(Gone)?;
+            // Never quite none: see below what becomes of pages that it leaves.
+            slot.excess = slot.excess.min(slot.excess.saturating_sub(pages).max(1));
             slot.in_flight = slot.in_flight.saturating_add(pages);
         }
         Ok(pages)
     }
 
-    /// Lowers the cap by pages that the front-end says went back to Xen, or were never taken; the caller changes the
-    /// books. The cap goes first, so that the domain cannot take them again while we look.
+    /// Lowers the cap by pages that the front-end says it gave back to Xen, and by pages that it says it left untaken;
+    /// the caller changes the books. The cap goes first, so that the domain cannot take them again while we look.
     ///
     /// # Errors
     ///
@@ -164,30 +168,39 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     pub(super) fn lower<H: Host>(
         &mut self,
         i: usize,
-        pages: u64,
+        gave: u64,
+        left: u64,
         host: &mut H,
     ) -> Result<(), Fault> {
+        let pages = gave.saturating_add(left);
         if pages == 0 {
             return Ok(());
         }
-        let before = self.slot(i).ok_or(Fault::Gone)?.seen;
         let found = self.ask_xen(i, host)?;
-        let cap = self.move_cap(i, found, signed(pages).saturating_neg(), host)?;
+        self.move_cap(i, found, signed(pages).saturating_neg(), host)?;
         let current = self.ask_xen(i, host)?.current;
         let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
-        // It had no more than its cap, unless the toolstack lowered that since and its balloon is still on the way.
-        let most = cap.max(before.current).max(before.maximum);
-        let expected = most.saturating_sub(pages);
-        if current > expected {
+        if slot.excess > 0 {
+            // It took less because the toolstack's cap was in the way: it can have as much as before.
+            slot.excess = slot.excess.saturating_add(left);
+        }
+        let expected = slot.most().saturating_sub(signed(pages));
+        if signed(current) > expected {
+            let cap = slot.cap().max(0).unsigned_abs();
             host.set_maximum(slot.dom, cap)?;
             slot.seen.maximum = cap;
             return Err(Fault::Violation(Violation::Kept {
                 said: pages,
                 current,
-                expected,
+                expected: expected.max(0).unsigned_abs(),
             }));
         }
         slot.seen.current = current;
         Ok(())
     }
+}
+
+/// How far `a` is above `b`, if it is.
+fn above(a: i64, b: i64) -> u64 {
+    a.saturating_sub(b).max(0).unsigned_abs()
 }

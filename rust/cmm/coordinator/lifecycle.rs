@@ -66,10 +66,12 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             cap_known,
             in_flight: record.in_flight,
             reclaiming: record.reclaiming,
+            excess: record.excess,
             limits,
             ..Slot::default()
         };
         slot.seen.maximum = record.maximum;
+        slot.toolstack_cap = record.toolstack_maximum;
         self.len = self.len.saturating_add(1);
         self.move_balance(place, record.balance);
         // What this domain has came from, or went to, somewhere that an earlier back-end knew.
@@ -97,7 +99,8 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             }
         };
         let left = most.saturating_sub(balance_now).max(0).unsigned_abs();
-        self.lower(i, left, host)?;
+        let gave = balance.saturating_sub(balance_now).max(0).unsigned_abs();
+        self.lower(i, gave, left.saturating_sub(gave), host)?;
         let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
         slot.in_flight = 0;
         slot.reclaiming = 0;

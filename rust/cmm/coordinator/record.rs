@@ -6,7 +6,7 @@ use core::fmt;
 
 /// What the ledger holds about a domain: enough to go on after the back-end has been loaded again.
 ///
-/// Its text form, in a xenstore node, is the four numbers separated by spaces.
+/// Its text form, in a xenstore node, is the six numbers separated by spaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// Pages borrowed (positive) or lent (negative).
@@ -17,6 +17,10 @@ pub struct Record {
     pub reclaiming: u64,
     /// Its cap as this coordinator last set or saw it: any other cap was written by the toolstack.
     pub maximum: u64,
+    /// Its cap as the toolstack last set it.
+    pub toolstack_maximum: u64,
+    /// How far it may be above its cap, because the toolstack lowered that and the stock balloon takes its time.
+    pub excess: u64,
 }
 
 impl Record {
@@ -28,6 +32,8 @@ impl Record {
             in_flight: words.next()?.parse().ok()?,
             reclaiming: words.next()?.parse().ok()?,
             maximum: words.next()?.parse().ok()?,
+            toolstack_maximum: words.next()?.parse().ok()?,
+            excess: words.next()?.parse().ok()?,
         };
         (words.next().is_none() && record.is_sane()).then_some(record)
     }
@@ -43,8 +49,13 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} {} {} {}",
-            self.balance, self.in_flight, self.reclaiming, self.maximum
+            "{} {} {} {} {} {}",
+            self.balance,
+            self.in_flight,
+            self.reclaiming,
+            self.maximum,
+            self.toolstack_maximum,
+            self.excess
         )
     }
 }

@@ -4,6 +4,7 @@
 
 use super::event::{Limits, Nanos};
 use super::host::Reservation;
+use super::ledger::signed;
 use super::record::Record;
 use super::view::View;
 use crate::protocol::{RequestReason, MAX_ASKS, MAX_REQUESTS};
@@ -44,6 +45,12 @@ pub struct Slot {
     pub(super) available: u64,
     pub(super) limits: Limits,
     pub(super) seen: Reservation,
+    /// The cap as the toolstack last set it, without our part.
+    pub(super) toolstack_cap: u64,
+    /// How far the domain may be above its cap, because the toolstack lowered that and the stock balloon takes its
+    /// time. It shrinks no more once known, because what the domain has given and not reported cannot be told from
+    /// what its balloon gave; a front-end can only abuse it to lend what the toolstack took from it.
+    pub(super) excess: u64,
     /// When the domain's requests so far are paid for, at the allowed rate.
     pub(super) paid_until: Nanos,
     pub(super) asks: [Option<Ask>; MAX_ASKS],
@@ -124,6 +131,16 @@ impl Slot {
         self.balance.saturating_add_unsigned(self.in_flight)
     }
 
+    /// What its cap should be; negative if it lent more than the toolstack now lets it have.
+    pub(super) fn cap(&self) -> i64 {
+        signed(self.toolstack_cap).saturating_add(self.ours())
+    }
+
+    /// The most it can have, if it has given back all it says.
+    pub(super) fn most(&self) -> i64 {
+        self.cap().saturating_add_unsigned(self.excess)
+    }
+
     pub(super) fn is_lender(&self) -> bool {
         self.balance < 0
     }
@@ -189,6 +206,8 @@ impl Slot {
             in_flight: self.in_flight,
             reclaiming: self.reclaiming,
             maximum: self.seen.maximum,
+            toolstack_maximum: self.toolstack_cap,
+            excess: self.excess,
         }
     }
 
