@@ -1,0 +1,153 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Nonsense from every side: knobs, cmm-attach, xenstore, the ring. Each gets a
+# clear answer, and nobody else notices.
+
+. ../lib/ktap.sh
+. ../lib/cmm.sh
+
+id=$(xl domid mallory)
+front_dir=/local/domain/$id/device/cmm/0
+back_dir=/local/domain/0/backend/cmm/$id/0
+
+back_state() { xenstore-read "$back_dir/state"; }
+
+# others_work: does the rest notice nothing?
+others_work() {
+	front alice request_kb 4096 && front alice release_kb 4096
+}
+
+# fresh_device: a device of mallory's nobody has taken up.
+fresh_device() {
+	guest mallory 'killall badfront; rm -f /run/go' >/dev/null 2>&1
+	xenstore-write "$front_dir/state" 6
+	cmm-attach --detach mallory >/dev/null
+	cmm-attach mallory >/dev/null
+	eventually 10 equals 2 back_state
+}
+
+# publish NODE VALUE...: the front-end's nodes; a value "-" leaves the node out.
+publish() {
+	while [ $# -gt 0 ]; do
+		[ "$2" = - ] || xenstore-write "$front_dir/$1" "$2"
+		shift 2
+	done
+	xenstore-write "$front_dir/state" 3
+}
+
+# said TEXT: has Dom0's kernel said that of mallory since the mark?
+said() {
+	dmesg | sed '1,/lab-mark-'"$mark"'$/d' | grep -F "domain $id" | grep -qF "$1" || {
+		dmesg | sed '1,/lab-mark-'"$mark"'$/d'
+		return 1
+	}
+}
+
+mark=0
+new_mark() {
+	mark=$((mark + 1))
+	echo "lab-mark-$mark" >/dev/kmsg
+}
+
+sent_away() { case $(back_state) in 5 | 6) ;; *) return 1 ;; esac }
+
+# bad_nodes WHAT RING-REF EVENT-CHANNEL VERSIONS TEXT
+bad_nodes() {
+	new_mark
+	fresh_device
+	publish ring-ref "$2" event-channel "$3" versions "$4"
+	check "xenstore: $1: refused" eventually 5 sent_away
+	check "xenstore: $1: told" eventually 2 said "$5"
+}
+
+# crime NAME
+crime() {
+	new_mark
+	fresh_device
+	guest mallory "/scenario/badfront $1 >/run/badfront 2>&1 &"
+	eventually 5 guest mallory 'test -s /run/badfront' >/dev/null
+	# shellcheck disable=SC2046
+	set -- "$1" $(guest mallory 'cat /run/badfront')
+	publish ring-ref "$2" event-channel "$3" versions 1
+	check "ring: $1: connects first" eventually 5 equals 4 back_state
+	guest mallory 'touch /run/go'
+	check "ring: $1: sent away" eventually 5 sent_away
+	check "ring: $1: told, with its name" eventually 2 said "disconnected"
+	check "ring: $1: others do not notice" others_work
+}
+
+plan 116
+eventually 15 test "$(back bob available_kb)" -gt 32768 >/dev/null
+all_memory=$(total)
+
+INVALID='Invalid argument'
+for knob in request_kb release_kb; do
+	for value in '' text -1 0 1.5 '1 2' 9223372036854775808 18446744073709551615 99999999999999999999; do
+		check "$knob: '$value'" fails_with "$INVALID" front alice $knob "$value"
+	done
+done
+for value in '' text -1 0 99999999999; do
+	check "deadline_us: '$value'" fails_with "$INVALID" front alice deadline_us "$value"
+done
+check "more than the ceiling" fails_with 'quota exceeded' front alice request_kb 1048576
+check "more than exists" fails_with 'quota exceeded' front alice request_kb 1099511627776
+check "release what was never borrowed" fails_with "$INVALID" front mallory release_kb 1048576
+for knob in floor_kb ceiling_kb weight give_kb take_kb; do
+	for value in '' text -1 18446744073709551616; do
+		check "Dom0's $knob: '$value'" fails_with "$INVALID" back alice $knob "$value"
+	done
+done
+check "a floor above the ceiling" fails_with "$INVALID" back alice floor_kb 10485760
+for knob in reserve_kb donor_timeout_ms policy; do
+	check "the driver's $knob: nonsense" fails_with "$INVALID" driver $knob nonsense
+done
+
+two_writers() {
+	front alice request_kb 8192 &
+	first=$!
+	front alice request_kb 4096 && wait "$first" && equals 12288 front alice borrowed_kb
+}
+check "two writers at once" two_writers
+check "and back" front alice release_kb 12288
+
+interrupted() {
+	driver donor_timeout_ms 20000
+	front alice deadline_us 30000000
+	xl pause bob
+	back mallory floor_kb 131072
+	guest -t 20 alice 'timeout -s INT 1 sh -c "echo 8192 >/sys/bus/xen/devices/cmm-0/request_kb"'
+	status=$?
+	xl unpause bob
+	[ "$status" -ne 0 ] && eventually 10 equals 0 front alice borrowed_kb
+}
+check "a signal during a write" interrupted
+check "nothing is lost by it" eventually 10 within "$(total)" "$all_memory" 1024
+
+check "cmm-attach: no such domain" fails_with "no domain called 'nobody'" cmm-attach nobody
+check "cmm-attach: no such id" fails_with 'no domain 4711' cmm-attach 4711
+check "cmm-attach: twice" fails_with 'already' cmm-attach alice
+check "cmm-attach: Dom0" fails_with 'Dom0' cmm-attach 0
+check "cmm-attach: Dom0 by name" fails_with 'Dom0' cmm-attach Domain-0
+check "the front-end in Dom0" fails_with '' insmod /modules/xen-cmmfront.ko
+check "it says why" sh -c 'dmesg | grep -q "cmmfront: not loaded: this is Dom0"'
+check "the back-end in a DomU" fails_with '' guest mallory insmod /modules/xen-cmmback.ko
+check "it says why" guest mallory 'dmesg | grep -q "cmmback: not loaded: this is a DomU"'
+
+guest mallory 'rmmod xen_cmmfront; insmod /modules/xen-evtchn.ko; insmod /modules/xen-gntalloc.ko'
+bad_nodes "no ring-ref" - 5 1 'ring-ref is missing'
+bad_nodes "ring-ref is text" text 5 1 'ring-ref is nonsense'
+bad_nodes "ring-ref is negative" -1 5 1 'ring-ref is nonsense'
+bad_nodes "ring-ref of nothing" 4000000000 5 1 'cannot map'
+bad_nodes "no event-channel" 8 - 1 'event-channel is missing'
+bad_nodes "event-channel is text" 8 text 1 'event-channel is nonsense'
+bad_nodes "no versions" 8 5 - 'versions is missing'
+bad_nodes "versions is text" 8 5 'one two' 'versions is nonsense'
+bad_nodes "a version from the future" 8 5 '2 3' 'does not speak version'
+check "xenstore: others do not notice" others_work
+
+for name in index-ahead index-behind consumer-ahead unknown-kind kind-zero padding no-pages \
+	absurd-pages all-pages id-zero foreign-id offered-unasked took-unasked release-unfreed; do
+	crime $name
+done
+finish

@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Modules come and go in any order, domains too, and what is owed survives.
+
+. ../lib/ktap.sh
+. ../lib/cmm.sh
+
+AMOUNT=16384
+
+load_back() { insmod /modules/xen-cmmback.ko; }
+load_front() { guest -t 60 "$1" insmod /modules/xen-cmmfront.ko; }
+unload_front() { guest -t 60 "$1" rmmod xen_cmmfront; }
+balance_is() { equals "$2 $3" echo "$(front "$1" borrowed_kb) $(front "$1" lent_kb)"; }
+size_is() { equals "$2" size_of "$1"; }
+conserved() { within "$(total)" "$all_memory" 1024 || { echo "total $(total), was $all_memory"; false; }; }
+vanished() { ! xenstore-exists "/local/domain/0/backend/cmm/$1"; }
+
+# patient: an emulated donor is slow. The back-end forgets it when unloaded.
+patient() {
+	driver donor_timeout_ms 20000
+	front alice deadline_us 60000000
+}
+
+# transfers: does alice get memory of bob's, and bob his back?
+transfers() {
+	patient
+	eventually 15 test "$(back bob available_kb)" -gt $((AMOUNT * 2))
+	front alice request_kb $AMOUNT &&
+		balance_is alice $AMOUNT 0 &&
+		front alice release_kb $AMOUNT &&
+		eventually 10 balance_is bob 0 0
+}
+
+borrow() {
+	patient
+	eventually 15 test "$(back bob available_kb)" -gt $((AMOUNT * 2))
+	front alice request_kb $AMOUNT
+}
+
+plan 43
+all_memory=$(total)
+check "attach before any module" cmm-attach --all
+check "the back-end first" load_back
+check "a PV front-end after it" load_front alice
+check "it connects" connected alice
+check "a PVH front-end after it" load_front bob
+check "it connects" connected bob
+check "memory moves" transfers
+
+check "a front-end is unloaded" unload_front alice
+check "the other stays connected" connected bob
+check "and is loaded again" load_front alice
+check "it connects" connected alice
+check "memory moves" transfers
+
+check "the back-end is unloaded" rmmod xen_cmmback
+check "the domains go on" guest alice true
+check "without it a request fails" fails_with 'No such device' front alice request_kb 4096
+check "the back-end is loaded again, after the front-ends" load_back
+check "PV connects by itself" connected alice
+check "PVH connects by itself" connected bob
+check "memory moves" transfers
+
+check "alice borrows" borrow
+check "the back-end is unloaded meanwhile" rmmod xen_cmmback
+check "and loaded again" load_back
+check "alice connects" connected alice
+check "bob connects" connected bob
+check "what alice borrowed is known" eventually 5 equals $AMOUNT back alice borrowed_kb
+check "what bob lent is known" eventually 5 equals $AMOUNT back bob lent_kb
+check "no page is lost" conserved
+check "a borrower's front-end is unloaded" unload_front alice
+check "the lender has its memory again" eventually 15 size_is bob 196608
+check "the borrower is as large as before" eventually 15 size_is alice 196608
+check "no page is lost" conserved
+load_front alice
+check "it comes back" connected alice
+
+cmm-attach --watch >/tmp/watch 2>&1 &
+watch=$!
+check "a domain that appears" xl create -q /etc/xen/carol.cfg
+check "loads its front-end" load_front carol
+check "is attached by --watch and connects" connected carol 20
+
+check "detach" cmm-attach --detach carol
+check "it is gone" vanished "$(xl domid carol)"
+check "attach again" cmm-attach carol
+check "it connects again" connected carol 20
+
+borrow
+dead=$(xl domid alice)
+check "a borrower is destroyed" xl destroy alice
+check "its lender is made whole" eventually 20 size_is bob 196608
+check "nothing is left of it" eventually 20 vanished "$dead"
+check "the others stay connected" connected carol
+kill $watch
+finish

@@ -1,0 +1,95 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Memory moves: each type of domain to each other, to the page, and nothing is
+# lost; `xl mem-set` goes on meaning what it says.
+
+. ../lib/ktap.sh
+. ../lib/cmm.sh
+
+ALL='pva pvb pvha pvhb'
+AMOUNT=32768
+
+# only_donor NAME: the others may not shrink.
+only_donor() {
+	for name in $ALL; do
+		if [ "$name" = "$1" ]; then
+			back "$name" floor_kb 0
+		else
+			back "$name" floor_kb "$(size_of "$name")"
+		fi
+	done
+}
+
+reported() { [ "$(back "$1" available_kb)" -gt "$2" ]; }
+size_is() { equals "$2" size_of "$1"; }
+memory_is() { within "$(mem "$1" MemTotal)" "$2" 64 || { echo "MemTotal $(mem "$1" MemTotal), want $2"; false; }; }
+balance_is() { equals "$2 $3" echo "$(front "$1" borrowed_kb) $(front "$1" lent_kb)"; }
+ledger_is() { equals "$2 $3" echo "$(back "$1" borrowed_kb) $(back "$1" lent_kb)"; }
+conserved() { within "$(total)" "$all_memory" 1024 || { echo "total $(total), was $all_memory"; false; }; }
+
+# pairing REQUESTER DONOR
+pairing() {
+	pair="$1 from $2"
+	eventually 15 reported "$2" $((AMOUNT * 2)) >/dev/null
+	only_donor "$2"
+	asker=$(size_of "$1") giver=$(size_of "$2")
+	asker_own=$(mem "$1" MemTotal) giver_own=$(mem "$2" MemTotal)
+	check "$pair: the request is granted" front "$1" request_kb $AMOUNT
+	check "$pair: the requester's size" size_is "$1" $((asker + AMOUNT))
+	check "$pair: the donor's size" size_is "$2" $((giver - AMOUNT))
+	check "$pair: the requester's own memory" memory_is "$1" $((asker_own + AMOUNT))
+	check "$pair: the donor's own memory" memory_is "$2" $((giver_own - AMOUNT))
+	check "$pair: borrowed, says the requester" balance_is "$1" $AMOUNT 0
+	check "$pair: lent, says the donor" balance_is "$2" 0 $AMOUNT
+	check "$pair: Dom0's books, requester" ledger_is "$1" $AMOUNT 0
+	check "$pair: Dom0's books, donor" ledger_is "$2" 0 $AMOUNT
+	check "$pair: the reason" equals granted front "$1" last_reason
+	check "$pair: no page is lost" conserved
+	check "$pair: the release is taken" front "$1" release_kb $AMOUNT
+	check "$pair: the requester's size after it" eventually 10 size_is "$1" "$asker"
+	check "$pair: the donor's size after it" eventually 10 size_is "$2" "$giver"
+	check "$pair: the requester's own memory after it" memory_is "$1" "$asker_own"
+	check "$pair: the donor's own memory after it" memory_is "$2" "$giver_own"
+	check "$pair: nothing is owed" eventually 5 balance_is "$2" 0 0
+	check "$pair: no page is lost after it" conserved
+}
+
+# mem_set NAME DONOR: the baseline moves, before, during and after borrowing.
+mem_set() {
+	base=$(size_of "$1")
+	less=$((base - 16384))
+	only_donor "$2"
+	back "$1" floor_kb 0
+	xl mem-set "$1" $((less / 1024))
+	check "$1: mem-set before" eventually 20 size_is "$1" "$less"
+	back "$1" floor_kb "$less"
+	check "$1: borrows at its new size" front "$1" request_kb $AMOUNT
+	check "$1: has both" size_is "$1" $((less + AMOUNT))
+	xl mem-set "$1" $((base / 1024))
+	check "$1: mem-set during moves the baseline only" eventually 20 size_is "$1" $((base + AMOUNT))
+	check "$1: still owes the same" balance_is "$1" $AMOUNT 0
+	check "$1: gives back" front "$1" release_kb $AMOUNT
+	check "$1: has its baseline" eventually 10 size_is "$1" "$base"
+	back "$1" floor_kb 0
+	xl mem-set "$1" $((less / 1024))
+	check "$1: mem-set after" eventually 20 size_is "$1" "$less"
+	xl mem-set "$1" $((base / 1024))
+	check "$1: and back" eventually 20 size_is "$1" "$base"
+	check "$1: no page is lost" conserved
+}
+
+plan 92
+all_memory=$(total)
+# Emulated domains are slow, and the machine may be busy.
+driver donor_timeout_ms 20000
+for name in $ALL; do
+	front "$name" deadline_us 60000000
+done
+pairing pva pvb
+pairing pva pvha
+pairing pvha pva
+pairing pvha pvhb
+mem_set pvb pva
+mem_set pvhb pvha
+finish
