@@ -188,7 +188,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             .find(|ask| ask.id == id && !ask.purpose.is_give())
             .ok_or(Violation::Unasked(id))?;
         check_answer(id, pages, ask.pages)?;
-        self.lower(i, pages, 0, host)?;
+        self.lower(i, pages, host)?;
         self.forget_ask(i, id);
         self.move_balance(i, signed(pages).saturating_neg());
         self.judge_donor(i, &ask, pages, now);

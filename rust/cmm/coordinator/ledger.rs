@@ -152,15 +152,13 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         if pages > 0 {
             self.move_cap(i, found, signed(pages), host)?;
             let slot = self.slot_mut(i).ok_or(Gone)?;
-            // Never quite none: see below what becomes of pages that it leaves.
-            slot.excess = slot.excess.min(slot.excess.saturating_sub(pages).max(1));
             slot.in_flight = slot.in_flight.saturating_add(pages);
         }
         Ok(pages)
     }
 
-    /// Lowers the cap by pages that the front-end says it gave back to Xen, and by pages that it says it left untaken;
-    /// the caller changes the books. The cap goes first, so that the domain cannot take them again while we look.
+    /// Lowers the cap by pages that the front-end says it gave back to Xen, or left untaken; the caller changes the
+    /// books. The cap goes first, so that the domain cannot take them again while we look.
     ///
     /// # Errors
     ///
@@ -168,11 +166,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     pub(super) fn lower<H: Host>(
         &mut self,
         i: usize,
-        gave: u64,
-        left: u64,
+        pages: u64,
         host: &mut H,
     ) -> Result<(), Fault> {
-        let pages = gave.saturating_add(left);
         if pages == 0 {
             return Ok(());
         }
@@ -180,10 +176,6 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         self.move_cap(i, found, signed(pages).saturating_neg(), host)?;
         let current = self.ask_xen(i, host)?.current;
         let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
-        if slot.excess > 0 {
-            // It took less because the toolstack's cap was in the way: it can have as much as before.
-            slot.excess = slot.excess.saturating_add(left);
-        }
         let expected = slot.most().saturating_sub(signed(pages));
         if signed(current) > expected {
             let cap = slot.cap().max(0).unsigned_abs();

@@ -31,7 +31,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         pages: u64,
         host: &mut H,
     ) -> Result<(), Fault> {
-        self.lower(i, pages, 0, host)?;
+        self.lower(i, pages, host)?;
         self.move_balance(i, signed(pages).saturating_neg());
         self.put_free(pages);
         Ok(())
@@ -49,7 +49,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         let (granted, source) = self.granted(i, id).ok_or(Violation::Unasked(id))?;
         check_answer(id, pages, granted)?;
         let left = granted.saturating_sub(pages);
-        self.lower(i, 0, left, host)?;
+        self.lower(i, left, host)?;
         let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
         slot.take_ask(id, Purpose::is_give);
         for place in &mut slot.requests {

@@ -99,8 +99,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             }
         };
         let left = most.saturating_sub(balance_now).max(0).unsigned_abs();
-        let gave = balance.saturating_sub(balance_now).max(0).unsigned_abs();
-        self.lower(i, gave, left.saturating_sub(gave), host)?;
+        self.lower(i, left, host)?;
         let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
         slot.in_flight = 0;
         slot.reclaiming = 0;

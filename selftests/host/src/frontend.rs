@@ -49,7 +49,7 @@ impl Frontend {
     pub fn fresh_id(&mut self) -> u32 {
         loop {
             // Few ids, so that they come again.
-            self.next_id = self.next_id % 20 + 1;
+            self.next_id = self.next_id % 64 + 1;
             let id = self.next_id;
             let sent = self
                 .up
