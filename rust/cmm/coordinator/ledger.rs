@@ -122,6 +122,11 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             let most = slot.most();
             slot.toolstack_cap = found.maximum;
             slot.excess = above(most, slot.cap());
+            // It may have raised the cap and lowered it again while no back-end was loaded.
+            if signed(found.current) > slot.cap() {
+                let had = signed(found.current.saturating_add(slot.reclaiming));
+                slot.excess = slot.excess.max(above(had, slot.cap()));
+            }
         }
         let maximum = slot.cap().saturating_add(by).max(0).unsigned_abs();
         if maximum != found.maximum {

@@ -323,6 +323,15 @@ impl Sim {
 
     /// `xl mem-set`, and the back-end notices.
     pub fn mem_set(&mut self, dom: DomId, target: u64, notice: bool) {
+        // The back-end may be late to notice, but not as late as the next change.
+        if self
+            .world
+            .domains
+            .get(&dom)
+            .is_some_and(|domain| domain.cap_written)
+        {
+            let _ = self.handle(Event::ToolstackChanged { dom });
+        }
         self.world.mem_set(dom, target);
         if notice && self.handle(Event::ToolstackChanged { dom }).is_ok() {
             self.world
@@ -346,8 +355,8 @@ impl Sim {
             .map(|view| {
                 let frontend = self.world.domains.get(&view.dom).map(|d| &d.frontend);
                 let believed = frontend.map_or(0, |f| f.balance);
-                // What is granted and not populated, and what has been given and not told is not yet promised.
-                (view.balance + view.in_flight as i64 - believed).clamp(0, view.in_flight as i64)
+                // What is granted and not populated, and what was given back and not yet reported.
+                (view.balance + view.in_flight as i64 - believed).max(0)
             })
             .sum();
         self.coordinator.pool() + coming as u64

@@ -250,7 +250,7 @@ fn steps(step: impl Strategy<Value = Step>) -> impl Strategy<Value = Vec<Step>> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, max_shrink_iters: 3_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_000, max_shrink_iters: 3_000, ..ProptestConfig::default() })]
 
     /// Nobody cheats: then in the end every request is answered, and every page accounted for.
     #[test]
