@@ -6,6 +6,7 @@ use cmm::protocol::Urgency;
 use kernel::prelude::*;
 use xen::{
     balloon,
+    frames::Stock,
     memory::{
         self,
         Backed,
@@ -30,13 +31,13 @@ const BATCH: usize = 2048;
 ///
 /// # Invariants
 ///
-/// `frames` has `from_balloon - balance` pages: borrowing uses frames up, lending leaves some.
+/// `frames` has `stock.borrowed() - balance` pages: borrowing uses frames up, lending leaves some.
 pub(crate) struct Pages {
     reservation: KBox<Reservation>,
     /// Page frames without memory.
     frames: Extents<Hollow>,
-    /// How many frames are on loan from the stock balloon driver.
-    from_balloon: usize,
+    /// Where further frames come from.
+    stock: Stock,
     /// Borrowed (positive) or lent (negative), in pages.
     balance: i64,
 }
@@ -49,7 +50,7 @@ impl Pages {
         Ok(Self {
             reservation: Reservation::new()?,
             frames,
-            from_balloon: usize::try_from(balance).unwrap_or(0),
+            stock: Stock::new(),
             balance,
         })
     }
@@ -77,10 +78,10 @@ impl Pages {
         if lacking == 0 {
             return;
         }
-        // Whole extents: the balloon's frames lie in order, and a piece of an extent spoils it.
-        match balloon::borrow_frames(lacking.next_multiple_of(MAX_EXTENT), &mut self.frames) {
-            Ok(got) => self.from_balloon += got,
-            Err(err) => pr_warn!("cannot get page frames from the balloon driver: {:?}\n", err),
+        // Whole extents: the frames lie in order, and a piece of an extent spoils it.
+        let wanted = lacking.next_multiple_of(MAX_EXTENT);
+        if let Err(err) = self.stock.borrow_frames(wanted, &mut self.frames) {
+            pr_warn!("cannot get page frames for memory: {:?}\n", err);
         }
     }
 
@@ -103,18 +104,18 @@ impl Pages {
         given as u64
     }
 
-    /// Brings back the balloon driver's frames that are not in use, for it may need them itself.
+    /// Brings back frames that are not in use, for others may need them.
     fn return_frames(&mut self) {
         let lent = usize::try_from(-self.balance).unwrap_or(0);
-        let idle = self.frames.pages().saturating_sub(lent).min(self.from_balloon);
-        self.from_balloon -= balloon::return_frames(idle, &mut self.frames);
+        let idle = self.frames.pages().saturating_sub(lent);
+        self.stock.return_frames(idle, &mut self.frames);
     }
 
     /// Leaves all to the balloon driver; returns the balance that becomes its business.
     pub(crate) fn hand_over(&mut self) -> i64 {
         let balance = core::mem::take(&mut self.balance);
-        balloon::return_frames(self.frames.pages(), &mut self.frames);
-        self.from_balloon = 0;
+        self.return_frames();
+        drop(core::mem::take(&mut self.frames));
         balloon::hand_over(balance);
         balance
     }

@@ -68,6 +68,16 @@ unsigned long xen_helper_total_ram(void)
 	return totalram_pages();
 }
 
+unsigned long xen_helper_present_pages(void)
+{
+	return get_num_physpages();
+}
+
+bool xen_helper_page_is_device(struct page *page)
+{
+	return is_zone_device_page(page);
+}
+
 void *xen_helper_page_address(struct page *page)
 {
 	return page_address(page);

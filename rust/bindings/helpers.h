@@ -24,6 +24,8 @@ int xen_helper_flush_tlb_all(void);
 /* struct page. */
 extern const gfp_t xen_helper_gfp_donate;
 unsigned long xen_helper_total_ram(void);
+unsigned long xen_helper_present_pages(void);
+bool xen_helper_page_is_device(struct page *page);
 void *xen_helper_page_address(struct page *page);
 unsigned long xen_helper_page_to_pfn(struct page *page);
 struct page *xen_helper_pfn_to_page(unsigned long pfn);

@@ -12,6 +12,7 @@
 //! Memory is moved by
 //!
 //! - [`memory`]: this domain's own reservation;
+//! - [`frames`]: page frames for memory from elsewhere;
 //! - [`balloon`]: the stock balloon driver, which owns the rest of it;
 //! - [`domain_control`]: what Dom0 may ask and change of others.
 //!
@@ -25,6 +26,7 @@ mod bindings;
 pub mod domain;
 pub mod domain_control;
 pub mod event_channel;
+pub mod frames;
 pub mod grant;
 pub mod memory;
 pub mod shared_page;

@@ -224,6 +224,9 @@ pub trait Driver: Sized + 'static {
     }
 }
 
+type DeviceGroups<T> = Groups<Device<device::Bound>, <T as Driver>::Data>;
+type DriverGroups<T> = Groups<(), <T as Driver>::Context>;
+
 /// The C driver structure, and what has to live as long.
 ///
 /// # Invariants
@@ -234,8 +237,8 @@ pub trait Driver: Sized + 'static {
 pub struct RawDriver<T: Driver> {
     driver: bindings::xenbus_driver,
     context: *mut T::Context,
-    device_groups: Groups<Device<device::Bound>, T::Data>,
-    driver_groups: Groups<(), T::Context>,
+    device_groups: DeviceGroups<T>,
+    driver_groups: DriverGroups<T>,
 }
 
 impl<T: Driver> Default for RawDriver<T> {
@@ -266,7 +269,7 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
     unsafe fn register(
         reg: &Opaque<Self::DriverType>,
         name: &'static CStr,
-        module: &'static ThisModule,
+        _module: &'static ThisModule,
     ) -> Result {
         let context = KBox::new(T::context()?, GFP_KERNEL)?;
         // SAFETY: `reg` is initialised, and nobody else knows of it yet.
@@ -292,9 +295,13 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
             Half::Backend => bindings::__xenbus_register_backend,
         };
 
-        // SAFETY: `drv` is complete and stays pinned until `unregister`; `module` and `name` are
-        // valid for the life of the module.
-        let result = to_result(unsafe { register(drv, module.as_ptr(), name.as_char_ptr()) });
+        // No owner: the bus would hold a reference to the module for each bound device, so that it
+        // could not be unloaded before somebody has unbound them all by hand. `unregister` unbinds
+        // them, and waits for all callbacks, before the module goes.
+        let owner = core::ptr::null_mut();
+
+        // SAFETY: `drv` is complete and stays pinned until `unregister`.
+        let result = to_result(unsafe { register(drv, owner, core::ptr::null()) });
         if result.is_err() {
             // SAFETY: `reg` failed to register, so nobody uses it.
             unsafe { Self::release(reg) };
@@ -409,7 +416,7 @@ unsafe extern "C" fn device_show<T: Driver>(
     // barrier, before the driver is unbound.
     let (dev, data) = unsafe { bound_device::<T>(dev) };
     // SAFETY: `attr` is one that `Groups` made of `T::KNOBS`, `buf` a page.
-    unsafe { Groups::show(attr.cast(), dev, &data, buf) }
+    unsafe { DeviceGroups::<T>::show(attr.cast(), dev, &data, buf) }
 }
 
 unsafe extern "C" fn device_store<T: Driver>(
@@ -421,7 +428,7 @@ unsafe extern "C" fn device_store<T: Driver>(
     // SAFETY: As in `device_show`.
     let (dev, data) = unsafe { bound_device::<T>(dev) };
     // SAFETY: As in `device_show`; `buf` holds `count` bytes.
-    unsafe { Groups::store(attr.cast(), dev, &data, buf, count) }
+    unsafe { DeviceGroups::<T>::store(attr.cast(), dev, &data, buf, count) }
 }
 
 /// # Safety
@@ -447,7 +454,7 @@ unsafe extern "C" fn driver_show<T: Driver>(
     // SAFETY: `drv` is the one embedded in a registered `RawDriver<T>`.
     let context = unsafe { driver_context::<T>(drv) };
     // SAFETY: `attr` is one that `Groups` made of `T::DRIVER_KNOBS`, `buf` a page.
-    unsafe { Groups::show(attr.cast(), &(), context, buf) }
+    unsafe { DriverGroups::<T>::show(attr.cast(), &(), context, buf) }
 }
 
 unsafe extern "C" fn driver_store<T: Driver>(
@@ -459,7 +466,7 @@ unsafe extern "C" fn driver_store<T: Driver>(
     // SAFETY: As in `driver_show`.
     let context = unsafe { driver_context::<T>(drv) };
     // SAFETY: As in `driver_show`; `buf` holds `count` bytes.
-    unsafe { Groups::store(attr.cast(), &(), context, buf, count) }
+    unsafe { DriverGroups::<T>::store(attr.cast(), &(), context, buf, count) }
 }
 
 /// # Safety

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Page frames without memory behind them, for memory that comes from elsewhere.
+//!
+//! A domain booted with less memory than it may have keeps the difference as page frames nobody
+//! uses. A domain whose memory was populated on demand has them in the balloon; in any other the
+//! kernel sets them aside for mapping grants (*unpopulated* pages). [`Stock`] borrows from both, and
+//! brings them back.
+//!
+//! C headers: [`include/xen/balloon.h`](srctree/include/xen/balloon.h),
+//! [`include/xen/xen.h`](srctree/include/xen/xen.h)
+
+use crate::{
+    bindings,
+    memory::{
+        push_run,
+        Extents,
+        Hollow,
+        MAX_EXTENT, //
+    },
+};
+use core::ptr::NonNull;
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
+
+type PageList = KVVec<*mut bindings::page>;
+
+/// What is on loan from the balloon and from the kernel.
+pub struct Stock {
+    from_balloon: usize,
+    from_kernel: usize,
+    /// The kernel has no more: it makes new frames, which can only map grants.
+    kernel_is_out: bool,
+}
+
+impl Stock {
+    /// Nothing is on loan yet.
+    pub const fn new() -> Self {
+        Self {
+            from_balloon: 0,
+            from_kernel: 0,
+            kernel_is_out: false,
+        }
+    }
+
+    /// How many frames are on loan.
+    pub fn borrowed(&self) -> usize {
+        self.from_balloon + self.from_kernel
+    }
+
+    /// Borrows up to `pages` frames, as large extents where neighbours are found. May sleep.
+    pub fn borrow_frames(&mut self, pages: usize, to: &mut Extents<Hollow>) -> Result {
+        let got = reclaim_from_balloon(pages, to)?;
+        self.from_balloon += got;
+        self.borrow_from_kernel(pages - got, to)
+    }
+
+    fn borrow_from_kernel(&mut self, pages: usize, to: &mut Extents<Hollow>) -> Result {
+        let want = pages.min(set_aside().saturating_sub(self.from_kernel));
+        if want == 0 || self.kernel_is_out {
+            return Ok(());
+        }
+
+        let mut list = page_list(want)?;
+        // SAFETY: `list` has room for `want` pages.
+        to_result(unsafe {
+            bindings::xen_alloc_unpopulated_pages(want as c_uint, list.as_mut_ptr())
+        })?;
+
+        // Frames that were made for grants are no part of any zone the page allocator knows.
+        let mut usable = page_list(0)?;
+        for page in &list {
+            // SAFETY: The page is valid, and ours.
+            if unsafe { bindings::xen_helper_page_is_device(*page) } {
+                self.kernel_is_out = true;
+                return_to_kernel(*page);
+            } else {
+                usable.push(*page, GFP_KERNEL)?;
+            }
+        }
+        self.from_kernel += usable.len();
+        // SAFETY: The kernel gave us these pages, which are hollow.
+        unsafe { push_all(&mut usable, to) };
+        Ok(())
+    }
+
+    /// Brings back up to `pages` frames, or as many as are on loan. May sleep.
+    pub fn return_frames(&mut self, pages: usize, from: &mut Extents<Hollow>) {
+        let to_kernel = from.take(pages.min(self.from_kernel));
+        self.from_kernel -= to_kernel.pages();
+        for_each_page(to_kernel, return_to_kernel);
+
+        let to_balloon = from.take(pages.saturating_sub(self.from_kernel).min(self.from_balloon));
+        self.from_balloon -= to_balloon.pages();
+        for_each_page(to_balloon, return_to_balloon);
+    }
+}
+
+impl Default for Stock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The frames the kernel set aside when it booted: those of its map of memory that are not in the
+/// balloon driver's books.
+fn set_aside() -> usize {
+    // SAFETY: A racy look at a number that changes only when memory is added.
+    let counted = unsafe { (&raw const bindings::balloon_stats.total_pages).read_volatile() };
+    // SAFETY: May be called in any context.
+    let all = unsafe { bindings::xen_helper_present_pages() };
+    all.saturating_sub(counted) as usize
+}
+
+/// Takes up to `pages` frames out of the balloon; returns how many. May sleep.
+///
+/// Asked for more than it has, the balloon driver would *shrink* the domain to make some.
+pub(crate) fn reclaim_from_balloon(pages: usize, to: &mut Extents<Hollow>) -> Result<usize> {
+    // SAFETY: A racy look at a number that changes any time: the worst is as said above.
+    let stock = unsafe { (&raw const bindings::balloon_stats.balloon_low).read_volatile() };
+    let want = pages.min(stock as usize);
+    if want == 0 {
+        return Ok(0);
+    }
+
+    let mut list = page_list(want)?;
+    // SAFETY: `list` has room for `want` pages.
+    to_result(unsafe { bindings::xen_alloc_ballooned_pages(want as c_uint, list.as_mut_ptr()) })?;
+    // SAFETY: The balloon driver gave us these pages, which are hollow.
+    unsafe { push_all(&mut list, to) };
+    Ok(want)
+}
+
+fn page_list(len: usize) -> Result<PageList> {
+    let mut list = KVVec::with_capacity(len, GFP_KERNEL)?;
+    list.resize(len, core::ptr::null_mut(), GFP_KERNEL)?;
+    Ok(list)
+}
+
+fn return_to_kernel(mut page: *mut bindings::page) {
+    // SAFETY: The page is ours and hollow, and came from there, or is as good as one that did.
+    unsafe { bindings::xen_free_unpopulated_pages(1, &mut page) };
+}
+
+fn return_to_balloon(mut page: *mut bindings::page) {
+    // SAFETY: As above.
+    unsafe { bindings::xen_free_ballooned_pages(1, &mut page) };
+}
+
+/// Takes extents apart.
+fn for_each_page(mut extents: Extents<Hollow>, mut f: impl FnMut(*mut bindings::page)) {
+    while let Some((page, order)) = extents.pop() {
+        // SAFETY: `pop` gave us the pages, which are hollow.
+        unsafe { bindings::xen_helper_pages_make_single(page.as_ptr(), order) };
+        for i in 0..1usize << order {
+            f(page.as_ptr().wrapping_add(i));
+        }
+    }
+}
+
+/// Pushes pages, in any order, as extents as large as their numbers permit.
+///
+/// # Safety
+///
+/// The caller must own the pages, which must be hollow, and must not use the list again.
+unsafe fn push_all(list: &mut PageList, to: &mut Extents<Hollow>) {
+    // The map of pages is virtually contiguous, so neighbours in it are neighbours in memory.
+    //
+    // SAFETY: `list` holds as many pointers.
+    unsafe { bindings::xen_helper_sort_pages(list.as_mut_ptr(), list.len() as c_ulong) };
+
+    for run in list.chunk_by(|a, b| *b == a.wrapping_add(1)) {
+        if let Some(first) = run.first() {
+            // SAFETY: By the safety requirements.
+            unsafe { push_neighbours(to, *first, run.len()) };
+        }
+    }
+}
+
+/// Pushes `count` pages in a row as extents aligned as Xen wants them.
+///
+/// # Safety
+///
+/// The caller must own the pages, which must be hollow.
+unsafe fn push_neighbours(to: &mut Extents<Hollow>, first: *mut bindings::page, count: usize) {
+    // SAFETY: The page is valid.
+    let pfn = unsafe { bindings::xen_helper_page_to_pfn(first) } as usize;
+    let skew = pfn % MAX_EXTENT;
+
+    // Count from the extent's beginning, so that the alignment of what is pushed is that of the
+    // frame numbers. The pages before `first` are not ours, and are not touched.
+    let mut start = skew;
+    let end = skew + count;
+    while start < end {
+        let stop = (start / MAX_EXTENT + 1) * MAX_EXTENT;
+        if let Some(base) = NonNull::new(first.wrapping_sub(skew)) {
+            // SAFETY: By the safety requirements; `start` is not before `skew`.
+            unsafe { push_hollow(to, base, start, stop.min(end)) };
+        }
+        start = stop;
+    }
+}
+
+/// # Safety
+///
+/// The caller must own pages `start..end` counted from `base`, which must be hollow.
+unsafe fn push_hollow(
+    to: &mut Extents<Hollow>,
+    base: NonNull<bindings::page>,
+    start: usize,
+    end: usize,
+) {
+    for i in start..end {
+        // SAFETY: By the safety requirements. Nobody else uses the frames, so nobody is surprised.
+        unsafe { bindings::xen_helper_pages_set_hollow(base.as_ptr().wrapping_add(i), 0) };
+    }
+    // SAFETY: By the safety requirements.
+    unsafe { push_run(to, base, start, end) };
+}
