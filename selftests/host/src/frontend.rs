@@ -61,9 +61,14 @@ impl Frontend {
         }
     }
 
-    /// How many requests an honest front-end counts as open.
+    /// How many requests an honest front-end counts as open: it knows of an answer when it has read it.
     pub fn unfinished(&self) -> usize {
-        self.open.len() + self.granted.len()
+        let asked = |up: &&Up| matches!(up, Up::Request { .. });
+        let denied = |down: &&Down| matches!(down, Down::Grant { pages: 0, .. });
+        self.open.len()
+            + self.granted.len()
+            + self.up.iter().filter(asked).count()
+            + self.down.iter().filter(denied).count()
     }
 
     /// Forgets everything about the connection.

@@ -142,11 +142,7 @@ impl Sim {
             return false;
         };
         let frontend = &mut domain.frontend;
-        let queued = frontend
-            .up
-            .iter()
-            .filter(|up| matches!(up, Up::Request { .. }));
-        if frontend.unfinished() + queued.count() >= MAX_REQUESTS {
+        if domain.paused || frontend.unfinished() >= MAX_REQUESTS {
             return false;
         }
         let id = frontend.fresh_id();

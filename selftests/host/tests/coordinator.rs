@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The coordinator's rules, one by one.
+
+use cmm::coordinator::{
+    Coordinator, Event, Limits, Policy, Record, Refused, Settings, Slot, MILLISECOND, SECOND,
+};
+use cmm::protocol::{Down, GrantReason, Up, Violation};
+use cmm::{pages, DomId};
+use cmm_host_tests::frontend::Lie;
+use cmm_host_tests::sim::Sim;
+use cmm_host_tests::world::SLACK;
+
+const A: u16 = 1;
+const B: u16 = 2;
+const C: u16 = 3;
+
+fn dom(number: u16) -> DomId {
+    DomId::new(number).expect("not reserved")
+}
+
+/// Three domains of 2000 pages, of which each needs a quarter.
+fn three(settings: Settings) -> Sim {
+    let mut sim = Sim::new(10_000, 8, settings);
+    for number in [A, B, C] {
+        assert!(sim.boot(dom(number), 2_000, Limits::default()));
+        sim.stats(dom(number));
+        run(&mut sim);
+    }
+    sim
+}
+
+/// Delivers messages until there are none.
+fn run(sim: &mut Sim) {
+    loop {
+        let moved = (A..=C).filter(|d| sim.serve(dom(*d)) | sim.hear(dom(*d)));
+        if moved.count() == 0 {
+            return;
+        }
+    }
+}
+
+fn balance(sim: &Sim, number: u16) -> i64 {
+    sim.coordinator.domain(dom(number)).expect("known").balance
+}
+
+/// The last grant that lies unread in a domain's lane.
+fn grant(sim: &Sim, number: u16) -> Option<(u64, GrantReason)> {
+    let down = &sim.world.domains[&dom(number)].frontend.down;
+    down.iter().rev().find_map(|message| match message {
+        Down::Grant { pages, reason, .. } => Some((*pages, *reason)),
+        _ => None,
+    })
+}
+
+fn ask(sim: &mut Sim, number: u16, pages: u64) {
+    assert!(sim.request(dom(number), pages, 0));
+    while sim.hear(dom(number)) {}
+}
+
+/// Lets the donors answer, but not the requester read.
+fn donors_answer(sim: &mut Sim, donors: &[u16]) {
+    for donor in donors {
+        while sim.serve(dom(*donor)) {}
+        while sim.hear(dom(*donor)) {}
+    }
+}
+
+#[test]
+fn a_donor_gives_and_the_requester_takes() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    donors_answer(&mut sim, &[B, C]);
+    assert_eq!(grant(&sim, A), Some((100, GrantReason::Full)));
+    run(&mut sim);
+    assert_eq!((balance(&sim, A), balance(&sim, B)), (100, -100));
+    assert_eq!(sim.world.domains[&dom(A)].maximum, 2_000 + SLACK + 100);
+    assert_eq!(sim.world.domains[&dom(B)].maximum, 2_000 + SLACK - 100);
+    assert_eq!(sim.coordinator.pool(), 0);
+}
+
+#[test]
+fn several_donors_are_asked_at_once() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 2_500);
+    donors_answer(&mut sim, &[B, C]);
+    assert_eq!(grant(&sim, A), Some((2_500, GrantReason::Full)));
+}
+
+#[test]
+fn spreading_asks_each_for_its_share() {
+    let settings = Settings {
+        policy: Policy::Spread,
+        ..Settings::default()
+    };
+    let mut sim = three(settings);
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    assert_eq!((balance(&sim, B), balance(&sim, C)), (-50, -50));
+}
+
+#[test]
+fn weights_tell_who_gives_first() {
+    let mut sim = three(Settings::default());
+    let weight = 1_000;
+    let dom_b = dom(B);
+    sim.handle(Event::SetWeight { dom: dom_b, weight })
+        .expect("accepted");
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    assert_eq!((balance(&sim, B), balance(&sim, C)), (0, -100));
+}
+
+#[test]
+fn every_denial_has_its_reason() {
+    // Nobody has so much.
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 9_000);
+    donors_answer(&mut sim, &[B, C]);
+    assert_eq!(grant(&sim, A), Some((3_000, GrantReason::NoDonor)));
+
+    // The ceiling is in the way, first in part and then altogether.
+    let mut sim = three(Settings::default());
+    let ceiling = 2_050;
+    sim.world
+        .domains
+        .get_mut(&dom(A))
+        .expect("exists")
+        .limits
+        .ceiling = ceiling;
+    let event = Event::SetCeiling {
+        dom: dom(A),
+        pages: ceiling,
+    };
+    sim.handle(event).expect("accepted");
+    ask(&mut sim, A, 100);
+    donors_answer(&mut sim, &[B, C]);
+    assert_eq!(grant(&sim, A), Some((50, GrantReason::Ceiling)));
+    run(&mut sim);
+    ask(&mut sim, A, 100);
+    assert_eq!(grant(&sim, A), Some((0, GrantReason::Ceiling)));
+
+    // The donors are silent.
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    sim.advance(SECOND);
+    assert_eq!(grant(&sim, A), Some((0, GrantReason::NoDonor)));
+    let mut sim = three(Settings {
+        donor_timeout: 10 * SECOND,
+        ..Settings::default()
+    });
+    ask(&mut sim, A, 100);
+    sim.advance(SECOND);
+    assert_eq!(grant(&sim, A), Some((0, GrantReason::Deadline)));
+
+    // Too often.
+    let mut sim = three(Settings {
+        request_rate: 1,
+        request_burst: 1,
+        ..Settings::default()
+    });
+    ask(&mut sim, A, 1);
+    ask(&mut sim, A, 1);
+    assert_eq!(grant(&sim, A), Some((0, GrantReason::RateLimit)));
+
+    // The end.
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    sim.handle(Event::ShutDown).expect("never refused");
+    assert_eq!(grant(&sim, A), Some((0, GrantReason::ShuttingDown)));
+}
+
+#[test]
+fn a_silent_donor_is_passed_over_for_another() {
+    let mut sim = three(Settings::default());
+    sim.corrupt(dom(B), Lie::Silent);
+    ask(&mut sim, A, 100);
+    sim.advance(100 * MILLISECOND);
+    donors_answer(&mut sim, &[C]);
+    assert_eq!(grant(&sim, A), Some((100, GrantReason::Full)));
+    assert_eq!(sim.coordinator.domain(dom(B)).expect("known").penalty, 1);
+}
+
+#[test]
+fn what_is_released_goes_back_to_the_lender() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    sim.release(dom(A), 100);
+    run(&mut sim);
+    assert_eq!((balance(&sim, A), balance(&sim, B)), (0, 0));
+}
+
+#[test]
+fn a_lender_recalls_what_its_borrower_cannot_spare() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    // The third has nothing to spare, nor has the borrower by its own account.
+    for number in [A, C] {
+        let domain = sim.world.domains.get_mut(&dom(number)).expect("exists");
+        domain.needs = domain.current;
+        sim.stats(dom(number));
+    }
+    run(&mut sim);
+    sim.world.domains.get_mut(&dom(A)).expect("exists").needs = 0;
+    ask(&mut sim, B, 100);
+    run(&mut sim);
+    assert_eq!((balance(&sim, A), balance(&sim, B)), (0, 0));
+}
+
+#[test]
+fn death_makes_lenders_whole_and_forgets_their_debts() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    sim.die(dom(A));
+    run(&mut sim);
+    assert_eq!(balance(&sim, B), 0);
+
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    sim.die(dom(B));
+    sim.release(dom(A), 100);
+    run(&mut sim);
+    assert_eq!((balance(&sim, A), sim.coordinator.pool()), (0, 0));
+}
+
+#[test]
+fn the_reserve_answers_at_once_and_fills_again() {
+    let mut sim = three(Settings::default());
+    sim.handle(Event::SetReserve { pages: 400 })
+        .expect("accepted");
+    run(&mut sim);
+    assert_eq!(sim.coordinator.pool(), 400);
+    ask(&mut sim, A, 300);
+    assert_eq!(grant(&sim, A), Some((300, GrantReason::Full)));
+    run(&mut sim);
+    assert_eq!(sim.coordinator.pool(), 400);
+    sim.handle(Event::SetReserve { pages: 0 })
+        .expect("accepted");
+    run(&mut sim);
+    assert_eq!(sim.coordinator.pool(), 0);
+}
+
+#[test]
+fn by_hand_memory_comes_from_and_goes_to_xen() {
+    let mut sim = three(Settings::default());
+    let free = sim.world.free;
+    let give = |pages| Event::Give { dom: dom(A), pages };
+    let take = |pages| Event::Take { dom: dom(A), pages };
+    sim.handle(give(100)).expect("accepted");
+    run(&mut sim);
+    assert_eq!((balance(&sim, A), sim.world.free), (100, free - 100));
+    sim.handle(take(150)).expect("accepted");
+    run(&mut sim);
+    assert_eq!((balance(&sim, A), sim.world.free), (-50, free + 50));
+    assert_eq!(sim.handle(give(0)), Err(Refused::OutOfRange));
+    assert_eq!(sim.handle(give(1 << 28)), Err(Refused::AboveCeiling));
+    assert_eq!(sim.handle(take(2_000)), Err(Refused::BelowFloor));
+    let unknown = Event::Give {
+        dom: dom(9),
+        pages: 1,
+    };
+    assert_eq!(sim.handle(unknown), Err(Refused::UnknownDomain));
+}
+
+#[test]
+fn the_toolstack_moves_the_baseline_beneath_a_balance() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    for (number, target) in [(A, 1_500), (B, 1_500), (A, 3_000)] {
+        sim.mem_set(dom(number), target, true);
+        let cap = (target + SLACK).saturating_add_signed(balance(&sim, number));
+        assert_eq!(sim.world.domains[&dom(number)].maximum, cap);
+    }
+}
+
+#[test]
+fn liars_are_disconnected_and_nobody_else() {
+    let cases = [
+        (Lie::Keeps, B),
+        (Lie::Hides, A),
+        (Lie::Repeats, B),
+        (Lie::Exaggerates, B),
+        (Lie::Invents, B),
+        (Lie::Floods, B),
+    ];
+    for (lie, liar) in cases {
+        let mut sim = three(Settings::default());
+        // Without slack under its cap, to which a lie could go unnoticed.
+        let domain = sim.world.domains.get_mut(&dom(liar)).expect("exists");
+        domain.maximum -= SLACK;
+        domain.cap_ambiguous = true;
+        sim.coordinator = Coordinator::new(vec![Slot::default(); 8], Settings::default());
+        for number in [A, B, C] {
+            sim.world
+                .domains
+                .get_mut(&dom(number))
+                .expect("exists")
+                .connected = false;
+        }
+        for number in [A, B, C] {
+            sim.attach(dom(number), None).expect("room");
+            sim.stats(dom(number));
+            run(&mut sim);
+        }
+        sim.corrupt(dom(liar), lie);
+        while sim.hear(dom(liar)) {}
+        ask(&mut sim, A, 100);
+        run(&mut sim);
+        let who: Vec<_> = sim.world.disconnected.iter().map(|(dom, _)| *dom).collect();
+        assert_eq!(who, [dom(liar)], "{lie:?}");
+    }
+}
+
+#[test]
+fn a_repeated_request_is_a_violation() {
+    let mut sim = three(Settings::default());
+    sim.corrupt(dom(A), Lie::Silent);
+    assert!(sim.request(dom(A), 100, 0));
+    let frontend = &mut sim.world.domains.get_mut(&dom(A)).expect("exists").frontend;
+    let again = frontend.up[0];
+    frontend.up.push_back(again);
+    let Up::Request { id, .. } = again else {
+        panic!("a request was queued");
+    };
+    run(&mut sim);
+    assert_eq!(sim.world.disconnected, [(dom(A), Violation::Repeated(id))]);
+}
+
+#[test]
+fn balances_survive_a_reload() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    sim.reload();
+    assert_eq!((balance(&sim, A), balance(&sim, B)), (100, -100));
+    sim.release(dom(A), 100);
+    run(&mut sim);
+    assert_eq!((balance(&sim, A), balance(&sim, B)), (0, 0));
+}
+
+#[test]
+fn a_claim_is_believed_only_as_far_as_it_can_be_true() {
+    let cases = [
+        (Some(0), 0),
+        (Some(60), 60),
+        (Some(100), 100),
+        (Some(1 << 40), 100),
+        (Some(-1_000), 0),
+    ];
+    for (claim, expected) in cases {
+        let mut sim = three(Settings::default());
+        ask(&mut sim, A, 100);
+        donors_answer(&mut sim, &[B]);
+        let taken = claim.unwrap_or(0i64).clamp(0, 100);
+        sim.detach(dom(A));
+        assert_eq!(sim.world.populate(dom(A), taken as u64), taken as u64);
+        sim.world
+            .domains
+            .get_mut(&dom(A))
+            .expect("exists")
+            .frontend
+            .balance = claim.unwrap_or(0);
+        sim.attach(dom(A), None).expect("accepted");
+        assert_eq!(balance(&sim, A), expected, "{claim:?}");
+    }
+}
+
+#[test]
+fn storage_grows() {
+    let mut sim = Sim::new(10_000, 1, Settings::default());
+    assert!(sim.boot(dom(B), 100, Limits::default()));
+    assert!(!sim.boot(dom(A), 100, Limits::default()));
+    let small = sim.coordinator.grow(Vec::new());
+    assert_eq!(small.len(), 0);
+    sim.coordinator.grow(vec![Slot::default(); 2]);
+    sim.attach(dom(A), None).expect("room");
+    let doms: Vec<_> = sim.coordinator.domains().map(|view| view.dom).collect();
+    assert_eq!(doms, [dom(A), dom(B)]);
+}
+
+#[test]
+fn nonsense_is_refused_and_changes_nothing() {
+    let mut sim = three(Settings::default());
+    let events = [
+        Event::SetFloor {
+            dom: dom(A),
+            pages: u64::MAX,
+        },
+        Event::SetCeiling {
+            dom: dom(A),
+            pages: u64::MAX,
+        },
+        Event::SetWeight {
+            dom: dom(A),
+            weight: 0,
+        },
+        Event::SetReserve { pages: u64::MAX },
+        Event::SetDonorTimeout { nanos: 0 },
+        Event::Died { dom: dom(9) },
+        Event::Detach { dom: dom(9) },
+    ];
+    for event in events {
+        let refused = sim.handle(event).expect_err("nonsense");
+        assert!(!refused.to_string().is_empty());
+    }
+    assert_eq!(
+        sim.coordinator.domain(dom(A)).expect("known").limits,
+        Limits::default()
+    );
+}
+
+#[test]
+fn records_that_make_no_sense_are_refused() {
+    for text in [
+        "",
+        "1 2 3",
+        "1 2 3 4 5 6 7",
+        "a 2 3 4 5 6",
+        "1 -2 3 4 5 6",
+        "99999999999999 0 0 0 0 0",
+    ] {
+        assert_eq!(Record::parse(text), None, "{text}");
+    }
+    let mut coordinator = Coordinator::new(vec![Slot::default(); 1], Settings::default());
+    let mut world = cmm_host_tests::world::World::new(0);
+    let record = Some(Record {
+        balance: i64::MIN,
+        ..Record::default()
+    });
+    let event = Event::Attach {
+        dom: dom(A),
+        record,
+        claim: None,
+        limits: Limits::default(),
+    };
+    assert_eq!(
+        coordinator.handle(event, 0, &mut world),
+        Err(Refused::OutOfRange)
+    );
+}
+
+#[test]
+fn kib_are_rounded_up_to_pages() {
+    let cases = [
+        (0, Some(0)),
+        (1, Some(1)),
+        (4, Some(1)),
+        (5, Some(2)),
+        (u64::MAX, None),
+    ];
+    for (kib, expected) in cases {
+        assert_eq!(pages::from_kib(kib), expected);
+    }
+    assert_eq!(pages::to_kib(3), 12);
+}
