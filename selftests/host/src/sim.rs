@@ -305,7 +305,7 @@ impl Sim {
         domain.frontend.lie = Some(lie);
         self.world.tainted = true;
         if lie == Lie::Floods && domain.frontend.up.len() < MAX_REQUESTS {
-            for _ in 0..=2 * MAX_REQUESTS {
+            for _ in 0..=3 * MAX_REQUESTS {
                 let id = domain.frontend.fresh_id();
                 domain.frontend.up.push_back(Up::Request {
                     id,
