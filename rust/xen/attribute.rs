@@ -9,10 +9,7 @@
 //! C header: [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h)
 
 use crate::bindings;
-use core::{
-    fmt,
-    marker::PhantomData, //
-};
+use core::fmt;
 use kernel::{
     page::PAGE_SIZE,
     prelude::*,
@@ -93,40 +90,66 @@ impl fmt::Write for Text<'_> {
     }
 }
 
+/// `show` of a C attribute, as the driver core calls it.
+///
+/// What the arguments are differs between devices and drivers, which the type forgets.
+pub(crate) type RawShow = unsafe extern "C" fn();
+
+/// `store` of a C attribute, likewise.
+pub(crate) type RawStore = unsafe extern "C" fn();
+
 /// A C attribute and the knob it stands for.
 ///
-/// `show` and `store` of a device attribute and of a driver attribute differ only in the type of
-/// their first argument, a pointer, so one structure serves both.
+/// `struct device_attribute` and `struct driver_attribute` are laid out alike, and differ in the
+/// types of their functions only.
 #[repr(C)]
 pub(crate) struct RawAttribute<Dev: 'static, Data: 'static> {
-    attr: bindings::device_attribute,
+    attr: bindings::attribute,
+    show: RawShow,
+    store: RawStore,
     knob: &'static Knob<Dev, Data>,
 }
 
-type RawShow<Of> = unsafe extern "C" fn(
-    *mut Of,
-    *mut bindings::device_attribute,
-    *mut c_char,
-) -> isize;
-type RawStore<Of> = unsafe extern "C" fn(
-    *mut Of,
-    *mut bindings::device_attribute,
-    *const c_char,
-    usize,
-) -> isize;
+impl<Dev: 'static, Data: 'static> RawAttribute<Dev, Data> {
+    /// The knob of a C attribute.
+    ///
+    /// # Safety
+    ///
+    /// `attr` must be an attribute of a filled `Groups<Dev, Data>`.
+    pub(crate) unsafe fn knob(attr: *mut bindings::device_attribute) -> &'static Knob<Dev, Data> {
+        // SAFETY: By the safety requirements, and `attr` is at the beginning.
+        unsafe { (*attr.cast::<Self>()).knob }
+    }
+}
+
+const _: () = {
+    use bindings::{
+        device_attribute,
+        driver_attribute, //
+    };
+    use core::mem::{
+        offset_of,
+        size_of, //
+    };
+    type Ours = RawAttribute<(), ()>;
+    assert!(offset_of!(Ours, show) == offset_of!(device_attribute, __bindgen_anon_1));
+    assert!(offset_of!(Ours, store) == offset_of!(device_attribute, __bindgen_anon_2));
+    assert!(offset_of!(Ours, knob) == size_of::<device_attribute>());
+    assert!(offset_of!(Ours, show) == offset_of!(driver_attribute, show));
+    assert!(offset_of!(Ours, store) == offset_of!(driver_attribute, store));
+};
 
 /// The attribute groups of a driver, as the driver core wants them.
 ///
 /// # Invariants
 ///
-/// Once filled, `group.attrs` points into `list`, which points into `attributes`, and neither is
-/// changed until [`Groups::clear`].
+/// Once filled, `group.attrs` points into `list`, which points into `attributes`, and none of them
+/// is changed until [`Groups::clear`].
 pub(crate) struct Groups<Dev: 'static, Data: 'static> {
     attributes: KVec<RawAttribute<Dev, Data>>,
     list: KVec<*mut bindings::attribute>,
     group: bindings::attribute_group,
     groups: [*const bindings::attribute_group; 2],
-    _data: PhantomData<Data>,
 }
 
 impl<Dev: 'static, Data: 'static> Groups<Dev, Data> {
@@ -136,38 +159,39 @@ impl<Dev: 'static, Data: 'static> Groups<Dev, Data> {
             list: KVec::new(),
             group: Default::default(),
             groups: [core::ptr::null(); 2],
-            _data: PhantomData,
         }
     }
 
-    /// Makes the C structures of `knobs`. `self` must not move afterwards.
-    pub(crate) fn fill<Of>(
+    /// Makes the C structures of `knobs`, with the functions `calls` has for each. `self` must not
+    /// move afterwards.
+    pub(crate) fn fill(
         &mut self,
         knobs: &'static [Knob<Dev, Data>],
-        show: RawShow<Of>,
-        store: RawStore<Of>,
+        calls: impl Fn(usize) -> Option<(RawShow, RawStore)>,
     ) -> Result {
         self.attributes = KVec::with_capacity(knobs.len(), GFP_KERNEL)?;
         self.list = KVec::with_capacity(knobs.len() + 1, GFP_KERNEL)?;
 
-        for knob in knobs {
-            let mut attr = bindings::device_attribute::default();
-            attr.attr.name = knob.name.as_char_ptr();
-            attr.attr.mode = knob.mode();
-            // SAFETY: The two function types differ only in what their first argument, a pointer,
-            // points to; the driver core calls each with the kind of object it was given for.
-            attr.__bindgen_anon_1.show = Some(unsafe {
-                core::mem::transmute::<RawShow<Of>, RawShow<bindings::device>>(show)
-            });
-            // SAFETY: As above.
-            attr.__bindgen_anon_2.store = Some(unsafe {
-                core::mem::transmute::<RawStore<Of>, RawStore<bindings::device>>(store)
-            });
-            self.attributes.push(RawAttribute { attr, knob }, GFP_KERNEL)?;
+        for (i, knob) in knobs.iter().enumerate() {
+            let (show, store) = calls(i).ok_or(ENOSPC)?;
+            let attr = bindings::attribute {
+                name: knob.name.as_char_ptr(),
+                mode: knob.mode(),
+                ..Default::default()
+            };
+            self.attributes.push(
+                RawAttribute {
+                    attr,
+                    show,
+                    store,
+                    knob,
+                },
+                GFP_KERNEL,
+            )?;
         }
 
         for attribute in self.attributes.iter_mut() {
-            self.list.push(&raw mut attribute.attr.attr, GFP_KERNEL)?;
+            self.list.push(&raw mut attribute.attr, GFP_KERNEL)?;
         }
         self.list.push(core::ptr::null_mut(), GFP_KERNEL)?;
 
@@ -184,51 +208,44 @@ impl<Dev: 'static, Data: 'static> Groups<Dev, Data> {
     pub(crate) fn as_ptr(&self) -> *mut *const bindings::attribute_group {
         self.groups.as_ptr().cast_mut()
     }
+}
 
-    /// Carries out a read of an attribute.
+impl<Dev, Data> Knob<Dev, Data> {
+    /// Carries out a read of the attribute.
     ///
     /// # Safety
     ///
-    /// `attr` must be one of a filled `Groups<Dev, Data>`, and `buf` a page that may be written.
-    pub(crate) unsafe fn show(
-        attr: *mut RawAttribute<Dev, Data>,
-        dev: &Dev,
-        data: &Data,
-        buf: *mut c_char,
-    ) -> isize {
-        // SAFETY: By the safety requirements.
-        let knob = unsafe { (*attr).knob };
+    /// `buf` must be a page that may be written.
+    pub(crate) unsafe fn read(&self, dev: &Dev, data: &Data, buf: *mut c_char) -> isize {
         // SAFETY: By the safety requirements.
         let buf = unsafe { core::slice::from_raw_parts_mut(buf.cast::<u8>(), PAGE_SIZE) };
         let mut text = Text { buf, used: 0 };
 
-        match knob.show.map(|show| show(dev, data, &mut text)) {
+        match self.show.map(|show| show(dev, data, &mut text)) {
             Some(Ok(())) => text.used as isize,
             Some(Err(err)) => err.to_errno() as isize,
             None => EIO.to_errno() as isize,
         }
     }
 
-    /// Carries out a write of an attribute.
+    /// Carries out a write of the attribute.
     ///
     /// # Safety
     ///
-    /// `attr` must be one of a filled `Groups<Dev, Data>`, and `buf` hold `count` bytes.
-    pub(crate) unsafe fn store(
-        attr: *mut RawAttribute<Dev, Data>,
+    /// `buf` must hold `count` bytes.
+    pub(crate) unsafe fn write(
+        &self,
         dev: &Dev,
         data: &Data,
         buf: *const c_char,
         count: usize,
     ) -> isize {
         // SAFETY: By the safety requirements.
-        let knob = unsafe { (*attr).knob };
-        // SAFETY: By the safety requirements.
         let bytes = unsafe { core::slice::from_raw_parts(buf.cast::<u8>(), count) };
 
         let result = core::str::from_utf8(bytes)
             .map_err(|_| EINVAL)
-            .and_then(|text| match knob.store {
+            .and_then(|text| match self.store {
                 Some(store) => store(dev, data, text.trim()),
                 None => Err(EIO),
             });

@@ -15,7 +15,10 @@
 use crate::{
     attribute::{
         Groups,
-        Knob, //
+        Knob,
+        RawAttribute,
+        RawShow,
+        RawStore, //
     },
     bindings,
     domain::DomId, //
@@ -225,6 +228,7 @@ pub trait Driver: Sized + 'static {
 }
 
 type DeviceGroups<T> = Groups<Device<device::Bound>, <T as Driver>::Data>;
+type DeviceAttribute<T> = RawAttribute<Device<device::Bound>, <T as Driver>::Data>;
 type DriverGroups<T> = Groups<(), <T as Driver>::Context>;
 
 /// The C driver structure, and what has to live as long.
@@ -275,8 +279,10 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
         // SAFETY: `reg` is initialised, and nobody else knows of it yet.
         let raw = unsafe { &mut *reg.get() };
 
-        raw.device_groups.fill(T::KNOBS, device_show::<T>, device_store::<T>)?;
-        raw.driver_groups.fill(T::DRIVER_KNOBS, driver_show::<T>, driver_store::<T>)?;
+        raw.device_groups
+            .fill(T::KNOBS, |_| Some(device_calls::<T>()))?;
+        raw.driver_groups
+            .fill(T::DRIVER_KNOBS, driver_calls_of::<T>)?;
         raw.context = KBox::into_raw(context);
 
         let drv = &mut raw.driver;
@@ -415,8 +421,10 @@ unsafe extern "C" fn device_show<T: Driver>(
     // SAFETY: sysfs calls for bound devices of this driver only: the group is removed, with a
     // barrier, before the driver is unbound.
     let (dev, data) = unsafe { bound_device::<T>(dev) };
-    // SAFETY: `attr` is one that `Groups` made of `T::KNOBS`, `buf` a page.
-    unsafe { DeviceGroups::<T>::show(attr.cast(), dev, &data, buf) }
+    // SAFETY: `attr` is one of this driver's `device_groups`.
+    let knob = unsafe { DeviceAttribute::<T>::knob(attr) };
+    // SAFETY: sysfs calls with a page.
+    unsafe { knob.read(dev, &data, buf) }
 }
 
 unsafe extern "C" fn device_store<T: Driver>(
@@ -427,8 +435,10 @@ unsafe extern "C" fn device_store<T: Driver>(
 ) -> isize {
     // SAFETY: As in `device_show`.
     let (dev, data) = unsafe { bound_device::<T>(dev) };
-    // SAFETY: As in `device_show`; `buf` holds `count` bytes.
-    unsafe { DeviceGroups::<T>::store(attr.cast(), dev, &data, buf, count) }
+    // SAFETY: As in `device_show`.
+    let knob = unsafe { DeviceAttribute::<T>::knob(attr) };
+    // SAFETY: sysfs calls with `count` bytes.
+    unsafe { knob.write(dev, &data, buf, count) }
 }
 
 /// # Safety
@@ -446,27 +456,83 @@ unsafe fn bound_device<'a, T: Driver>(
     (dev, data)
 }
 
-unsafe extern "C" fn driver_show<T: Driver>(
+// An attribute of a driver is not told which one it is, so each has functions of its own.
+unsafe extern "C" fn driver_show<T: Driver, const I: usize>(
     drv: *mut bindings::device_driver,
-    attr: *mut bindings::device_attribute,
     buf: *mut c_char,
 ) -> isize {
     // SAFETY: `drv` is the one embedded in a registered `RawDriver<T>`.
     let context = unsafe { driver_context::<T>(drv) };
-    // SAFETY: `attr` is one that `Groups` made of `T::DRIVER_KNOBS`, `buf` a page.
-    unsafe { DriverGroups::<T>::show(attr.cast(), &(), context, buf) }
+    match T::DRIVER_KNOBS.get(I) {
+        // SAFETY: sysfs calls with a page.
+        Some(knob) => unsafe { knob.read(&(), context, buf) },
+        None => EIO.to_errno() as isize,
+    }
 }
 
-unsafe extern "C" fn driver_store<T: Driver>(
+unsafe extern "C" fn driver_store<T: Driver, const I: usize>(
     drv: *mut bindings::device_driver,
-    attr: *mut bindings::device_attribute,
     buf: *const c_char,
     count: usize,
 ) -> isize {
     // SAFETY: As in `driver_show`.
     let context = unsafe { driver_context::<T>(drv) };
-    // SAFETY: As in `driver_show`; `buf` holds `count` bytes.
-    unsafe { DriverGroups::<T>::store(attr.cast(), &(), context, buf, count) }
+    match T::DRIVER_KNOBS.get(I) {
+        // SAFETY: sysfs calls with `count` bytes.
+        Some(knob) => unsafe { knob.write(&(), context, buf, count) },
+        None => EIO.to_errno() as isize,
+    }
+}
+
+/// The functions of a device's attributes: the same for all.
+fn device_calls<T: Driver>() -> (RawShow, RawStore) {
+    type Show = unsafe extern "C" fn(
+        *mut bindings::device,
+        *mut bindings::device_attribute,
+        *mut c_char,
+    ) -> isize;
+    type Store = unsafe extern "C" fn(
+        *mut bindings::device,
+        *mut bindings::device_attribute,
+        *const c_char,
+        usize,
+    ) -> isize;
+    // SAFETY: Function pointers are alike; the driver core calls these as what they are.
+    unsafe {
+        (
+            core::mem::transmute::<Show, RawShow>(device_show::<T>),
+            core::mem::transmute::<Store, RawStore>(device_store::<T>),
+        )
+    }
+}
+
+/// The functions of a driver's attribute `I`.
+fn driver_calls<T: Driver, const I: usize>() -> (RawShow, RawStore) {
+    type Show = unsafe extern "C" fn(*mut bindings::device_driver, *mut c_char) -> isize;
+    type Store =
+        unsafe extern "C" fn(*mut bindings::device_driver, *const c_char, usize) -> isize;
+    // SAFETY: As in `device_calls`.
+    unsafe {
+        (
+            core::mem::transmute::<Show, RawShow>(driver_show::<T, I>),
+            core::mem::transmute::<Store, RawStore>(driver_store::<T, I>),
+        )
+    }
+}
+
+/// As [`driver_calls`], for an index known at run time: there may be eight attributes.
+fn driver_calls_of<T: Driver>(i: usize) -> Option<(RawShow, RawStore)> {
+    let calls = [
+        driver_calls::<T, 0>,
+        driver_calls::<T, 1>,
+        driver_calls::<T, 2>,
+        driver_calls::<T, 3>,
+        driver_calls::<T, 4>,
+        driver_calls::<T, 5>,
+        driver_calls::<T, 6>,
+        driver_calls::<T, 7>,
+    ];
+    calls.get(i).map(|call| call())
 }
 
 /// # Safety
