@@ -26,16 +26,16 @@ patient() {
 transfers() {
 	patient
 	eventually 15 test "$(back bob available_kb)" -gt $((AMOUNT * 2))
-	front alice request_kb $AMOUNT &&
-		balance_is alice $AMOUNT 0 &&
-		front alice release_kb $AMOUNT &&
+	front alice request_kb "$AMOUNT" &&
+		balance_is alice "$AMOUNT" 0 &&
+		front alice release_kb "$AMOUNT" &&
 		eventually 10 balance_is bob 0 0
 }
 
 borrow() {
 	patient
 	eventually 15 test "$(back bob available_kb)" -gt $((AMOUNT * 2))
-	front alice request_kb $AMOUNT
+	front alice request_kb "$AMOUNT"
 }
 
 plan 43
