@@ -34,10 +34,13 @@ demo: modules ## Show memory moving between two domains
 lab: modules ## Open a shell in the lab's Dom0
 	@scripts/lab --shell
 
+# The kernel adds no_std to every crate; rust/cmm says it too, for cargo.
+CLIPPY_FLAGS := -Dwarnings -Aclippy::duplicated_attributes
+
 .PHONY: lint
 lint: ## Check formatting, clippy, shellcheck and where unsafe is used
 	@status=0; $(BUILDROOT) run scripts/lint || status=1; \
-		$(KBUILD) MO=$(CURDIR)/build/clippy CLIPPY=1 KRUSTFLAGS=-Dwarnings \
+		$(KBUILD) MO=$(CURDIR)/build/clippy CLIPPY=1 KRUSTFLAGS='$(CLIPPY_FLAGS)' \
 			KCFLAGS=-Werror modules || status=1; \
 		exit $$status
 
