@@ -96,7 +96,11 @@ impl fmt::Display for Failure {
         match self {
             Failure::Node(node, err) => {
                 let node = node.to_str().unwrap_or("?");
-                let what = if *err == ENOENT { "missing" } else { "nonsense" };
+                let what = if *err == ENOENT {
+                    "missing"
+                } else {
+                    "nonsense"
+                };
                 write!(f, "its front-end's {node} is {what}")
             }
             Failure::Version => write!(f, "its front-end does not speak version {VERSION}"),

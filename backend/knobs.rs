@@ -42,47 +42,82 @@ pub(crate) const KNOBS: &[Knob<Dev, Backend>] = &[
     Knob::read_write(
         c"floor_kb",
         |_, this, text| show(text, to_kib(view(this)?.limits.floor)),
-        |_, this, text| set(this, |dom| Ok(Event::SetFloor { dom, pages: pages(text)? })),
+        |_, this, text| {
+            set(this, |dom| {
+                Ok(Event::SetFloor {
+                    dom,
+                    pages: pages(text)?,
+                })
+            })
+        },
     ),
     Knob::read_write(
         c"ceiling_kb",
         |_, this, text| show(text, to_kib(view(this)?.limits.ceiling)),
-        |_, this, text| set(this, |dom| Ok(Event::SetCeiling { dom, pages: pages(text)? })),
+        |_, this, text| {
+            set(this, |dom| {
+                Ok(Event::SetCeiling {
+                    dom,
+                    pages: pages(text)?,
+                })
+            })
+        },
     ),
     Knob::read_write(
         c"weight",
         |_, this, text| show(text, view(this)?.limits.weight.into()),
-        |_, this, text| set(this, |dom| Ok(Event::SetWeight { dom, weight: number(text)? })),
+        |_, this, text| {
+            set(this, |dom| {
+                Ok(Event::SetWeight {
+                    dom,
+                    weight: number(text)?,
+                })
+            })
+        },
     ),
     Knob::read_only(c"borrowed_kb", |_, this, text| {
         show(text, to_kib(view(this)?.borrowed()))
     }),
-    Knob::read_only(c"lent_kb", |_, this, text| show(text, to_kib(view(this)?.lent()))),
+    Knob::read_only(c"lent_kb", |_, this, text| {
+        show(text, to_kib(view(this)?.lent()))
+    }),
     Knob::read_only(c"available_kb", |_, this, text| {
         show(text, to_kib(view(this)?.available))
     }),
     Knob::write_only(c"give_kb", |_, this, text| {
-        set(this, |dom| Ok(Event::Give { dom, pages: pages(text)? }))
+        set(this, |dom| {
+            Ok(Event::Give {
+                dom,
+                pages: pages(text)?,
+            })
+        })
     }),
     Knob::write_only(c"take_kb", |_, this, text| {
-        set(this, |dom| Ok(Event::Take { dom, pages: pages(text)? }))
+        set(this, |dom| {
+            Ok(Event::Take {
+                dom,
+                pages: pages(text)?,
+            })
+        })
     }),
 ];
 
 pub(crate) const DRIVER_KNOBS: &[Knob<(), Arc<Service>>] = &[
     Knob::read_write(
         c"reserve_kb",
-        |_, service, text| show(text, to_kib(service.settings().reserve)),
-        |_, service, text| {
+        |(), service, text| show(text, to_kib(service.settings().reserve)),
+        |(), service, text| {
             let pages = pages(text)?;
             tell(service, Event::SetReserve { pages })
         },
     ),
-    Knob::read_only(c"pool_kb", |_, service, text| show(text, to_kib(service.pool()))),
+    Knob::read_only(c"pool_kb", |(), service, text| {
+        show(text, to_kib(service.pool()))
+    }),
     Knob::read_write(
         c"donor_timeout_ms",
-        |_, service, text| show(text, service.settings().donor_timeout / MILLISECOND),
-        |_, service, text| {
+        |(), service, text| show(text, service.settings().donor_timeout / MILLISECOND),
+        |(), service, text| {
             let ms: u64 = number(text)?;
             let nanos = ms.checked_mul(MILLISECOND).ok_or(EINVAL)?;
             tell(service, Event::SetDonorTimeout { nanos })
@@ -90,10 +125,10 @@ pub(crate) const DRIVER_KNOBS: &[Knob<(), Arc<Service>>] = &[
     ),
     Knob::read_write(
         c"policy",
-        |_, service, text| {
+        |(), service, text| {
             writeln!(text, "{}", service.settings().policy.name()).map_err(|_| ENOSPC)
         },
-        |_, service, text| {
+        |(), service, text| {
             let policy = Policy::from_name(text).ok_or(EINVAL)?;
             tell(service, Event::SetPolicy(policy))
         },

@@ -82,7 +82,10 @@ impl Links {
     }
 
     pub(crate) fn get(&mut self, dom: DomId) -> Option<&mut Link> {
-        let i = self.links.binary_search_by_key(&dom, |link| link.dom).ok()?;
+        let i = self
+            .links
+            .binary_search_by_key(&dom, |link| link.dom)
+            .ok()?;
         self.links.get_mut(i)
     }
 
@@ -93,7 +96,11 @@ impl Links {
 
     /// Adds a link, with the help of a table that has room for one more than there are. The table
     /// that is not used any more, and the link if its domain has one already, come back.
-    pub(crate) fn insert(&mut self, link: Link, mut room: KVec<Link>) -> (KVec<Link>, Option<Link>) {
+    pub(crate) fn insert(
+        &mut self,
+        link: Link,
+        mut room: KVec<Link>,
+    ) -> (KVec<Link>, Option<Link>) {
         let Err(place) = self.links.binary_search_by_key(&link.dom, |link| link.dom) else {
             return (room, Some(link));
         };
@@ -116,7 +123,10 @@ impl Links {
 
     /// Takes a link out.
     pub(crate) fn remove(&mut self, dom: DomId) -> Option<Link> {
-        let i = self.links.binary_search_by_key(&dom, |link| link.dom).ok()?;
+        let i = self
+            .links
+            .binary_search_by_key(&dom, |link| link.dom)
+            .ok()?;
         self.links.remove(i).ok()
     }
 

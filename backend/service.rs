@@ -204,9 +204,7 @@ impl Service {
             let (unused, rejected) = state.links.insert(link, room);
             let result = match rejected {
                 Some(_) => Err(EEXIST),
-                None => state
-                    .handle(attach, &self.core.control)
-                    .map_err(|_| EINVAL),
+                None => state.handle(attach, &self.core.control).map_err(|_| EINVAL),
             };
             state.links.notify();
             (unused, rejected, result, state.delay())

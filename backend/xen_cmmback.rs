@@ -88,10 +88,7 @@ impl xenbus::Driver for Backend {
         Service::new()
     }
 
-    fn probe(
-        dev: &Device<device::Core<'_>>,
-        service: &Arc<Service>,
-    ) -> impl PinInit<Self, Error> {
+    fn probe(dev: &Device<device::Core<'_>>, service: &Arc<Service>) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let dom = cmm::DomId::new(dev.otherend_id().0).ok_or(EINVAL)?;
             connection::invite(dev)?;
@@ -152,7 +149,10 @@ impl Backend {
                 *connection = Some(opened);
                 dev.switch_state(State::Connected);
             }
-            Err(why) => dev.fatal(why.error(), format_args!("domain {}: {why}", self.dom.raw())),
+            Err(why) => dev.fatal(
+                why.error(),
+                format_args!("domain {}: {why}", self.dom.raw()),
+            ),
         }
     }
 

@@ -67,8 +67,15 @@ const SEND_TRIES: u32 = 1000;
 /// What Dom0 asks of this domain, to be done in the channel's thread.
 #[derive(Clone, Copy)]
 enum Order {
-    Reclaim { id: u32, pages: u64, urgency: Urgency },
-    Give { id: u32, pages: u64 },
+    Reclaim {
+        id: u32,
+        pages: u64,
+        urgency: Urgency,
+    },
+    Give {
+        id: u32,
+        pages: u64,
+    },
 }
 
 /// Our end of the shared page.
@@ -290,7 +297,9 @@ impl State {
                 }
                 Ok(())
             }
-            Down::Reclaim { id, pages, urgency } => self.order(Order::Reclaim { id, pages, urgency }),
+            Down::Reclaim { id, pages, urgency } => {
+                self.order(Order::Reclaim { id, pages, urgency })
+            }
             Down::Give { id, pages } => self.order(Order::Give { id, pages }),
             Down::Limits { ceiling, .. } => {
                 self.ceiling = ceiling;
@@ -401,7 +410,11 @@ impl Session {
             pr_warn!(
                 "{} KiB {} left to the balloon driver\n",
                 cmm::pages::to_kib(balance.unsigned_abs()),
-                if balance > 0 { "borrowed, not given back," } else { "lent, not had back," },
+                if balance > 0 {
+                    "borrowed, not given back,"
+                } else {
+                    "lent, not had back,"
+                },
             );
         }
         if xenstore::write(dev.node(), c"balance", fmt!("{}", balance)).is_err() {

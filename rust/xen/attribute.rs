@@ -177,7 +177,6 @@ impl<Dev: 'static, Data: 'static> Groups<Dev, Data> {
             let attr = bindings::attribute {
                 name: knob.name.as_char_ptr(),
                 mode: knob.mode(),
-                ..Default::default()
             };
             self.attributes.push(
                 RawAttribute {

@@ -8,8 +8,7 @@
 //! C header: [`include/xen/balloon.h`](srctree/include/xen/balloon.h)
 
 use crate::{
-    bindings,
-    frames,
+    bindings, frames,
     memory::{
         Extents,
         Hollow, //
@@ -34,7 +33,7 @@ pub fn is_settled() -> bool {
 /// without what was borrowed or lent.
 pub fn baseline() -> usize {
     // SAFETY: As in `is_settled`.
-    unsafe { (&raw const bindings::balloon_stats.current_pages).read_volatile() as usize }
+    unsafe { (&raw const bindings::balloon_stats.current_pages).read_volatile() }
 }
 
 /// Gives hollow pages to the balloon driver, whose they become. May sleep.
@@ -100,7 +99,11 @@ fn adjust_current(pages: i64) {
     unsafe {
         let current = &raw mut bindings::balloon_stats.current_pages;
         let target = (&raw const bindings::balloon_stats.target_pages).read_volatile();
-        current.write_volatile(current.read_volatile().saturating_add_signed(pages as isize));
+        current.write_volatile(
+            current
+                .read_volatile()
+                .saturating_add_signed(pages as isize),
+        );
         bindings::balloon_set_new_target(target);
     }
 }

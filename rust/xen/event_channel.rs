@@ -112,9 +112,8 @@ impl<T: Handler> EventChannel<T> {
     {
         Self::new(dev, name, handler, move || {
             // SAFETY: The device is valid.
-            let irq = unsafe {
-                bindings::bind_interdomain_evtchn_to_irq_lateeoi(dev.as_raw(), port.0)
-            };
+            let irq =
+                unsafe { bindings::bind_interdomain_evtchn_to_irq_lateeoi(dev.as_raw(), port.0) };
             if irq < 0 {
                 return Err(Error::from_errno(irq));
             }
@@ -188,6 +187,9 @@ impl<T: Handler> EventChannel<T> {
         }
     }
 
+    /// # Safety
+    ///
+    /// Only for an interrupt whose handler was registered with a `Self` as its cookie.
     unsafe extern "C" fn hard_irq(irq: c_int, this: *mut c_void) -> bindings::irqreturn_t {
         // SAFETY: By the type invariants the cookie is a valid `Self`.
         let this = unsafe { &*this.cast::<Self>() };
@@ -207,6 +209,9 @@ impl<T: Handler> EventChannel<T> {
         }
     }
 
+    /// # Safety
+    ///
+    /// As for `hard_irq`.
     unsafe extern "C" fn thread(_irq: c_int, this: *mut c_void) -> bindings::irqreturn_t {
         // SAFETY: By the type invariants the cookie is a valid `Self`.
         let this = unsafe { &*this.cast::<Self>() };

@@ -92,7 +92,11 @@ impl Stock {
         self.from_kernel -= to_kernel.pages();
         for_each_page(to_kernel, return_to_kernel);
 
-        let to_balloon = from.take(pages.saturating_sub(self.from_kernel).min(self.from_balloon));
+        let to_balloon = from.take(
+            pages
+                .saturating_sub(self.from_kernel)
+                .min(self.from_balloon),
+        );
         self.from_balloon -= to_balloon.pages();
         for_each_page(to_balloon, return_to_balloon);
     }
@@ -120,7 +124,7 @@ fn set_aside() -> usize {
 pub(crate) fn reclaim_from_balloon(pages: usize, to: &mut Extents<Hollow>) -> Result<usize> {
     // SAFETY: A racy look at a number that changes any time: the worst is as said above.
     let stock = unsafe { (&raw const bindings::balloon_stats.balloon_low).read_volatile() };
-    let want = pages.min(stock as usize);
+    let want = pages.min(stock);
     if want == 0 {
         return Ok(0);
     }

@@ -62,9 +62,11 @@ impl GrantedPage {
             return Err(Error::from_errno(grant));
         }
 
+        // SAFETY: The page is valid.
+        let base = unsafe { bindings::xen_helper_page_address(page.as_ptr()) };
         // SAFETY: A page from the allocator without highmem has an address, where it is valid for
         // as long as it is not freed: not before `self` is dropped.
-        let shared = unsafe { SharedPage::new(bindings::xen_helper_page_address(page.as_ptr()).cast()) }?;
+        let shared = unsafe { SharedPage::new(base.cast()) }?;
         Ok(Self {
             page,
             shared,
@@ -141,6 +143,8 @@ impl Drop for MappedPage {
     fn drop(&mut self) {
         // SAFETY: By the type invariants this is a mapping of the device's, and nobody uses it any
         // more.
-        unsafe { bindings::xenbus_unmap_ring_vfree(self.device.as_raw(), self.shared.as_ptr().cast()) };
+        unsafe {
+            bindings::xenbus_unmap_ring_vfree(self.device.as_raw(), self.shared.as_ptr().cast())
+        };
     }
 }

@@ -74,6 +74,9 @@ impl<T: Expire> Timer<T> {
         };
     }
 
+    /// # Safety
+    ///
+    /// Only for the timer in a `Self`.
     unsafe extern "C" fn callback(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
         // SAFETY: By the type invariants `timer` is that of a pinned `Self`, which lives until the
         // timer has been cancelled, which waits for this.

@@ -413,6 +413,9 @@ impl<T: Driver> Adapter<T> {
     }
 }
 
+/// # Safety
+///
+/// Only for sysfs, for an attribute of a device of `T`.
 unsafe extern "C" fn device_show<T: Driver>(
     dev: *mut bindings::device,
     attr: *mut bindings::device_attribute,
@@ -427,6 +430,9 @@ unsafe extern "C" fn device_show<T: Driver>(
     unsafe { knob.read(dev, &data, buf) }
 }
 
+/// # Safety
+///
+/// Only for sysfs, for an attribute of a device of `T`.
 unsafe extern "C" fn device_store<T: Driver>(
     dev: *mut bindings::device,
     attr: *mut bindings::device_attribute,
@@ -457,6 +463,10 @@ unsafe fn bound_device<'a, T: Driver>(
 }
 
 // An attribute of a driver is not told which one it is, so each has functions of its own.
+
+/// # Safety
+///
+/// Only for sysfs, for attribute `I` of the driver `T`.
 unsafe extern "C" fn driver_show<T: Driver, const I: usize>(
     drv: *mut bindings::device_driver,
     buf: *mut c_char,
@@ -470,6 +480,9 @@ unsafe extern "C" fn driver_show<T: Driver, const I: usize>(
     }
 }
 
+/// # Safety
+///
+/// Only for sysfs, for attribute `I` of the driver `T`.
 unsafe extern "C" fn driver_store<T: Driver, const I: usize>(
     drv: *mut bindings::device_driver,
     buf: *const c_char,
@@ -509,8 +522,7 @@ fn device_calls<T: Driver>() -> (RawShow, RawStore) {
 /// The functions of a driver's attribute `I`.
 fn driver_calls<T: Driver, const I: usize>() -> (RawShow, RawStore) {
     type Show = unsafe extern "C" fn(*mut bindings::device_driver, *mut c_char) -> isize;
-    type Store =
-        unsafe extern "C" fn(*mut bindings::device_driver, *const c_char, usize) -> isize;
+    type Store = unsafe extern "C" fn(*mut bindings::device_driver, *const c_char, usize) -> isize;
     // SAFETY: As in `device_calls`.
     unsafe {
         (

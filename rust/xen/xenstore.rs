@@ -79,7 +79,7 @@ impl Transaction {
         to_result(unsafe { bindings::xenbus_transaction_end(raw(self.id), false) })
     }
 
-    /// As [`write`], as part of the transaction.
+    /// As [`write()`], as part of the transaction.
     pub fn write(&self, dir: &CStr, node: &CStr, value: fmt::Arguments<'_>) -> Result {
         write_in(self.id, dir, node, value)
     }
@@ -94,12 +94,7 @@ impl Drop for Transaction {
     }
 }
 
-fn write_in(
-    transaction: u32,
-    dir: &CStr,
-    node: &CStr,
-    value: fmt::Arguments<'_>,
-) -> Result {
+fn write_in(transaction: u32, dir: &CStr, node: &CStr, value: fmt::Arguments<'_>) -> Result {
     let value = CString::try_from_fmt(value)?;
     // SAFETY: All strings are valid for the call.
     to_result(unsafe {
@@ -172,7 +167,11 @@ pub fn read(dir: &CStr, node: &CStr) -> Result<Value> {
 ///
 /// `ENOENT` if there is no such node, `EINVAL` if it holds no number that fits.
 pub fn read_number<T: core::str::FromStr>(dir: &CStr, node: &CStr) -> Result<T> {
-    read(dir, node)?.as_str()?.trim().parse().map_err(|_| EINVAL)
+    read(dir, node)?
+        .as_str()?
+        .trim()
+        .parse()
+        .map_err(|_| EINVAL)
 }
 
 /// Whether there is a node `dir/node`.
@@ -234,6 +233,9 @@ impl<T: Watcher> Watch<T> {
         })
     }
 
+    /// # Safety
+    ///
+    /// Only for the watch in a `Self`.
     unsafe extern "C" fn callback(
         watch: *mut bindings::xenbus_watch,
         _path: *const c_char,
@@ -241,9 +243,7 @@ impl<T: Watcher> Watch<T> {
     ) {
         // SAFETY: By the type invariants `watch` is the first field of a pinned `Self` that lives
         // until the watch is unregistered, which waits for running callbacks.
-        let this = unsafe {
-            &*kernel::container_of!(Opaque::cast_from(watch), Self, watch)
-        };
+        let this = unsafe { &*kernel::container_of!(Opaque::cast_from(watch), Self, watch) };
         this.watcher.changed();
     }
 }

@@ -97,7 +97,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     /// Looks at the domain, and applies our part of its cap if the toolstack has written another.
     pub(super) fn look<H: Host>(&mut self, i: usize, host: &mut H) -> Result<(), Gone> {
         let found = self.ask_xen(i, host)?;
-        self.move_cap(i, found, 0, host).map(|_| ())
+        self.move_cap(i, found, 0, host)
     }
 
     fn ask_xen<H: Host>(&self, i: usize, host: &mut H) -> Result<Reservation, Gone> {
