@@ -56,14 +56,15 @@ within() {
 	[ ${cmm_difference#-} -le "$3" ]
 }
 
-# eventually SECONDS COMMAND...: until COMMAND succeeds.
+# eventually SECONDS COMMAND...: until COMMAND succeeds; shows what it said last.
 eventually() {
 	cmm_tries=$(($1 * 5))
 	shift
-	until "$@"; do
+	until cmm_said=$("$@" 2>&1); do
 		cmm_tries=$((cmm_tries - 1))
 		[ $cmm_tries -gt 0 ] || {
 			echo "did not come true: $*"
+			[ -z "$cmm_said" ] || echo "$cmm_said"
 			return 1
 		}
 		sleep 0.2
