@@ -5,10 +5,13 @@
 //! One lock guards it all. It is taken in interrupt context, where a message is decided on and
 //! answered on the spot: nothing in between ever waits.
 
-use crate::link::{
-    Hands,
-    Link,
-    Links, //
+use crate::{
+    ledger::Ledger,
+    link::{
+        Hands,
+        Link,
+        Links, //
+    }, //
 };
 use cmm::{
     coordinator::{
@@ -58,7 +61,7 @@ struct State {
 
 /// The coordinator and the connections.
 #[pin_data]
-struct Core {
+pub(crate) struct Core {
     #[pin]
     state: SpinLockIrq<State>,
     control: DomainControl,
@@ -68,6 +71,7 @@ struct Core {
 pub(crate) struct Service {
     core: Arc<Core>,
     timer: Pin<KBox<Timer<Clock>>>,
+    _ledger: Ledger,
 }
 
 /// Wakes the coordinator when something is due.
@@ -95,6 +99,20 @@ impl Core {
         let result = state.handle(event, &self.control);
         state.links.notify();
         (result, state.delay())
+    }
+
+    /// What is known of all domains, the size of the pool, and whether the books balance.
+    pub(crate) fn books(&self) -> Result<(KVec<View>, u64, bool)> {
+        let count = self.state.lock().coordinator.domains().count();
+        let mut views = KVec::with_capacity(count, GFP_KERNEL)?;
+
+        let state = self.state.lock();
+        for view in state.coordinator.domains().take(count) {
+            // A domain that came meanwhile may be missing.
+            let _ = views.push_within_capacity(view);
+        }
+        let balanced = state.coordinator.check().is_ok();
+        Ok((views, state.coordinator.pool(), balanced))
     }
 }
 
@@ -162,7 +180,12 @@ impl Service {
         )?;
 
         let timer = KBox::pin_init(Timer::new(Clock { core: core.clone() }), GFP_KERNEL)?;
-        Ok(Arc::new(Self { core, timer }, GFP_KERNEL)?)
+        let service = Self {
+            _ledger: Ledger::new(core.clone())?,
+            core,
+            timer,
+        };
+        Ok(Arc::new(service, GFP_KERNEL)?)
     }
 
     /// Lets the coordinator handle an event.

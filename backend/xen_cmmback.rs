@@ -7,10 +7,12 @@
 //! - [`service`]: the coordinator, the connections, and the clock that drives them;
 //! - [`link`]: this end of a connection's shared page, and the table of all;
 //! - [`connection`]: how a connection comes about and ends;
-//! - [`knobs`]: the files in sysfs.
+//! - [`knobs`]: the files in sysfs;
+//! - [`ledger`]: the books, in debugfs.
 
 mod connection;
 mod knobs;
+mod ledger;
 mod link;
 mod service;
 

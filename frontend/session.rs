@@ -399,12 +399,24 @@ impl Connection {
 }
 
 impl Session {
-    /// Gives back what was borrowed and takes back what was lent, as far as possible; the rest
-    /// becomes the stock balloon driver's.
-    pub(crate) fn settle(&self, dev: &Device<device::Bound>) {
-        if self.is_connected() {
-            self.settle_with_dom0();
+    /// Gives back what was borrowed and takes back what was lent, as far as possible.
+    pub(crate) fn settle(&self) {
+        if !self.is_connected() {
+            return;
         }
+        let balance = self.pages.lock().balance();
+        let result = match balance {
+            0 => Ok(()),
+            1.. => self.release(balance.unsigned_abs()),
+            _ => self.request(balance.unsigned_abs()).map(|_| ()),
+        };
+        if let Err(err) = result {
+            pr_info!("could not settle with Dom0: {:?}\n", err);
+        }
+    }
+
+    /// Makes what is not settled the stock balloon driver's business; returns how much that is.
+    pub(crate) fn hand_over(&self) -> i64 {
         let balance = self.change(Pages::hand_over);
         if balance != 0 {
             pr_warn!(
@@ -417,20 +429,6 @@ impl Session {
                 },
             );
         }
-        if xenstore::write(dev.node(), c"balance", fmt!("{}", balance)).is_err() {
-            pr_warn!("cannot leave the balance in xenstore\n");
-        }
-    }
-
-    fn settle_with_dom0(&self) {
-        let balance = self.pages.lock().balance();
-        let result = match balance {
-            0 => Ok(()),
-            1.. => self.release(balance.unsigned_abs()),
-            _ => self.request(balance.unsigned_abs()).map(|_| ()),
-        };
-        if let Err(err) = result {
-            pr_info!("could not settle with Dom0: {:?}\n", err);
-        }
+        balance
     }
 }

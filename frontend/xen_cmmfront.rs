@@ -41,7 +41,8 @@ use xen::{
         Device,
         Fate,
         State, //
-    }, //
+    },
+    xenstore, //
 };
 
 kernel::module_driver! {
@@ -116,19 +117,28 @@ impl xenbus::Driver for Frontend {
         Fate::Keep
     }
 
-    fn resume(dev: &Device<device::Bound>, this: Pin<&Self>) -> Result {
-        // The grant and the event channel belong to the domain this was. Once the new back-end
-        // shows itself, all begins anew.
-        let _ = dev;
+    fn suspend(_dev: &Device<device::Bound>, this: Pin<&Self>) -> Result {
+        this.session.settle();
+        Ok(())
+    }
+
+    fn resume(_dev: &Device<device::Bound>, this: Pin<&Self>) -> Result {
+        // The grant and the event channel belong to the domain this was, and its debts to its
+        // ledger. Once the new back-end shows itself, all begins anew.
         this.session.hang_up();
         this.connection.lock().take();
+        this.session.hand_over();
         Ok(())
     }
 
     fn unbind(dev: &Device<device::Core<'_>>, _context: &(), this: Pin<&Self>) {
-        this.session.settle(dev);
+        this.session.settle();
         this.session.hang_up();
         this.connection.lock().take();
+        let balance = this.session.hand_over();
+        if xenstore::write(dev.node(), c"balance", format_args!("{balance}")).is_err() {
+            pr_warn!("cannot leave the balance in xenstore\n");
+        }
     }
 }
 
