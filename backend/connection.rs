@@ -235,6 +235,7 @@ impl Connection {
             dom,
             record: recorded(dev),
             claim: details.claim,
+            credit: false,
             limits: default_limits(dom).map_err(Failure::Service)?,
         };
         service.attach(link, attach).map_err(Failure::Service)?;

@@ -301,6 +301,9 @@ impl State {
                 self.order(Order::Reclaim { id, pages, urgency })
             }
             Down::Give { id, pages } => self.order(Order::Give { id, pages }),
+            // Never sent to a front-end that does not say that it understands credit.
+            Down::Credit { .. } => Err(Violation::Kind(5)),
+            Down::Revoke { .. } => Err(Violation::Kind(6)),
             Down::Limits { ceiling, .. } => {
                 self.ceiling = ceiling;
                 Ok(())

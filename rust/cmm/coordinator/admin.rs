@@ -46,7 +46,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         limits.check()?;
         slot.limits = limits;
         slot.limits_due = true;
+        let dom = slot.dom;
         self.repay_after = 0;
+        self.credit_due = Some(dom);
         self.tell_limits(i, host);
         Ok(())
     }
@@ -59,6 +61,18 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         self.fill_after = 0;
         self.fill_failures = 0;
         self.repay_after = 0;
+        Ok(())
+    }
+
+    pub(super) fn set_credit(&mut self, pages: u64) -> Result<(), Refused> {
+        if pages > MAX_PAGES {
+            return Err(Refused::OutOfRange);
+        }
+        self.settings.credit = pages;
+        self.fill_after = 0;
+        self.fill_failures = 0;
+        self.repay_after = 0;
+        self.review_credit();
         Ok(())
     }
 

@@ -26,6 +26,7 @@ struct Sums {
     waiting: usize,
     lenders: usize,
     filling: u64,
+    lacking: u64,
 }
 
 impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
@@ -59,6 +60,10 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 sums.filling == self.filling,
                 "pages asked for the reserve are counted",
             ),
+            (
+                sums.lacking == self.lacking,
+                "pages that credits lack are counted",
+            ),
         ];
         match rules.iter().find(|(kept, _)| !kept) {
             Some((_, rule)) => Err(Broken { dom: None, rule }),
@@ -83,7 +88,7 @@ fn check_slot(slot: &Slot, sums: &mut Sums) -> Result<(), &'static str> {
     for ask in slot.asks.iter().flatten() {
         if ask.purpose.is_give() {
             given = given.saturating_add(ask.pages);
-        } else {
+        } else if ask.purpose.is_reclaim() {
             asked = asked.saturating_add(ask.pages);
         }
         if ask.purpose == Purpose::Reserve {
@@ -91,6 +96,7 @@ fn check_slot(slot: &Slot, sums: &mut Sums) -> Result<(), &'static str> {
         }
     }
     sums.ours = sums.ours.saturating_add(slot.ours());
+    sums.lacking = sums.lacking.saturating_add(slot.lacks_credit());
     sums.waiting += waiting;
     sums.lenders += usize::from(slot.is_lender());
     let in_use = slot.asks.iter().flatten().count();
@@ -114,6 +120,10 @@ fn check_slot(slot: &Slot, sums: &mut Sums) -> Result<(), &'static str> {
         (
             slot.connected || (waiting == 0 && in_use == 0),
             "nothing is open with a front-end that is gone",
+        ),
+        (
+            (slot.connected && slot.takes_credit) || (slot.credit == 0 && slot.credit_goal == 0),
+            "only a front-end that understands it has credit",
         ),
         (slot.limits.check().is_ok(), "its limits make sense"),
     ];

@@ -165,7 +165,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
 
     fn forget_ask(&mut self, i: usize, id: u32) {
         let Some(slot) = self.slot_mut(i) else { return };
-        if let Some(ask) = slot.take_ask(id, |purpose| !purpose.is_give()) {
+        if let Some(ask) = slot.take_ask(id, Purpose::is_reclaim) {
             slot.reclaiming = slot.reclaiming.saturating_sub(ask.pages);
             if ask.purpose == Purpose::Reserve {
                 self.filling = self.filling.saturating_sub(ask.pages);
@@ -187,6 +187,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         let ask = *asks
             .find(|ask| ask.id == id && !ask.purpose.is_give())
             .ok_or(Violation::Unasked(id))?;
+        if ask.purpose == Purpose::Revoke {
+            return self.returned(i, &ask, pages, now, host);
+        }
         check_answer(id, pages, ask.pages)?;
         self.lower(i, pages, host)?;
         self.forget_ask(i, id);
@@ -246,7 +249,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             let Some(Some(ask)) = slot.asks.get_mut(place) else {
                 continue;
             };
-            if ask.purpose.is_give() || ask.purpose == Purpose::Late {
+            if !ask.purpose.is_reclaim() || ask.purpose == Purpose::Late {
                 continue;
             }
             let due = ask.since.saturating_add(timeout);

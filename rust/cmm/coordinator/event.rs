@@ -54,6 +54,8 @@ pub struct Settings {
     pub donor_timeout: Nanos,
     /// Pages kept ready so that a request need not wait for a donor.
     pub reserve: u64,
+    /// Pages that each front-end that can use them may take without asking; 0 for none.
+    pub credit: u64,
     /// Pages that donors gave and nobody had taken when the back-end was last unloaded, as it recorded them from
     /// [`pool`](super::Coordinator::pool).
     pub pool: u64,
@@ -71,6 +73,7 @@ impl Default for Settings {
             default_deadline: SECOND,
             donor_timeout: 100 * MILLISECOND,
             reserve: 0,
+            credit: 0,
             pool: 0,
             policy: Policy::default(),
             request_rate: 20_000,
@@ -90,6 +93,8 @@ pub enum Event {
         record: Option<Record>,
         /// What the front-end says its balance is; believed within what is possible.
         claim: Option<i64>,
+        /// Whether it understands credit.
+        credit: bool,
         /// Its limits. Not looked at if this coordinator knows it already.
         limits: Limits,
     },
@@ -141,6 +146,11 @@ pub enum Event {
     /// The administrator sets the reserve.
     SetReserve {
         /// To what.
+        pages: u64,
+    },
+    /// The administrator sets the credit of each domain.
+    SetCredit {
+        /// To what; 0 for none.
         pages: u64,
     },
     /// The administrator sets how long a donor may take.

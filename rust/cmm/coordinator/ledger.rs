@@ -6,6 +6,7 @@
 //!
 //! - a domain's `balance`: taken by it, or lent by it;
 //! - a domain's `in_flight`: its cap already has room for them, and it has not said that it took them;
+//! - a domain's `credit`: likewise, but it may take them whenever it likes;
 //! - a request's `held`: in Xen's free memory, put aside for a requester;
 //! - `free`: in Xen's free memory, for whoever comes (the reserve lives here);
 //! - `adrift`: what the administrator moved, and debts forgotten because a lender died.
@@ -84,6 +85,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             self.free = self.free.saturating_add(pages);
             self.free_grew = true;
             self.repay_after = 0;
+            if self.lacking > 0 {
+                self.review_credit();
+            }
         }
     }
 

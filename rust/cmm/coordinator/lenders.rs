@@ -131,10 +131,11 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         }
     }
 
-    /// What the pool has above the reserve. A little above it is left alone, or the last pages would go to and fro.
+    /// What the pool has above what it should have. A little above it is left alone, or the last pages would go to
+    /// and fro.
     fn surplus(&self) -> u64 {
         let reserve = self.settings.reserve;
-        let above = self.free.saturating_sub(reserve);
+        let above = self.free.saturating_sub(self.wanted());
         if above > reserve / 8 {
             above
         } else {

@@ -20,6 +20,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         dom: DomId,
         record: Option<Record>,
         claim: Option<i64>,
+        credit: bool,
         limits: Limits,
         host: &mut H,
     ) -> Result<(), Refused> {
@@ -33,6 +34,8 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             return Ok(());
         };
         slot.connected = true;
+        slot.takes_credit = credit;
+        slot.revoke_after = Nanos::MIN;
         slot.limits_due = true;
         slot.available = 0;
         slot.penalty = 0;
@@ -115,6 +118,8 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             return;
         }
         slot.connected = false;
+        slot.takes_credit = false;
+        slot.in_flight = slot.in_flight.saturating_add(slot.credit);
         slot.waiting = 0;
         slot.asked = 0;
         let requests = core::mem::replace(&mut slot.requests, [None; MAX_REQUESTS]);
@@ -131,6 +136,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 _ => {}
             }
         }
+        self.change_credit(i, |slot| (slot.credit, slot.credit_goal) = (0, 0));
     }
 
     /// The domain does not exist any more: what it had is Xen's free memory, what it lent is owed to nobody.

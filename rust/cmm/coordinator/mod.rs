@@ -9,11 +9,13 @@
 //! - `request`: from being accepted to being answered, exactly once.
 //! - `donors`, `policy`: who is asked to give, and what becomes of the answers.
 //! - `lenders`, `reserve`: what becomes of pages that nobody waits for.
+//! - `credit`: what domains may take without asking.
 //! - `ledger`: the books, and the caps that make Xen keep to them; `check` proves them.
 //! - `lifecycle`, `admin`: domains come and go, knobs are turned.
 
 mod admin;
 mod check;
+mod credit;
 mod donors;
 mod event;
 mod host;
@@ -70,6 +72,12 @@ pub struct Coordinator<S> {
     waiting: usize,
     /// How many domains have lent.
     lenders: usize,
+    /// Pages that the domains' credits lack.
+    lacking: u64,
+    /// Whose credit may have to change, because of the event at hand.
+    credit_due: Option<DomId>,
+    /// From which domain on credits may have to change.
+    review: Option<DomId>,
     /// The pool grew, and requests that wait may have a share.
     free_grew: bool,
     repay_after: Nanos,
@@ -96,6 +104,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             filling: 0,
             waiting: 0,
             lenders: 0,
+            lacking: 0,
+            credit_due: None,
+            review: None,
             free_grew: false,
             repay_after: 0,
             fill_after: 0,
@@ -124,6 +135,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         let result = self.take_in(event, now, host);
         self.serve();
         self.drive_ready(now, host);
+        self.adjust_credits(now, host);
         self.repay(now, host);
         self.fill(now, host);
         if (self.free_grew && self.waiting > 0) || !self.todo.is_empty() {
@@ -138,8 +150,12 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 dom,
                 record,
                 claim,
+                credit,
                 limits,
-            } => self.attach(dom, record, claim, limits, host)?,
+            } => {
+                self.attach(dom, record, claim, credit, limits, host)?;
+                self.credit_due = Some(dom);
+            }
             Event::Detach { dom } => self.detach(self.known(dom)?),
             Event::Died { dom } => self.died(self.known(dom)?),
             Event::Up { dom, up } => {
@@ -150,12 +166,14 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 let heard = self.hear(i, up, now, host);
                 self.settle_fault(i, heard, host);
                 self.tell_limits(i, host);
+                self.credit_due = Some(dom);
             }
             Event::Tick => {}
             Event::ToolstackChanged { dom } => {
                 let i = self.known(dom)?;
                 self.look(i, host)?;
                 self.repay_after = 0;
+                self.credit_due = Some(dom);
             }
             Event::SetFloor { dom, pages } => {
                 let change = |limits| Limits {
@@ -176,6 +194,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 self.set_limits(self.known(dom)?, change, host)?;
             }
             Event::SetReserve { pages } => self.set_reserve(pages)?,
+            Event::SetCredit { pages } => self.set_credit(pages)?,
             Event::SetDonorTimeout { nanos } => self.set_donor_timeout(nanos)?,
             Event::SetPolicy(policy) => self.settings.policy = policy,
             Event::Give { dom, pages } => self.give_by_hand(self.known(dom)?, pages, now, host)?,
@@ -204,6 +223,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             Up::Release { id: _, pages } => self.released(i, pages, host),
             Up::Offered { id, pages } => self.offered(i, id, pages, now, host),
             Up::Took { id, pages } => self.took(i, id, pages, now, host),
+            Up::Drew { id, pages } => self.drew(i, id, pages),
             Up::Stats { available, .. } => {
                 let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
                 slot.available = available;

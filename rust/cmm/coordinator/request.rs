@@ -77,17 +77,17 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         }
     }
 
-    /// Whether the domain may make another request now.
-    fn pay(&mut self, i: usize, now: Nanos) -> bool {
+    /// Whether the domain may make another request now, or have its credit filled.
+    pub(super) fn pay(&mut self, i: usize, now: Nanos) -> bool {
         let Some(price) = SECOND.checked_div(self.settings.request_rate.into()) else {
             return true;
         };
-        let credit = price.saturating_mul(self.settings.request_burst.max(1).into());
+        let burst = price.saturating_mul(self.settings.request_burst.max(1).into());
         let Some(slot) = self.slot_mut(i) else {
             return false;
         };
         let paid_until = slot.paid_until.max(now).saturating_add(price);
-        let allowed = paid_until.saturating_sub(now) <= credit;
+        let allowed = paid_until.saturating_sub(now) <= burst;
         if allowed {
             slot.paid_until = paid_until;
         }

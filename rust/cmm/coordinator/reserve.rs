@@ -13,12 +13,17 @@ use super::Coordinator;
 use crate::protocol::Urgency;
 
 impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
-    /// Fills the reserve from donors when it has run low.
+    /// What the pool should have: the reserve, and what credits lack.
+    pub(super) fn wanted(&self) -> u64 {
+        self.settings.reserve.saturating_add(self.lacking)
+    }
+
+    /// Fills the pool from donors when it has run low.
     pub(super) fn fill<H: Host>(&mut self, now: Nanos, host: &mut H) {
-        let reserve = self.settings.reserve;
+        let wanted = self.wanted();
         let coming = self.free.saturating_add(self.filling);
         // Not for every page that is taken: that would be a message for each.
-        let low = reserve.saturating_sub(reserve / 4);
+        let low = wanted.saturating_sub(wanted / 4);
         if coming >= low || self.shutting_down {
             return;
         }
@@ -27,7 +32,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             return;
         }
         let need = Need {
-            pages: reserve.saturating_sub(coming),
+            pages: wanted.saturating_sub(coming),
             recall: 0,
         };
         let asked = self.ask_several(need, Purpose::Reserve, Urgency::Background, now, host);

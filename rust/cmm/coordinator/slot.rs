@@ -51,6 +51,14 @@ pub struct Slot {
     /// time. It shrinks no more once known, because what the domain has given and not reported cannot be told from
     /// what its balloon gave; a front-end can only abuse it to lend what the toolstack took from it.
     pub(super) excess: u64,
+    /// Whether its front-end understands credit.
+    pub(super) takes_credit: bool,
+    /// What it may take without asking, less what it said it took.
+    pub(super) credit: u64,
+    /// What its credit should be.
+    pub(super) credit_goal: u64,
+    /// Not asked to return credit before this.
+    pub(super) revoke_after: Nanos,
     /// When the domain's requests so far are paid for, at the allowed rate.
     pub(super) paid_until: Nanos,
     pub(super) asks: [Option<Ask>; MAX_ASKS],
@@ -113,6 +121,8 @@ pub(super) enum Purpose {
     TakeByHand,
     /// `Reclaim` that nobody waits for any more.
     Late,
+    /// `Revoke` of credit.
+    Revoke,
     /// `Give` of what the domain lent.
     Repay,
     /// `Give` by the administrator.
@@ -123,11 +133,20 @@ impl Purpose {
     pub(super) fn is_give(self) -> bool {
         matches!(self, Self::Repay | Self::GiveByHand)
     }
+
+    pub(super) fn is_reclaim(self) -> bool {
+        !self.is_give() && self != Self::Revoke
+    }
 }
 
 impl Slot {
     /// What our hand adds to the toolstack's cap.
     pub(super) fn ours(&self) -> i64 {
+        self.certain().saturating_add_unsigned(self.credit)
+    }
+
+    /// What our hand adds to its size once it has taken what it was granted and given.
+    fn certain(&self) -> i64 {
         self.balance.saturating_add_unsigned(self.in_flight)
     }
 
@@ -147,7 +166,7 @@ impl Slot {
 
     /// What the domain has lent, less what is on its way back, in pages.
     pub(super) fn owed(&self) -> u64 {
-        self.ours().min(0).unsigned_abs()
+        self.certain().min(0).unsigned_abs()
     }
 
     /// How much it may grow under its ceiling if it has `current` pages now.
@@ -156,6 +175,27 @@ impl Slot {
             .ceiling
             .saturating_sub(current)
             .saturating_sub(self.in_flight)
+            .saturating_sub(self.credit)
+    }
+
+    /// What lacks in its credit, if that has run low: not for every page that is drawn, or there would be a message
+    /// for each.
+    pub(super) fn lacks_credit(&self) -> u64 {
+        if self.credit <= self.credit_goal / 2 {
+            self.credit_goal - self.credit
+        } else {
+            0
+        }
+    }
+
+    /// What its credit should be by what is known of it, if each domain's should be `pages`.
+    pub(super) fn credit_due(&self, pages: u64) -> u64 {
+        if self.connected && self.takes_credit {
+            let room = self.room(self.seen.current).saturating_add(self.credit);
+            pages.min(room)
+        } else {
+            0
+        }
     }
 
     /// What its floor leaves to be asked for, in pages.
@@ -203,7 +243,8 @@ impl Slot {
     pub(super) fn record(&self) -> Record {
         Record {
             balance: self.balance,
-            in_flight: self.in_flight,
+            // Credit ends with the connection: what was drawn is as uncertain as what was granted.
+            in_flight: self.in_flight.saturating_add(self.credit),
             reclaiming: self.reclaiming,
             maximum: self.seen.maximum,
             toolstack_maximum: self.toolstack_cap,
@@ -217,6 +258,7 @@ impl Slot {
             connected: self.connected,
             balance: self.balance,
             in_flight: self.in_flight,
+            credit: self.credit,
             reclaiming: self.reclaiming,
             available: self.available,
             limits: self.limits,

@@ -17,6 +17,8 @@ pub struct View {
     pub balance: i64,
     /// Granted or given, and not yet said to be taken.
     pub in_flight: u64,
+    /// What it may take without asking, as far as it has not said that it took it.
+    pub credit: u64,
     /// Asked for, and not yet answered.
     pub reclaiming: u64,
     /// What it could give, as far as is known.

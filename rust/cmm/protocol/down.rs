@@ -113,21 +113,37 @@ pub enum Down {
         /// How many, at least one.
         pages: u64,
     },
+    /// Adds to the credit: the domain may populate this many pages more at any time in this connection, and says
+    /// [`Drew`](super::Up::Drew) afterwards. Not answered.
+    Credit {
+        /// How many, at least one.
+        pages: u64,
+    },
+    /// Asks for credit that is not used; answered by exactly one [`Offered`](super::Up::Offered), whose pages may no
+    /// longer be drawn.
+    Revoke {
+        /// Chosen by the coordinator.
+        id: u32,
+        /// How many, at least one.
+        pages: u64,
+    },
 }
 
 const GRANT: u32 = 1;
 const RECLAIM: u32 = 2;
 const LIMITS: u32 = 3;
 const GIVE: u32 = 4;
+const CREDIT: u32 = 5;
+const REVOKE: u32 = 6;
 
 impl Down {
     /// How many slots of the lane must stay free behind this message.
     ///
-    /// `Limits` is not answered, so nothing else bounds how many of them lie unread; it gives way to the messages
-    /// that are bounded, which therefore always fit.
+    /// `Limits` and `Credit` are not answered, so nothing else bounds how many of them lie unread; they give way to
+    /// the messages that are bounded, which therefore always fit.
     pub const fn leaves_free(&self) -> u32 {
         match self {
-            Self::Limits { .. } => (MAX_REQUESTS + MAX_ASKS) as u32,
+            Self::Limits { .. } | Self::Credit { .. } => (MAX_REQUESTS + MAX_ASKS) as u32,
             _ => 0,
         }
     }
@@ -143,6 +159,8 @@ impl Down {
             }
             Self::Limits { floor, ceiling } => Writer::new(LIMITS, 0).u64(floor).u64(ceiling),
             Self::Give { id, pages } => Writer::new(GIVE, id).u64(pages),
+            Self::Credit { pages } => Writer::new(CREDIT, 0).u64(pages),
+            Self::Revoke { id, pages } => Writer::new(REVOKE, id).u64(pages),
         }
         .end()
     }
@@ -181,6 +199,16 @@ impl Down {
                 Self::Limits { floor, ceiling }
             }
             GIVE => Self::Give {
+                id: coordinator_id(id)?,
+                pages: body.some_pages()?,
+            },
+            CREDIT => {
+                no_id(id)?;
+                Self::Credit {
+                    pages: body.some_pages()?,
+                }
+            }
+            REVOKE => Self::Revoke {
                 id: coordinator_id(id)?,
                 pages: body.some_pages()?,
             },

@@ -27,7 +27,7 @@ pub const MAX_PAGES: u64 = 1 << 28;
 /// A request is open until it is answered with nothing, or until the front-end says what it took of the grant.
 pub const MAX_REQUESTS: usize = 8;
 
-/// The most `Reclaim` and `Give` messages, together, that a front-end can have unanswered.
+/// The most `Reclaim`, `Give` and `Revoke` messages, together, that a front-end can have unanswered.
 pub const MAX_ASKS: usize = 4;
 
 /// Set in the ids that the coordinator chooses, clear in those that the front-end chooses.

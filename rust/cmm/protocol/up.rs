@@ -56,9 +56,10 @@ pub enum Up {
         /// How many, at least one.
         pages: u64,
     },
-    /// Answers a [`Reclaim`](super::Down::Reclaim), exactly once: these pages are back with Xen.
+    /// Answers a [`Reclaim`](super::Down::Reclaim) or a [`Revoke`](super::Down::Revoke), exactly once: these pages
+    /// are back with Xen, or were never taken from it.
     Offered {
-        /// The id of the `Reclaim`.
+        /// The id of the `Reclaim` or `Revoke`.
         id: u32,
         /// How many, at most what was asked for, perhaps none.
         pages: u64,
@@ -79,6 +80,13 @@ pub enum Up {
         /// What its kernel manages (`MemTotal`), in pages.
         total_ram: u64,
     },
+    /// Pages were populated on [`Credit`](super::Down::Credit); not answered.
+    Drew {
+        /// Chosen by the front-end, for its log and the back-end's.
+        id: u32,
+        /// How many, at least one, and at most what is left of the credit.
+        pages: u64,
+    },
 }
 
 const REQUEST: u32 = 1;
@@ -86,6 +94,7 @@ const RELEASE: u32 = 2;
 const OFFERED: u32 = 3;
 const TOOK: u32 = 4;
 const STATS: u32 = 5;
+const DREW: u32 = 6;
 
 impl Up {
     /// The message as it is put in the ring.
@@ -111,6 +120,7 @@ impl Up {
                 .u64(available)
                 .u64(size)
                 .u64(total_ram),
+            Self::Drew { id, pages } => Writer::new(DREW, id).u64(pages),
         }
         .end()
     }
@@ -152,6 +162,10 @@ impl Up {
                     total_ram: body.pages()?,
                 }
             }
+            DREW => Self::Drew {
+                id: frontend_id(id)?,
+                pages: body.some_pages()?,
+            },
             other => return Err(Violation::Kind(other)),
         };
         body.end()?;

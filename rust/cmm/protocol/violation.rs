@@ -43,11 +43,11 @@ pub enum Violation {
     Repeated(u32),
     /// An answer to something that was not asked, or was answered before.
     Unasked(u32),
-    /// An answer that names more pages than it may.
+    /// An answer, or a message that it drew on its credit, that names more pages than it may.
     Excess {
-        /// Which question it answers.
+        /// The id of the message.
         id: u32,
-        /// How many pages the answer names.
+        /// How many pages the message names.
         said: u64,
         /// How many it may name at most.
         allowed: u64,
@@ -83,7 +83,7 @@ impl fmt::Display for Violation {
             Self::Repeated(id) => write!(f, "sent a request with id {id:#x}, which is in use"),
             Self::Unasked(id) => write!(f, "answered {id:#x}, which is not open"),
             Self::Excess { id, said, allowed } => {
-                write!(f, "answered {id:#x} with {said} pages, {allowed} at most were possible")
+                write!(f, "sent message {id:#x} with {said} pages, {allowed} at most were possible")
             }
             Self::Kept {
                 said,

@@ -39,6 +39,10 @@ pub struct Frontend {
     pub open: BTreeMap<u32, Nanos>,
     /// Requests granted and not yet taken.
     pub granted: BTreeMap<u32, u64>,
+    /// What it may take without asking.
+    pub credit: u64,
+    /// What it took of that and has not said yet; part of its balance.
+    pub drawn: u64,
     /// What it cheats at, if it does.
     pub lie: Option<Lie>,
     next_id: u32,

@@ -80,6 +80,7 @@ impl Sim {
             dom,
             record,
             claim: Some(claim),
+            credit: dom.raw() % 4 != 0,
             limits,
         });
         if result.is_err() {
@@ -178,6 +179,49 @@ impl Sim {
         }
     }
 
+    /// A front-end takes memory on its credit, which it says later.
+    pub fn draw(&mut self, dom: DomId, pages: u64) {
+        let Some(domain) = self.world.domains.get(&dom) else {
+            return;
+        };
+        if !domain.connected || domain.paused {
+            return;
+        }
+        let most = pages.min(domain.frontend.credit);
+        let taken = self.world.populate(dom, most);
+        let frontend = &mut self.world.domains.get_mut(&dom).expect("exists").frontend;
+        frontend.credit -= taken;
+        frontend.drawn += taken;
+        frontend.balance += taken as i64;
+    }
+
+    /// A front-end says what it took on its credit.
+    pub fn tell_drawn(&mut self, dom: DomId) {
+        let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
+            return;
+        };
+        let frontend = &mut domain.frontend;
+        let drawn = match frontend.lie {
+            Some(Lie::Hides | Lie::Silent) => return,
+            Some(Lie::Exaggerates) => 2 * frontend.drawn,
+            _ => frontend.drawn,
+        };
+        frontend.drawn = 0;
+        if drawn > 0 {
+            let up = Up::Drew {
+                id: 1,
+                pages: drawn,
+            };
+            frontend.up.push_back(up);
+        }
+    }
+
+    /// The administrator sets the credit of each domain.
+    pub fn set_credit(&mut self, pages: u64) {
+        self.world.most_credit = self.world.most_credit.max(pages);
+        self.handle(Event::SetCredit { pages }).expect("in range");
+    }
+
     /// A front-end says how it fares.
     pub fn stats(&mut self, dom: DomId) {
         let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
@@ -217,7 +261,7 @@ impl Sim {
                 domain.asked.remove(&id);
                 domain.frontend.granted.remove(&id);
             }
-            Up::Release { .. } | Up::Stats { .. } => {}
+            Up::Release { .. } | Up::Stats { .. } | Up::Drew { .. } => {}
         }
         // Every message makes the coordinator look, or is refused because it was just disconnected.
         if !matches!(up, Up::Request { .. }) {
@@ -257,6 +301,20 @@ impl Sim {
         let lie = domain.frontend.lie;
         match down {
             Down::Grant { pages: 0, .. } | Down::Limits { .. } => {}
+            Down::Credit { pages } => {
+                let frontend = &mut self.world.domains.get_mut(&dom).expect("exists").frontend;
+                frontend.credit += pages;
+            }
+            Down::Revoke { id, pages } => {
+                let frontend = &mut self.world.domains.get_mut(&dom).expect("exists").frontend;
+                let returned = pages.min(frontend.credit);
+                frontend.credit -= returned;
+                let said = match lie {
+                    Some(Lie::Exaggerates) => pages + 1,
+                    _ => returned,
+                };
+                self.reply(dom, Up::Offered { id, pages: said }, 0);
+            }
             Down::Grant { id, pages, .. } | Down::Give { id, pages } => {
                 let taken = self.world.populate(dom, pages);
                 let said = match lie {
@@ -352,7 +410,7 @@ impl Sim {
                 let frontend = self.world.domains.get(&view.dom).map(|d| &d.frontend);
                 let believed = frontend.map_or(0, |f| f.balance);
                 // What is granted and not populated, and what was given back and not yet reported.
-                (view.balance + view.in_flight as i64 - believed).max(0)
+                (view.balance + (view.in_flight + view.credit) as i64 - believed).max(0)
             })
             .sum();
         self.coordinator.pool() + coming as u64
@@ -366,6 +424,7 @@ impl Sim {
         let doms: Vec<_> = self.world.domains.keys().copied().collect();
         for _ in 0..40 {
             for dom in &doms {
+                self.tell_drawn(*dom);
                 while self.serve(*dom) {}
                 while self.hear(*dom) {}
             }
@@ -400,7 +459,7 @@ impl Sim {
                 .find(|due| **due < self.world.now);
             assert!(late.is_none(), "{}: a request is overdue", view.dom);
             if view.connected && !domain.cap_written {
-                let ours = view.balance + view.in_flight as i64;
+                let ours = view.balance + (view.in_flight + view.credit) as i64;
                 let cap = (domain.target + SLACK).saturating_add_signed(ours);
                 let same = domain.maximum == cap || domain.cap_ambiguous;
                 assert!(same, "{}: cap {} is not {cap}", view.dom, domain.maximum);
@@ -425,6 +484,9 @@ impl Sim {
             assert_eq!(view.waiting, 0, "{}: requests wait", view.dom);
             assert_eq!(view.in_flight, 0, "{}: pages in flight", view.dom);
             assert_eq!(view.reclaiming, 0, "{}: questions open", view.dom);
+            assert_eq!(view.credit, domain.frontend.credit, "{}: credit", view.dom);
+            let most = self.coordinator.settings().credit;
+            assert!(view.credit <= most, "{}: credit left over", view.dom);
             assert!(domain
                 .asked
                 .values()

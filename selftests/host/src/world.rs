@@ -52,6 +52,8 @@ pub enum Question {
     Reclaim(u64),
     /// A `Give` of so many pages.
     Give(u64),
+    /// A `Revoke` of so many pages.
+    Revoke(u64),
 }
 
 /// The whole machine.
@@ -73,6 +75,8 @@ pub struct World {
     pub sent: u64,
     /// Pages granted or given since the beginning.
     pub granted: u64,
+    /// The most credit that a domain was ever to have.
+    pub most_credit: u64,
 }
 
 impl World {
@@ -198,6 +202,18 @@ impl World {
                 assert!(domain.asked.insert(id, Question::Give(pages)).is_none());
                 self.granted += pages;
             }
+            Down::Revoke { id, pages } => {
+                assert!(domain.asked.insert(id, Question::Revoke(pages)).is_none());
+            }
+            Down::Credit { pages } => {
+                let (credit, drawn) = (frontend.credit, frontend.drawn);
+                let unread: u64 = frontend.down.iter().map(credited).sum();
+                assert!(
+                    domain.liar || credit + drawn + unread + pages <= self.most_credit,
+                    "{dom}: {pages} pages of credit too many"
+                );
+                self.granted += pages;
+            }
             Down::Limits { floor, ceiling } => {
                 assert_eq!(
                     (floor, ceiling),
@@ -206,16 +222,25 @@ impl World {
             }
         }
         assert!(domain.asked.len() <= MAX_ASKS, "{dom}: too many questions");
-        if matches!(message, Down::Grant { pages: 1.., .. } | Down::Give { .. }) {
-            let granted: u64 = match *message {
-                Down::Grant { pages, .. } | Down::Give { pages, .. } => pages,
-                _ => 0,
-            };
+        let granted = match *message {
+            Down::Grant { pages, .. } | Down::Give { pages, .. } | Down::Credit { pages } => pages,
+            _ => 0,
+        };
+        if granted > 0 {
+            let credit = domain.frontend.credit;
             assert!(
-                domain.current + granted <= domain.limits.ceiling,
+                domain.current + credit + granted <= domain.limits.ceiling,
                 "{dom}: raised above its ceiling"
             );
         }
+    }
+}
+
+/// The credit that a message brings.
+fn credited(message: &Down) -> u64 {
+    match message {
+        Down::Credit { pages } => *pages,
+        _ => 0,
     }
 }
 
@@ -224,7 +249,7 @@ impl Question {
     pub fn reclaims(&self) -> u64 {
         match self {
             Self::Reclaim(pages) => *pages,
-            Self::Give(_) => 0,
+            Self::Give(_) | Self::Revoke(_) => 0,
         }
     }
 }
@@ -236,7 +261,7 @@ impl Host for World {
         };
         let room = DOWN.slots as usize - domain.frontend.down.len();
         if room <= message.leaves_free() as usize {
-            let patient = matches!(message, Down::Limits { .. });
+            let patient = message.leaves_free() > 0;
             assert!(
                 patient || domain.liar,
                 "{dom}: the lane of an honest front-end is full"

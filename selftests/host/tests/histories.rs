@@ -23,6 +23,9 @@ enum Step {
     Pause(u16, bool),
     Request(u16, u64, u64),
     Release(u16, u64),
+    Draw(u16, u64),
+    /// A front-end says what it drew.
+    Tell(u16),
     Needs(u16, u64),
     Stats(u16),
     Serve(u16),
@@ -36,6 +39,7 @@ enum Step {
     Ceiling(u16, u64),
     Weight(u16, u32),
     Reserve(u64),
+    Credit(u64),
     Timeout(u64),
     Policy(Policy),
     Give(u16, u64),
@@ -71,6 +75,8 @@ fn play(sim: &mut Sim, step: &Step) {
             sim.request(dom(d), pages, deadline);
         }
         Step::Release(d, pages) => sim.release(dom(d), pages),
+        Step::Draw(d, pages) => sim.draw(dom(d), pages),
+        Step::Tell(d) => sim.tell_drawn(dom(d)),
         Step::Needs(d, pages) => {
             if let Some(domain) = sim.world.domains.get_mut(&dom(d)) {
                 domain.needs = pages;
@@ -107,6 +113,7 @@ fn play(sim: &mut Sim, step: &Step) {
             limit(sim, d, |limits| limits.weight = weight);
         }
         Step::Reserve(pages) => sim.handle(Event::SetReserve { pages }).expect("in range"),
+        Step::Credit(pages) => sim.set_credit(pages),
         Step::Timeout(nanos) => sim
             .handle(Event::SetDonorTimeout { nanos })
             .expect("in range"),
@@ -198,6 +205,8 @@ fn honest_step() -> impl Strategy<Value = Step> {
         1 => (d(), any::<bool>()).prop_map(|(d, p)| Step::Pause(d, p)),
         12 => (d(), pages(), deadline).prop_map(|(d, p, t)| Step::Request(d, p, t)),
         3 => (d(), pages()).prop_map(|(d, p)| Step::Release(d, p)),
+        6 => (d(), pages()).prop_map(|(d, p)| Step::Draw(d, p)),
+        4 => d().prop_map(Step::Tell),
         2 => (d(), 0..MOST).prop_map(|(d, p)| Step::Needs(d, p)),
         6 => d().prop_map(Step::Stats),
         12 => d().prop_map(Step::Serve),
@@ -210,6 +219,7 @@ fn honest_step() -> impl Strategy<Value = Step> {
         1 => (d(), 0..2 * MOST).prop_map(|(d, p)| Step::Ceiling(d, p)),
         1 => (d(), 0..1_000u32).prop_map(|(d, w)| Step::Weight(d, w)),
         1 => prop_oneof![Just(0), 0..MOST].prop_map(Step::Reserve),
+        1 => prop_oneof![Just(0), 0..64u64].prop_map(Step::Credit),
         1 => timeout.prop_map(Step::Timeout),
         1 => prop_oneof![Just(Policy::Largest), Just(Policy::Spread)].prop_map(Step::Policy),
         1 => (d(), pages()).prop_map(|(d, p)| Step::Give(d, p)),

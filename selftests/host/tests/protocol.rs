@@ -88,6 +88,16 @@ fn layout_is_as_documented() {
             .encode(),
             plain(4, OURS | 1, 4),
         ),
+        (Up::Drew { id: 7, pages: 9 }.encode(), plain(6, 7, 9)),
+        (Down::Credit { pages: 4 }.encode(), plain(5, 0, 4)),
+        (
+            Down::Revoke {
+                id: OURS | 1,
+                pages: 4,
+            }
+            .encode(),
+            plain(6, OURS | 1, 4),
+        ),
     ];
     for (found, expected) in cases {
         assert_eq!(found, expected);
@@ -102,13 +112,15 @@ fn what_a_frontend_may_not_write() {
     reason[24] = 3;
     let cases = [
         (plain(0, 1, 1), Violation::Kind(0)),
-        (plain(6, 1, 1), Violation::Kind(6)),
+        (plain(7, 1, 1), Violation::Kind(7)),
         (plain(1, 0, 1), Violation::Id(0)),
         (plain(1, OURS, 1), Violation::Id(OURS)),
         (plain(2, OURS, 1), Violation::Id(OURS)),
         (plain(3, 1, 1), Violation::Id(1)),
         (plain(4, 0, 1), Violation::Id(0)),
         (plain(5, 1, 1), Violation::Id(1)),
+        (plain(6, OURS, 1), Violation::Id(OURS)),
+        (plain(6, 1, 0), Violation::Pages(0)),
         (plain(1, 1, 0), Violation::Pages(0)),
         (plain(2, 1, 0), Violation::Pages(0)),
         (
@@ -132,7 +144,11 @@ fn what_a_backend_may_not_write() {
     let mut reason = plain(1, 1, 1);
     reason[16] = 6;
     let cases = [
-        (plain(5, 1, 1), Violation::Kind(5)),
+        (plain(7, 1, 1), Violation::Kind(7)),
+        (plain(5, 1, 1), Violation::Id(1)),
+        (plain(5, 0, 0), Violation::Pages(0)),
+        (plain(6, 1, 1), Violation::Id(1)),
+        (plain(6, OURS, 0), Violation::Pages(0)),
         (plain(1, OURS, 1), Violation::Id(OURS)),
         (plain(2, 1, 1), Violation::Id(1)),
         (plain(4, 1, 1), Violation::Id(1)),
@@ -161,7 +177,7 @@ fn bytes() -> impl Strategy<Value = Bytes> {
         .prop_map(|bytes| bytes.try_into().expect("as many bytes"));
     let field = prop_oneof![Just(0), 0..8u64, Just(MAX_PAGES), any::<u64>()];
     let id = prop_oneof![0..4u32, any::<u32>()];
-    let near = (0..7u32, id, field.clone(), field.clone(), field).prop_map(
+    let near = (0..8u32, id, field.clone(), field.clone(), field).prop_map(
         |(kind, id, first, second, third)| {
             message(&[
                 (0, kind.into(), 4),
