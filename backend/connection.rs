@@ -116,6 +116,7 @@ struct Details {
     grant: GrantRef,
     port: Port,
     claim: Option<i64>,
+    credit: bool,
 }
 
 impl Details {
@@ -135,6 +136,7 @@ impl Details {
                 Err(err) if err == ENOENT => None,
                 claim => Some(claim.map_err(|err| Failure::Node(c"balance", err))?),
             },
+            credit: matches!(xenstore::read_number(dir, c"feature-credit"), Ok(1)),
         })
     }
 }
@@ -235,7 +237,7 @@ impl Connection {
             dom,
             record: recorded(dev),
             claim: details.claim,
-            credit: false,
+            credit: details.credit,
             limits: default_limits(dom).map_err(Failure::Service)?,
         };
         service.attach(link, attach).map_err(Failure::Service)?;

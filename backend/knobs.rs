@@ -111,6 +111,14 @@ pub(crate) const DRIVER_KNOBS: &[Knob<(), Arc<Service>>] = &[
             tell(service, Event::SetReserve { pages })
         },
     ),
+    Knob::read_write(
+        c"credit_kb",
+        |(), service, text| show(text, to_kib(service.settings().credit)),
+        |(), service, text| {
+            let pages = pages(text)?;
+            tell(service, Event::SetCredit { pages })
+        },
+    ),
     Knob::read_only(c"pool_kb", |(), service, text| {
         show(text, to_kib(service.pool()))
     }),

@@ -70,10 +70,6 @@ fn write_domain(f: &mut fmt::Formatter<'_>, view: &View) -> fmt::Result {
         to_kib(view.limits.floor),
         to_kib(view.limits.ceiling),
         view.limits.weight,
-        if view.connected {
-            "connected"
-        } else {
-            "away"
-        },
+        if view.connected { "connected" } else { "away" },
     )
 }

@@ -37,6 +37,9 @@ pub(crate) const KNOBS: &[Knob<Dev, Frontend>] = &[
     Knob::read_only(c"lent_kb", |_, this, text| {
         show_kib(text, -this.session.balance.load(Relaxed))
     }),
+    Knob::read_only(c"credit_kb", |_, this, text| {
+        show(text, to_kib(this.session.state.lock().credit))
+    }),
     Knob::read_write(
         c"deadline_us",
         |_, this, text| show(text, this.session.deadline_us.load(Relaxed)),

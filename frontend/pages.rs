@@ -29,9 +29,7 @@ const BATCH: usize = 2048;
 
 /// The memory this domain borrows and lends.
 ///
-/// # Invariants
-///
-/// `frames` has `stock.borrowed() - balance` pages: borrowing uses frames up, lending leaves some.
+/// Borrowing uses page frames up, lending leaves some.
 pub(crate) struct Pages {
     reservation: KBox<Reservation>,
     /// Page frames without memory.
@@ -100,21 +98,17 @@ impl Pages {
             self.balance -= released as i64;
             given += released;
         }
-        self.return_frames();
-        given as u64
-    }
-
-    /// Brings back frames that are not in use, for others may need them.
-    fn return_frames(&mut self) {
+        // Frames that are not in use.
         let lent = usize::try_from(-self.balance).unwrap_or(0);
         let idle = self.frames.pages().saturating_sub(lent);
-        self.stock.return_frames(idle, &mut self.frames);
+        self.stock.return_to_balloon(idle, &mut self.frames);
+        given as u64
     }
 
     /// Leaves all to the balloon driver; returns the balance that becomes its business.
     pub(crate) fn hand_over(&mut self) -> i64 {
         let balance = core::mem::take(&mut self.balance);
-        self.return_frames();
+        self.stock.return_all(&mut self.frames);
         drop(core::mem::take(&mut self.frames));
         balloon::hand_over(balance);
         balance

@@ -168,12 +168,13 @@ impl Session {
     /// signal (what comes then is given back), `ETIMEDOUT` if Dom0 stays silent.
     pub(crate) fn request(&self, pages: u64) -> Result<Outcome> {
         let started = now();
-        let deadline_us = self.deadline_us.load(Relaxed);
-        let (id, epoch) = self.ask(pages, deadline_us)?;
-        let (granted, reason) = self.wait_for_answer(id, deadline_us)?;
-        let taken = self.take_granted(id, epoch, granted);
-        self.state.lock().requests.close(id);
-        let taken = taken?;
+        if !balloon::is_settled() {
+            return Err(EAGAIN);
+        }
+        let (taken, reason) = match self.draw(pages)? {
+            0 => self.ask_and_take(pages)?,
+            drawn => (drawn, GrantReason::Full),
+        };
 
         self.last_granted.store(taken, Relaxed);
         self.last_reason.store(reason.to_wire(), Relaxed);
@@ -184,10 +185,40 @@ impl Session {
         })
     }
 
-    fn ask(&self, pages: u64, deadline_us: u64) -> Result<(u32, u32)> {
-        if !balloon::is_settled() {
-            return Err(EAGAIN);
+    /// Takes `pages` on credit, without waiting for anybody, and tells Dom0 afterwards. Returns how
+    /// many it got: none if the credit does not suffice.
+    fn draw(&self, pages: u64) -> Result<u64> {
+        let (id, epoch) = {
+            let mut state = self.state.lock();
+            if state.credit < pages {
+                return Ok(0);
+            }
+            state.credit -= pages;
+            (state.requests.next_id(), state.epoch)
+        };
+
+        let drawn = self.take_in(epoch, pages)?;
+        if drawn < pages {
+            self.state.lock().return_credit(epoch, pages - drawn);
         }
+        if drawn > 0 {
+            // If Dom0 is gone, the next connection's claim tells it.
+            let _ = self.send(epoch, &Up::Drew { id, pages: drawn });
+        }
+        Ok(drawn)
+    }
+
+    /// Asks Dom0, and takes what it grants. Returns how many pages that were, and why not more.
+    fn ask_and_take(&self, pages: u64) -> Result<(u64, GrantReason)> {
+        let deadline_us = self.deadline_us.load(Relaxed);
+        let (id, epoch) = self.ask(pages, deadline_us)?;
+        let (granted, reason) = self.wait_for_answer(id, deadline_us)?;
+        let taken = self.take_granted(id, epoch, granted);
+        self.state.lock().requests.close(id);
+        Ok((taken?, reason))
+    }
+
+    fn ask(&self, pages: u64, deadline_us: u64) -> Result<(u32, u32)> {
         let size = (balloon::baseline() as u64).saturating_add_signed(self.balance.load(Relaxed));
 
         let mut state = self.state.lock();
@@ -244,16 +275,21 @@ impl Session {
         if granted == 0 {
             return Ok(0);
         }
-        let taken = self.change(|pages| {
+        let taken = self.take_in(epoch, granted)?;
+        // If Dom0 is gone, the next connection's claim tells it.
+        let _ = self.send(epoch, &Up::Took { id, pages: taken });
+        Ok(taken)
+    }
+
+    /// Takes what Dom0 allowed in connection `epoch`.
+    fn take_in(&self, epoch: u32, allowed: u64) -> Result<u64> {
+        self.change(|pages| {
             // A connection made meanwhile has claimed a balance without this.
             if self.state.lock().epoch != epoch {
                 return Err(ENODEV);
             }
-            Ok(pages.take(granted))
-        })?;
-        // If Dom0 is gone, the next connection's claim tells it.
-        let _ = self.send(epoch, &Up::Took { id, pages: taken });
-        Ok(taken)
+            Ok(pages.take(allowed))
+        })
     }
 
     /// Gives back `pages` of what was borrowed.

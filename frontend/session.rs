@@ -95,6 +95,8 @@ pub(crate) struct State {
     pub(crate) epoch: u32,
     pub(crate) requests: Requests,
     orders: [Option<Order>; MAX_ASKS],
+    /// Pages that may be taken without asking.
+    pub(crate) credit: u64,
     /// What Dom0 last said this domain's largest size is, in pages.
     pub(crate) ceiling: u64,
     /// What Dom0 did wrong, until it has been reported.
@@ -137,6 +139,7 @@ impl Session {
                     epoch: 0,
                     requests: Requests::new(),
                     orders: [None; MAX_ASKS],
+                    credit: 0,
                     ceiling: u64::MAX,
                     fault: None,
                 }),
@@ -170,6 +173,7 @@ impl Session {
             let mut state = self.state.lock();
             state.requests.lose_all();
             state.orders = [None; MAX_ASKS];
+            state.credit = 0;
             state.link.take()
         };
         self.changed.notify_all();
@@ -270,7 +274,15 @@ impl State {
     fn break_off(&mut self, why: Violation) {
         self.fault = Some(why);
         self.link = None;
+        self.credit = 0;
         self.requests.lose_all();
+    }
+
+    /// What could not be drawn in connection `epoch` may be drawn later.
+    pub(crate) fn return_credit(&mut self, epoch: u32, pages: u64) {
+        if self.epoch == epoch && self.link.is_some() {
+            self.credit += pages;
+        }
     }
 
     /// Takes all messages out of the lane down. Returns how many there were.
@@ -301,11 +313,19 @@ impl State {
                 self.order(Order::Reclaim { id, pages, urgency })
             }
             Down::Give { id, pages } => self.order(Order::Give { id, pages }),
-            // Never sent to a front-end that does not say that it understands credit.
-            Down::Credit { .. } => Err(Violation::Kind(5)),
-            Down::Revoke { .. } => Err(Violation::Kind(6)),
             Down::Limits { ceiling, .. } => {
                 self.ceiling = ceiling;
+                Ok(())
+            }
+            Down::Credit { pages } => {
+                self.credit = self.credit.saturating_add(pages);
+                Ok(())
+            }
+            Down::Revoke { id, pages } => {
+                let unused = self.credit.min(pages);
+                self.credit -= unused;
+                // There is room: each order has its place.
+                let _ = self.push(&Up::Offered { id, pages: unused }, 0);
                 Ok(())
             }
         }
@@ -375,6 +395,7 @@ impl Connection {
         {
             let mut state = session.state.lock();
             state.epoch = state.epoch.wrapping_add(1);
+            state.credit = 0;
             state.link = Some(Link {
                 page: page.clone(),
                 up: Producer::new(UP),
@@ -391,6 +412,7 @@ impl Connection {
             transaction.write(node, c"ring-ref", fmt!("{}", page.grant().0))?;
             transaction.write(node, c"event-channel", fmt!("{}", channel.port().0))?;
             transaction.write(node, c"versions", fmt!("{}", VERSION))?;
+            transaction.write(node, c"feature-credit", fmt!("1"))?;
             transaction.write(node, c"balance", fmt!("{}", balance))
         })?;
 

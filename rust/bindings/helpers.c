@@ -120,21 +120,14 @@ void xen_helper_sort_pages(struct page **pages, unsigned long count)
  * A stack of extents is threaded through the first page of each, so that
  * keeping an extent never needs memory.
  */
-void xen_helper_page_set_link(struct page *page, struct page *next,
-			      unsigned int order)
+void xen_helper_page_set_next(struct page *page, struct page *next)
 {
 	page->lru.next = (struct list_head *)next;
-	set_page_private(page, order);
 }
 
 struct page *xen_helper_page_next(struct page *page)
 {
 	return (struct page *)page->lru.next;
-}
-
-unsigned int xen_helper_page_order(struct page *page)
-{
-	return page_private(page);
 }
 
 /* Tell /proc/kcore and crash dumps to keep away: no memory is behind these. */

@@ -31,11 +31,9 @@ unsigned long xen_helper_page_to_pfn(struct page *page);
 struct page *xen_helper_pfn_to_page(unsigned long pfn);
 unsigned long xen_helper_page_to_gfn(struct page *page);
 unsigned long xen_helper_virt_to_gfn(void *addr);
-void xen_helper_page_set_link(struct page *page, struct page *next,
-			      unsigned int order);
+void xen_helper_page_set_next(struct page *page, struct page *next);
 struct page *xen_helper_page_next(struct page *page);
 void xen_helper_sort_pages(struct page **pages, unsigned long count);
-unsigned int xen_helper_page_order(struct page *page);
 void xen_helper_pages_set_hollow(struct page *page, unsigned int order);
 void xen_helper_pages_clear_hollow(struct page *page, unsigned int order);
 void xen_helper_pages_make_single(struct page *page, unsigned int order);

@@ -45,11 +45,6 @@ impl Stock {
         }
     }
 
-    /// How many frames are on loan.
-    pub fn borrowed(&self) -> usize {
-        self.from_balloon + self.from_kernel
-    }
-
     /// Borrows up to `pages` frames, as large extents where neighbours are found. May sleep.
     pub fn borrow_frames(&mut self, pages: usize, to: &mut Extents<Hollow>) -> Result {
         let got = reclaim_from_balloon(pages, to)?;
@@ -75,7 +70,7 @@ impl Stock {
             // SAFETY: The page is valid, and ours.
             if unsafe { bindings::xen_helper_page_is_device(*page) } {
                 self.kernel_is_out = true;
-                return_to_kernel(*page);
+                return_to_kernel(&mut [*page]);
             } else {
                 usable.push(*page, GFP_KERNEL)?;
             }
@@ -86,19 +81,26 @@ impl Stock {
         Ok(())
     }
 
-    /// Brings back up to `pages` frames, or as many as are on loan. May sleep.
-    pub fn return_frames(&mut self, pages: usize, from: &mut Extents<Hollow>) {
-        let to_kernel = from.take(pages.min(self.from_kernel));
-        self.from_kernel -= to_kernel.pages();
-        for_each_page(to_kernel, return_to_kernel);
+    /// Brings back up to `pages` frames to the balloon, as many as are on loan from there: it needs
+    /// them when the toolstack lets the domain grow. Nobody misses the kernel's. May sleep.
+    pub fn return_to_balloon(&mut self, pages: usize, from: &mut Extents<Hollow>) {
+        let mut frames = from.take(pages.min(self.from_balloon));
+        self.from_balloon -= frames.pages();
+        for_each_batch(&mut frames, |batch| {
+            // SAFETY: The pages are ours and hollow, and came from there, or are as good.
+            unsafe {
+                bindings::xen_free_ballooned_pages(batch.len() as c_uint, batch.as_mut_ptr())
+            };
+        });
+    }
 
-        let to_balloon = from.take(
-            pages
-                .saturating_sub(self.from_kernel)
-                .min(self.from_balloon),
-        );
-        self.from_balloon -= to_balloon.pages();
-        for_each_page(to_balloon, return_to_balloon);
+    /// Brings back all that is on loan, as far as `from` has it. May sleep.
+    pub fn return_all(&mut self, from: &mut Extents<Hollow>) {
+        self.return_to_balloon(self.from_balloon, from);
+
+        let mut frames = from.take(self.from_kernel);
+        self.from_kernel -= frames.pages();
+        for_each_batch(&mut frames, return_to_kernel);
     }
 }
 
@@ -143,23 +145,26 @@ fn page_list(len: usize) -> Result<PageList> {
     Ok(list)
 }
 
-fn return_to_kernel(mut page: *mut bindings::page) {
-    // SAFETY: The page is ours and hollow, and came from there, or is as good as one that did.
-    unsafe { bindings::xen_free_unpopulated_pages(1, &mut page) };
+fn return_to_kernel(batch: &mut [*mut bindings::page]) {
+    // SAFETY: The pages are ours and hollow, and came from there, or are as good.
+    unsafe { bindings::xen_free_unpopulated_pages(batch.len() as c_uint, batch.as_mut_ptr()) };
 }
 
-fn return_to_balloon(mut page: *mut bindings::page) {
-    // SAFETY: As above.
-    unsafe { bindings::xen_free_ballooned_pages(1, &mut page) };
-}
+/// Takes extents apart, some pages at a time.
+fn for_each_batch(extents: &mut Extents<Hollow>, mut f: impl FnMut(&mut [*mut bindings::page])) {
+    let mut batch = [core::ptr::null_mut(); 64];
 
-/// Takes extents apart.
-fn for_each_page(mut extents: Extents<Hollow>, mut f: impl FnMut(*mut bindings::page)) {
     while let Some((page, order)) = extents.pop() {
         // SAFETY: `pop` gave us the pages, which are hollow.
         unsafe { bindings::xen_helper_pages_make_single(page.as_ptr(), order) };
-        for i in 0..1usize << order {
-            f(page.as_ptr().wrapping_add(i));
+        let mut rest = 1usize << order;
+        while rest > 0 {
+            let count = rest.min(batch.len());
+            rest -= count;
+            for (i, entry) in batch.iter_mut().enumerate() {
+                *entry = page.as_ptr().wrapping_add(rest + i);
+            }
+            f(&mut batch[..count]);
         }
     }
 }
@@ -170,10 +175,13 @@ fn for_each_page(mut extents: Extents<Hollow>, mut f: impl FnMut(*mut bindings::
 ///
 /// The caller must own the pages, which must be hollow, and must not use the list again.
 unsafe fn push_all(list: &mut PageList, to: &mut Extents<Hollow>) {
-    // The map of pages is virtually contiguous, so neighbours in it are neighbours in memory.
-    //
-    // SAFETY: `list` holds as many pointers.
-    unsafe { bindings::xen_helper_sort_pages(list.as_mut_ptr(), list.len() as c_ulong) };
+    // The map of pages is virtually contiguous, so neighbours in it are neighbours in memory. Most
+    // often they come in order, the last first.
+    list.reverse();
+    if !list.is_sorted() {
+        // SAFETY: `list` holds as many pointers.
+        unsafe { bindings::xen_helper_sort_pages(list.as_mut_ptr(), list.len() as c_ulong) };
+    }
 
     for run in list.chunk_by(|a, b| *b == a.wrapping_add(1)) {
         if let Some(first) = run.first() {

@@ -2,7 +2,7 @@
 
 //! This domain's own memory reservation: giving pages back to Xen and getting others.
 //!
-//! An [`Extents`] is a stack of runs of 2^order pages in one of two conditions. [`Backed`] pages are
+//! An [`Extents`] holds runs of 2^order pages in one of two conditions. [`Backed`] pages are
 //! ordinary ones, taken from the page allocator. [`Hollow`] ones are page frames without memory
 //! behind them: nobody may touch them, and nobody may forget them. [`Reservation::release`] turns
 //! the former into the latter, [`Reservation::populate`] the latter into the former, and as both
@@ -66,14 +66,15 @@ impl Condition for Hollow {
     }
 }
 
-/// A stack of extents, threaded through the pages themselves, so that keeping them takes no memory.
+/// A stack of extents for each order, threaded through the pages themselves, so that keeping them
+/// takes no memory.
 ///
 /// # Invariants
 ///
-/// `top` is the first page of an extent this stack owns, or null; its link leads to the next. The
-/// extents are in condition `C` and have `pages` pages together.
+/// `tops[order]` is the first page of an extent of that order, or null; its link leads to the next.
+/// The extents are owned, in condition `C`, and have `pages` pages together.
 pub struct Extents<C: Condition> {
-    top: *mut bindings::page,
+    tops: [*mut bindings::page; MAX_ORDER as usize + 1],
     pages: usize,
     _condition: PhantomData<C>,
 }
@@ -85,7 +86,7 @@ impl<C: Condition> Extents<C> {
     /// An empty stack.
     pub const fn new() -> Self {
         Self {
-            top: core::ptr::null_mut(),
+            tops: [core::ptr::null_mut(); MAX_ORDER as usize + 1],
             pages: 0,
             _condition: PhantomData,
         }
@@ -105,21 +106,28 @@ impl<C: Condition> Extents<C> {
     ///
     /// The caller must own the `1 << order` pages at `page`, in condition `C`, and gives them away.
     pub(crate) unsafe fn push(&mut self, page: NonNull<bindings::page>, order: u32) {
+        let top = &mut self.tops[order as usize];
         // SAFETY: The first page is ours, and nobody else uses its link.
-        unsafe { bindings::xen_helper_page_set_link(page.as_ptr(), self.top, order) };
-        self.top = page.as_ptr();
+        unsafe { bindings::xen_helper_page_set_next(page.as_ptr(), *top) };
+        *top = page.as_ptr();
         self.pages += 1 << order;
     }
 
-    /// The caller owns the result.
+    /// Takes one of the largest extents out; the caller owns it.
     pub(crate) fn pop(&mut self) -> Option<(NonNull<bindings::page>, u32)> {
-        let page = NonNull::new(self.top)?;
+        (0..=MAX_ORDER)
+            .rev()
+            .find_map(|order| Some((self.pop_order(order)?, order)))
+    }
+
+    /// Takes an extent of this order out; the caller owns it.
+    fn pop_order(&mut self, order: u32) -> Option<NonNull<bindings::page>> {
+        let top = &mut self.tops[order as usize];
+        let page = NonNull::new(*top)?;
         // SAFETY: By the type invariants `page` is the first of an extent, with a link.
-        let order = unsafe { bindings::xen_helper_page_order(page.as_ptr()) };
-        // SAFETY: As above.
-        self.top = unsafe { bindings::xen_helper_page_next(page.as_ptr()) };
+        *top = unsafe { bindings::xen_helper_page_next(page.as_ptr()) };
         self.pages -= 1 << order;
-        Some((page, order))
+        Some(page)
     }
 
     /// Moves all of `other` here.
@@ -132,23 +140,34 @@ impl<C: Condition> Extents<C> {
 }
 
 impl Extents<Hollow> {
-    /// Takes extents of `pages` pages at most, splitting one if need be.
+    /// Takes extents of `pages` pages at most: the largest that fit, and pieces of a larger one only
+    /// when there are no others.
     pub fn take(&mut self, pages: usize) -> Self {
         let mut taken = Self::new();
 
         while taken.pages < pages {
-            let Some((page, mut order)) = self.pop() else {
+            let most = (pages - taken.pages).ilog2().min(MAX_ORDER);
+            let fits = (0..=most)
+                .rev()
+                .find_map(|order| Some((self.pop_order(order)?, order)));
+            let Some((page, order)) = fits.or_else(|| self.split_to(most)) else {
                 break;
             };
-            while taken.pages + (1 << order) > pages {
-                order -= 1;
-                // SAFETY: The upper half of what `pop` gave us; being hollow, it needs no care.
-                unsafe { self.push(page.add(1 << order), order) };
-            }
-            // SAFETY: What is left of what `pop` gave us.
+            // SAFETY: The extent is ours.
             unsafe { taken.push(page, order) };
         }
         taken
+    }
+
+    /// Splits an extent larger than `order` into one of that order, which the caller owns.
+    fn split_to(&mut self, order: u32) -> Option<(NonNull<bindings::page>, u32)> {
+        let (page, found) =
+            (order + 1..=MAX_ORDER).find_map(|order| Some((self.pop_order(order)?, order)))?;
+        for half in order..found {
+            // SAFETY: The upper half of what is left of the extent; being hollow, it needs no care.
+            unsafe { self.push(page.add(1 << half), half) };
+        }
+        Some((page, order))
     }
 }
 
