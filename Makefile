@@ -30,6 +30,10 @@ check: modules ## Run all tests, on the host and in the lab
 demo: modules ## Show memory moving between two domains
 	@scripts/lab selftests/demo
 
+.PHONY: bench
+bench: modules ## Measure the transfers beside malloc; STRICT=1 fails when a limit is missed
+	@scripts/bench $(if $(STRICT),--strict)
+
 .PHONY: lab
 lab: modules ## Open a shell in the lab's Dom0
 	@scripts/lab --shell

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The bound: what a transfer must do at least, in a plain loop, in one domain,
+ * without asking anybody. What the drivers take longer is their own cost.
+ *
+ * The donor's part: allocate zeroed pages, unmap them (PV), give them to Xen.
+ * The requester's: have Xen put memory there, map it (PV), free the pages.
+ *
+ * Loading the module runs it and prints a line a run:
+ *	cmm-bare: SIZE_KB DONOR_NS REQUESTER_NS
+ */
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+/* memory.h uses what xen.h defines. */
+#include <xen/interface/xen.h>
+#include <xen/interface/memory.h>
+#include <xen/mem-reservation.h>
+#include <xen/page.h>
+#include <xen/xen.h>
+#include <asm/xen/hypercall.h>
+
+#undef pr_fmt
+#define pr_fmt(fmt) "cmm-bare: " fmt
+
+#define EXTENT_ORDER	9
+#define EXTENT_PAGES	(1UL << EXTENT_ORDER)
+#define MAX_SIZES	16
+
+static unsigned long sizes_kb[MAX_SIZES] = { 4, 64, 2048, 8192, 65536 };
+static unsigned int nr_sizes = 5;
+module_param_array(sizes_kb, ulong, &nr_sizes, 0444);
+MODULE_PARM_DESC(sizes_kb, "Sizes in KiB: 4 times a power of two, or whole extents of 2 MiB");
+
+static unsigned int runs = 5;
+module_param(runs, uint, 0444);
+MODULE_PARM_DESC(runs, "How often to measure each size");
+
+static struct page *list[EXTENT_PAGES];
+static xen_pfn_t frames[EXTENT_PAGES];
+
+static void list_pages(struct page *page, unsigned long count)
+{
+	unsigned long i;
+
+	for (i = 0; i < count; i++)
+		list[i] = page + i;
+}
+
+static long memory_op(unsigned int cmd, unsigned long count, unsigned int order)
+{
+	struct xen_memory_reservation op = {
+		.nr_extents = count,
+		.extent_order = order,
+		.domid = DOMID_SELF,
+	};
+
+	set_xen_guest_handle(op.extent_start, frames);
+	return HYPERVISOR_memory_op(cmd, &op);
+}
+
+static struct page *allocate(unsigned int order)
+{
+	return alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN | __GFP_NORETRY, order);
+}
+
+/* Unmap an extent and give its memory to Xen. */
+static int release(struct page *page, unsigned int order)
+{
+	struct mmuext_op flush = { .cmd = MMUEXT_TLB_FLUSH_ALL };
+	unsigned long i, count = 1UL << order;
+
+	list_pages(page, count);
+	for (i = 0; i < count; i++)
+		frames[i] = xen_page_to_gfn(page + i);
+	if (xen_pv_domain()) {
+		xenmem_reservation_va_mapping_reset(count, list);
+		HYPERVISOR_mmuext_op(&flush, 1, NULL, DOMID_SELF);
+	}
+	return memory_op(XENMEM_decrease_reservation, count, 0) == count ? 0 : -EIO;
+}
+
+/* Have memory put behind an extent, map it and free it to the allocator. */
+static int populate(struct page *page, unsigned int order)
+{
+	unsigned long i, count = 1UL << order;
+	long done;
+
+	frames[0] = page_to_pfn(page);
+	done = memory_op(XENMEM_populate_physmap, 1, order);
+	if (done != 1)
+		return -ENOMEM;
+
+	if (xen_pv_domain()) {
+		list_pages(page, count);
+		for (i = 1; i < count; i++)
+			frames[i] = frames[0] + i;
+		xenmem_reservation_va_mapping_update(count, list, frames);
+	}
+	__free_pages(page, order);
+	return 0;
+}
+
+/*
+ * One run. A failure leaves pages without memory behind, which is why they are
+ * never freed then: this domain is for measuring, and has had its day.
+ */
+static int measure(unsigned long size_kb, struct page **extents)
+{
+	unsigned long pages = size_kb / (PAGE_SIZE / SZ_1K), count, i;
+	unsigned int order = min_t(unsigned int, ilog2(pages), EXTENT_ORDER);
+	u64 begin, given, taken;
+	int err;
+
+	count = pages >> order;
+	begin = ktime_get_ns();
+	for (i = 0; i < count; i++) {
+		extents[i] = allocate(order);
+		if (!extents[i]) {
+			pr_err("no extent of order %u: more memory is wanted\n", order);
+			while (i--)
+				populate(extents[i], order);
+			return -ENOMEM;
+		}
+		err = release(extents[i], order);
+		if (err)
+			return err;
+	}
+	given = ktime_get_ns();
+	for (i = 0; i < count; i++) {
+		err = populate(extents[i], order);
+		if (err)
+			return err;
+	}
+	taken = ktime_get_ns();
+	pr_info("%lu %llu %llu\n", size_kb, given - begin, taken - given);
+	return 0;
+}
+
+static bool size_is_sane(unsigned long size_kb)
+{
+	unsigned long pages = size_kb / (PAGE_SIZE / SZ_1K);
+
+	return pages && (pages % EXTENT_PAGES == 0 ||
+			 (is_power_of_2(pages) && pages < EXTENT_PAGES));
+}
+
+static int __init cmm_bare_init(void)
+{
+	struct page **extents;
+	unsigned int i, run;
+	int err = 0;
+
+	if (!xen_domain())
+		return -ENODEV;
+
+	extents = kvmalloc_array(SZ_1G >> (PAGE_SHIFT + EXTENT_ORDER), sizeof(*extents), GFP_KERNEL);
+	if (!extents)
+		return -ENOMEM;
+	for (i = 0; i < nr_sizes && !err; i++) {
+		if (!size_is_sane(sizes_kb[i]) || sizes_kb[i] > SZ_1M) {
+			pr_err("cannot measure %lu KiB\n", sizes_kb[i]);
+			err = -EINVAL;
+		}
+		for (run = 0; run < runs && !err; run++)
+			err = measure(sizes_kb[i], extents);
+	}
+	kvfree(extents);
+	return err;
+}
+module_init(cmm_bare_init);
+
+static void __exit cmm_bare_exit(void)
+{
+}
+module_exit(cmm_bare_exit);
+
+MODULE_DESCRIPTION("Measures the bare cost of moving memory to Xen and back");
+MODULE_AUTHOR("The xen-cmm authors");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The stock balloon, as a balancer in Dom0 uses it: shrink one domain, then let the other grow.
+//!
+//! Better than any real balancer: it knows at once that there is need, and looks every 200 µs.
+
+use crate::{
+    measure::{find_malloc, known_malloc},
+    options::Options,
+    record::Record,
+    samples::Samples,
+    xen::{Hypervisor, Store},
+};
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+const STEP: Duration = Duration::from_micros(200);
+const LIMIT: Duration = Duration::from_secs(60);
+
+struct Pair {
+    store: Store,
+    hypervisor: Hypervisor,
+    donor: u16,
+    requester: u16,
+}
+
+pub fn series(options: &Options) -> Result<(), String> {
+    let known = known_malloc(options)?;
+    let mut pair = Pair {
+        store: Store::open()?,
+        hypervisor: Hypervisor::open()?,
+        donor: options.donor.ok_or("balloon wants --donor ID")?,
+        requester: options.requester.ok_or("balloon wants --requester ID")?,
+    };
+    for (size_kb, runs) in options.plan() {
+        let mut samples = Samples::default();
+        for _ in 0..runs {
+            let (donor, requester) = (pair.donor, pair.requester);
+            let begin = Instant::now();
+            pair.shift(donor, requester, size_kb)?;
+            samples.push(begin.elapsed().as_nanos() as u64);
+            pair.shift(requester, donor, size_kb)?;
+            sleep(options.settle);
+        }
+        let malloc = find_malloc(&known, &options.guest, size_kb);
+        let record = Record::new(&options.guest, "balloon", size_kb, &samples, malloc);
+        println!("{record}");
+    }
+    Ok(())
+}
+
+impl Pair {
+    /// Moves memory; returns when it has arrived.
+    fn shift(&mut self, from: u16, to: u16, size_kb: u64) -> Result<(), String> {
+        let left = self.hypervisor.size(from)?.saturating_sub(size_kb);
+        let target = self.store.target(from)?.saturating_sub(size_kb);
+        self.store.set_target(from, target)?;
+        self.wait(from, |size| size <= left)?;
+
+        let reached = self.hypervisor.size(to)? + size_kb;
+        let target = self.store.target(to)? + size_kb;
+        self.store.set_target(to, target)?;
+        self.wait(to, |size| size >= reached)
+    }
+
+    fn wait(&self, domain: u16, done: impl Fn(u64) -> bool) -> Result<(), String> {
+        let begin = Instant::now();
+        while !done(self.hypervisor.size(domain)?) {
+            if begin.elapsed() > LIMIT {
+                return Err(format!(
+                    "domain {domain} has not reached its target in 60 s"
+                ));
+            }
+            sleep(STEP);
+        }
+        Ok(())
+    }
+}

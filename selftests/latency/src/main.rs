@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! cmm-latency: how long memory takes, from the own kernel and from another domain.
+
+mod balloon;
+mod measure;
+mod memory;
+mod options;
+mod record;
+mod samples;
+mod table;
+mod xen;
+
+use options::Options;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cmm-latency transfer [OPTION]...        in a DomU: ask for memory, beside malloc
+       cmm-latency balloon [OPTION]...         in Dom0: move memory with the stock balloon
+       cmm-latency bare [OPTION]... < FILE     turn lines of the module cmm-bare into results
+       cmm-latency table [--strict] FILE...    print results against their limits
+
+Prints one JSON object a line. Options of the measurements:
+  --guest NAME      what the results call the guest (pv, pvh)
+  --path NAME       what they call the way the memory came (cold, reserve, credit)
+  --sizes KB,...    sizes in KiB (4,64,2048,8192,65536)
+  --runs N,...      how often, for each size; the last holds for the rest (40,40,20,10,5)
+  --settle MS       pause between runs, so that all is as before (1000)
+  --donor ID, --requester ID   balloon: the two domains
+  --malloc FILE     balloon, bare: results of this guest, to compare with malloc
+Option of table:
+  --strict          exit with 1 if a limit is missed
+
+Exit status: 0, or 1 after an error (said on stderr), or 2 for wrong usage.
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let options = match Options::parse(arguments) {
+        Ok(options) => options,
+        Err(what) => return wrong_usage(&what),
+    };
+    let done = match command.as_str() {
+        "transfer" => measure::transfers(&options),
+        "balloon" => balloon::series(&options),
+        "bare" => measure::bare(&options),
+        "table" => return table::print(&options),
+        "--help" | "-h" => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => return wrong_usage(&format!("unknown command '{command}'")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(what) => {
+            eprintln!("cmm-latency: {what}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wrong_usage(what: &str) -> ExitCode {
+    eprint!("cmm-latency: {what}\n\n{USAGE}");
+    ExitCode::from(2)
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Results: flat JSON objects, one a line.
+
+use crate::samples::Samples;
+use std::fmt;
+
+/// What was measured of one size, on one way.
+#[derive(Clone, Default)]
+pub struct Record {
+    pub guest: String,
+    pub path: String,
+    pub size_kb: u64,
+    pub n: usize,
+    pub p50: u64,
+    pub p90: u64,
+    pub p99: u64,
+    pub max: u64,
+    /// The median of `mmap` and first touch, of the same size in the same guest.
+    pub malloc: u64,
+    /// The requester's part of `p50`, where that is known.
+    pub requester: Option<u64>,
+}
+
+impl Record {
+    pub fn new(guest: &str, path: &str, size_kb: u64, samples: &Samples, malloc: u64) -> Self {
+        Self {
+            guest: guest.into(),
+            path: path.into(),
+            size_kb,
+            n: samples.count(),
+            p50: samples.percentile(50),
+            p90: samples.percentile(90),
+            p99: samples.percentile(99),
+            max: samples.max(),
+            malloc,
+            requester: None,
+        }
+    }
+
+    pub fn ratio(&self) -> f64 {
+        self.p50 as f64 / self.malloc as f64
+    }
+
+    /// Reads what `Display` wrote. `None` for a line that is no such object.
+    pub fn parse(line: &str) -> Option<Self> {
+        let mut record = Self::default();
+        let inside = line.trim().strip_prefix('{')?.strip_suffix('}')?;
+        for pair in inside.split(',') {
+            let (name, value) = pair.split_once(':')?;
+            let value = value.trim().trim_matches('"');
+            match name.trim().trim_matches('"') {
+                "guest" => record.guest = value.into(),
+                "path" => record.path = value.into(),
+                "size_kb" => record.size_kb = value.parse().ok()?,
+                "n" => record.n = value.parse().ok()?,
+                "p50_ns" => record.p50 = value.parse().ok()?,
+                "p90_ns" => record.p90 = value.parse().ok()?,
+                "p99_ns" => record.p99 = value.parse().ok()?,
+                "max_ns" => record.max = value.parse().ok()?,
+                "malloc_ns" => record.malloc = value.parse().ok()?,
+                "requester_ns" => record.requester = Some(value.parse().ok()?),
+                _ => (),
+            }
+        }
+        Some(record)
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{{\"guest\":\"{}\",\"size_kb\":{},\"path\":\"{}\",\"n\":{},\"p50_ns\":{},\"p90_ns\":{},\
+             \"p99_ns\":{},\"max_ns\":{},\"malloc_ns\":{},\"ratio_to_malloc\":{:.3}",
+            self.guest,
+            self.size_kb,
+            self.path,
+            self.n,
+            self.p50,
+            self.p90,
+            self.p99,
+            self.max,
+            self.malloc,
+            self.ratio()
+        )?;
+        if let Some(requester) = self.requester {
+            write!(f, ",\"requester_ns\":{requester}")?;
+        }
+        f.write_str("}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let mut samples = Samples::default();
+        samples.push(300);
+        let mut record = Record::new("pv", "bare", 4, &samples, 200);
+        record.requester = Some(100);
+        let text = record.to_string();
+        assert!(text.contains("\"ratio_to_malloc\":1.500"), "{text}");
+        assert_eq!(Record::parse(&text).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn other_lines_are_no_records() {
+        for line in ["", "ok 1", "{", "{\"n\":\"x\"}"] {
+            assert!(Record::parse(line).is_none(), "{line}");
+        }
+    }
+}
