@@ -12,6 +12,7 @@ use xen::{
         Backed,
         Effort,
         Extents,
+        Fresh,
         Hollow,
         Reservation,
         MAX_EXTENT,
@@ -32,6 +33,8 @@ const BATCH: usize = 2048;
 /// Borrowing uses page frames up, lending leaves some.
 pub(crate) struct Pages {
     reservation: KBox<Reservation>,
+    /// Memory got on credit before anybody asked for it. It counts as credit still.
+    at_hand: Extents<Fresh>,
     /// Page frames without memory.
     frames: Extents<Hollow>,
     /// Where further frames come from.
@@ -47,6 +50,7 @@ impl Pages {
         let balance = balloon::take_over(handed_over, &mut frames)?;
         Ok(Self {
             reservation: Reservation::new()?,
+            at_hand: Extents::new(),
             frames,
             stock: Stock::new(),
             balance,
@@ -61,13 +65,49 @@ impl Pages {
     /// Takes `wanted` pages from Xen, which Dom0 must have granted; returns how many it got.
     pub(crate) fn take(&mut self, wanted: u64) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let taken = self.populate(wanted);
+        self.adopt(taken)
+    }
+
+    /// As [`Pages::take`], on credit: what is at hand first.
+    pub(crate) fn draw(&mut self, wanted: u64) -> u64 {
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let mut drawn = self.at_hand.take(wanted);
+        if drawn.pages() < wanted {
+            drawn.append(&mut self.populate(wanted - drawn.pages()));
+        }
+        self.adopt(drawn)
+    }
+
+    /// Gets `wanted` pages on credit to have them at hand; returns how many it got.
+    pub(crate) fn stock_up(&mut self, wanted: usize) -> usize {
+        let mut fresh = self.populate(wanted);
+        let got = fresh.pages();
+        self.at_hand.append(&mut fresh);
+        got
+    }
+
+    /// Gives `pages` of those at hand back to Xen.
+    pub(crate) fn put_away(&mut self, pages: usize) {
+        let mut fresh = self.at_hand.take(pages);
+        self.reservation.release(&mut fresh, &mut self.frames);
+    }
+
+    /// Gives pages to the page allocator.
+    fn adopt(&mut self, fresh: Extents<Fresh>) -> u64 {
+        let pages = fresh.pages();
+        self.balance += pages as i64;
+        pages as u64
+    }
+
+    fn populate(&mut self, wanted: usize) -> Extents<Fresh> {
         self.fetch_frames(wanted);
 
+        let mut fresh = Extents::new();
         let mut frames = self.frames.take(wanted);
-        let taken = self.reservation.populate(&mut frames);
+        self.reservation.populate(&mut frames, &mut fresh);
         self.frames.append(&mut frames);
-        self.balance += taken as i64;
-        taken as u64
+        fresh
     }
 
     /// Borrows frames from the balloon driver if there are fewer than `wanted`.

@@ -64,6 +64,11 @@ impl Expire for Reporter {
         let available = pages::spare() as u64;
 
         let mut state = self.session.state.lock();
+        if state.wants_stock() {
+            state.wake_thread();
+        }
+        // If there is no room, there will be.
+        let _ = state.tell_drawn();
         if self.is_news(available, state.epoch) {
             let report = Up::Stats {
                 available,

@@ -185,26 +185,18 @@ impl Session {
         })
     }
 
-    /// Takes `pages` on credit, without waiting for anybody, and tells Dom0 afterwards. Returns how
+    /// Takes `pages` on credit, without waiting for anybody; Dom0 is told afterwards. Returns how
     /// many it got: none if the credit does not suffice.
     fn draw(&self, pages: u64) -> Result<u64> {
-        let (id, epoch) = {
+        let epoch = {
             let mut state = self.state.lock();
-            if state.credit < pages {
+            if !state.reserve_credit(pages) {
                 return Ok(0);
             }
-            state.credit -= pages;
-            (state.requests.next_id(), state.epoch)
+            state.epoch
         };
-
-        let drawn = self.take_in(epoch, pages)?;
-        if drawn < pages {
-            self.state.lock().return_credit(epoch, pages - drawn);
-        }
-        if drawn > 0 {
-            // If Dom0 is gone, the next connection's claim tells it.
-            let _ = self.send(epoch, &Up::Drew { id, pages: drawn });
-        }
+        let drawn = self.change(|memory| self.in_epoch(epoch, || memory.draw(pages)))?;
+        self.state.lock().use_credit(epoch, pages, drawn);
         Ok(drawn)
     }
 
@@ -275,21 +267,19 @@ impl Session {
         if granted == 0 {
             return Ok(0);
         }
-        let taken = self.take_in(epoch, granted)?;
+        let taken = self.change(|memory| self.in_epoch(epoch, || memory.take(granted)))?;
         // If Dom0 is gone, the next connection's claim tells it.
         let _ = self.send(epoch, &Up::Took { id, pages: taken });
         Ok(taken)
     }
 
-    /// Takes what Dom0 allowed in connection `epoch`.
-    fn take_in(&self, epoch: u32, allowed: u64) -> Result<u64> {
-        self.change(|pages| {
-            // A connection made meanwhile has claimed a balance without this.
-            if self.state.lock().epoch != epoch {
-                return Err(ENODEV);
-            }
-            Ok(pages.take(allowed))
-        })
+    /// Uses what Dom0 allowed in connection `epoch`: one made meanwhile has claimed a balance
+    /// without it.
+    fn in_epoch(&self, epoch: u32, allowed: impl FnOnce() -> u64) -> Result<u64> {
+        if self.state.lock().epoch != epoch {
+            return Err(ENODEV);
+        }
+        Ok(allowed())
     }
 
     /// Gives back `pages` of what was borrowed.

@@ -51,7 +51,8 @@ use xen::{
         EventChannel,
         Handler,
         Notifier,
-        Outcome, //
+        Outcome,
+        Waker, //
     },
     grant::GrantedPage,
     xenbus::Device,
@@ -63,6 +64,9 @@ use xen::{
 
 /// How often, a millisecond apart, to try to send before Dom0 is believed dead.
 const SEND_TRIES: u32 = 1000;
+
+/// Pages to have at hand, if there is credit for them: 1 MiB.
+const AT_HAND: u64 = 256;
 
 /// What Dom0 asks of this domain, to be done in the channel's thread.
 #[derive(Clone, Copy)]
@@ -76,6 +80,10 @@ enum Order {
         id: u32,
         pages: u64,
     },
+    Revoke {
+        id: u32,
+        pages: u64,
+    },
 }
 
 /// Our end of the shared page.
@@ -84,6 +92,7 @@ pub(crate) struct Link {
     up: Producer,
     down: Consumer,
     notifier: Notifier,
+    waker: Waker,
     /// Whether the back-end has connected, too.
     connected: bool,
 }
@@ -97,6 +106,10 @@ pub(crate) struct State {
     orders: [Option<Order>; MAX_ASKS],
     /// Pages that may be taken without asking.
     pub(crate) credit: u64,
+    /// Those of them that are at hand, or being got.
+    at_hand: u64,
+    /// Pages drawn of which Dom0 has not been told. It learns before anything else is said.
+    untold: u64,
     /// What Dom0 last said this domain's largest size is, in pages.
     pub(crate) ceiling: u64,
     /// What Dom0 did wrong, until it has been reported.
@@ -140,6 +153,8 @@ impl Session {
                     requests: Requests::new(),
                     orders: [None; MAX_ASKS],
                     credit: 0,
+                    at_hand: 0,
+                    untold: 0,
                     ceiling: u64::MAX,
                     fault: None,
                 }),
@@ -174,10 +189,12 @@ impl Session {
             state.requests.lose_all();
             state.orders = [None; MAX_ASKS];
             state.credit = 0;
+            state.untold = 0;
             state.link.take()
         };
         self.changed.notify_all();
         drop(link);
+        self.put_away();
     }
 
     /// Sends a message, waiting for room if there is none.
@@ -222,6 +239,10 @@ impl Session {
                     id,
                     pages: self.change(|memory| memory.take(pages)),
                 },
+                Order::Revoke { id, pages } => Up::Offered {
+                    id,
+                    pages: self.revoke(pages),
+                },
             };
             if self.send(epoch, &answer).is_err() {
                 pr_warn!("Dom0 went away before it could be told of {:?}\n", answer);
@@ -235,6 +256,51 @@ impl Session {
         let result = change(&mut pages);
         self.balance.store(pages.balance(), Relaxed);
         result
+    }
+
+    /// Gets memory on credit before anybody asks for it, so that a small request need not even
+    /// trouble Xen.
+    fn stock_up(&self) {
+        self.change(|memory| {
+            let wanted = {
+                let mut state = self.state.lock();
+                if !state.wants_stock() {
+                    return;
+                }
+                let wanted = state.credit.min(AT_HAND) - state.at_hand;
+                state.at_hand += wanted;
+                wanted
+            };
+            let got = memory.stock_up(wanted as usize) as u64;
+            if got < wanted {
+                let mut state = self.state.lock();
+                state.at_hand = state.at_hand.saturating_sub(wanted - got);
+            }
+        });
+    }
+
+    /// Gives up `pages` of the credit, if there are as many; returns how many.
+    fn revoke(&self, pages: u64) -> u64 {
+        self.change(|memory| {
+            let (unused, excess) = {
+                let mut state = self.state.lock();
+                let unused = state.credit.min(pages);
+                state.credit -= unused;
+                let excess = state.at_hand.saturating_sub(state.credit);
+                state.at_hand -= excess;
+                (unused, excess)
+            };
+            memory.put_away(excess as usize);
+            unused
+        })
+    }
+
+    /// Has nothing at hand any more.
+    fn put_away(&self) {
+        self.change(|memory| {
+            self.state.lock().at_hand = 0;
+            memory.put_away(usize::MAX);
+        });
     }
 
     fn report_fault(&self) {
@@ -253,6 +319,22 @@ impl State {
     ///
     /// `ENODEV` if there is no connection, `EAGAIN` if there is no room.
     pub(crate) fn push(&mut self, message: &Up, free: u32) -> Result {
+        self.tell_drawn()?;
+        self.push_only(message, free)
+    }
+
+    /// Tells Dom0 what was drawn, in one message for all.
+    pub(crate) fn tell_drawn(&mut self) -> Result {
+        if self.untold > 0 {
+            let id = self.requests.next_id();
+            let pages = self.untold;
+            self.push_only(&Up::Drew { id, pages }, 0)?;
+            self.untold = 0;
+        }
+        Ok(())
+    }
+
+    fn push_only(&mut self, message: &Up, free: u32) -> Result {
         let link = match &mut self.link {
             Some(link) if link.connected => link,
             _ => return Err(ENODEV),
@@ -278,10 +360,40 @@ impl State {
         self.requests.lose_all();
     }
 
-    /// What could not be drawn in connection `epoch` may be drawn later.
-    pub(crate) fn return_credit(&mut self, epoch: u32, pages: u64) {
-        if self.epoch == epoch && self.link.is_some() {
-            self.credit += pages;
+    /// Reserves `pages` of the credit, if there are as many.
+    pub(crate) fn reserve_credit(&mut self, pages: u64) -> bool {
+        let enough = self.credit >= pages;
+        if enough {
+            self.credit -= pages;
+            self.at_hand = self.at_hand.saturating_sub(pages);
+        }
+        enough
+    }
+
+    /// Of the pages reserved in connection `epoch`, `drawn` were used.
+    pub(crate) fn use_credit(&mut self, epoch: u32, reserved: u64, drawn: u64) {
+        if self.epoch != epoch || self.link.is_none() {
+            // The next connection's claim tells Dom0.
+            return;
+        }
+        self.credit += reserved - drawn;
+        self.untold += drawn;
+        // While there is plenty, there is no hurry: the next message or report says it. Should it
+        // fail to be said now, so will it then.
+        if self.credit < self.untold {
+            let _ = self.tell_drawn();
+        }
+    }
+
+    /// Whether there could be more at hand, by so much that it is worth the while.
+    pub(crate) fn wants_stock(&self) -> bool {
+        self.at_hand < self.credit.min(AT_HAND).div_ceil(2)
+    }
+
+    /// Lets the channel's thread run.
+    pub(crate) fn wake_thread(&self) {
+        if let Some(link) = &self.link {
+            link.waker.wake();
         }
     }
 
@@ -321,13 +433,7 @@ impl State {
                 self.credit = self.credit.saturating_add(pages);
                 Ok(())
             }
-            Down::Revoke { id, pages } => {
-                let unused = self.credit.min(pages);
-                self.credit -= unused;
-                // There is room: each order has its place.
-                let _ = self.push(&Up::Offered { id, pages: unused }, 0);
-                Ok(())
-            }
+            Down::Revoke { id, pages } => self.order(Order::Revoke { id, pages }),
         }
     }
 
@@ -352,7 +458,9 @@ impl Handler for Events {
         let mut state = self.session.state.lock();
         let outcome = match state.drain() {
             Ok(0) => return Outcome::Spurious,
-            Ok(_) if state.orders.iter().any(Option::is_some) => Outcome::WakeThread,
+            Ok(_) if state.orders.iter().any(Option::is_some) || state.wants_stock() => {
+                Outcome::WakeThread
+            }
             Ok(_) => Outcome::Handled,
             Err(why) => {
                 state.break_off(why);
@@ -366,6 +474,7 @@ impl Handler for Events {
 
     fn handle_threaded(&self) {
         self.session.carry_out();
+        self.session.stock_up();
         self.session.report_fault();
     }
 }
@@ -396,11 +505,13 @@ impl Connection {
             let mut state = session.state.lock();
             state.epoch = state.epoch.wrapping_add(1);
             state.credit = 0;
+            state.untold = 0;
             state.link = Some(Link {
                 page: page.clone(),
                 up: Producer::new(UP),
                 down: Consumer::new(DOWN),
                 notifier: channel.notifier(),
+                waker: channel.waker(),
                 connected: false,
             });
         }
@@ -426,6 +537,7 @@ impl Connection {
 impl Session {
     /// Gives back what was borrowed and takes back what was lent, as far as possible.
     pub(crate) fn settle(&self) {
+        self.put_away();
         if !self.is_connected() {
             return;
         }

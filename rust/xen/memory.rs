@@ -2,11 +2,12 @@
 
 //! This domain's own memory reservation: giving pages back to Xen and getting others.
 //!
-//! An [`Extents`] holds runs of 2^order pages in one of two conditions. [`Backed`] pages are
+//! An [`Extents`] holds runs of 2^order pages in one of three conditions. [`Backed`] pages are
 //! ordinary ones, taken from the page allocator. [`Hollow`] ones are page frames without memory
-//! behind them: nobody may touch them, and nobody may forget them. [`Reservation::release`] turns
-//! the former into the latter, [`Reservation::populate`] the latter into the former, and as both
-//! consume what they turn, a page cannot be in two conditions at once.
+//! behind them: nobody may touch them, and nobody may forget them. [`Fresh`] ones have got memory
+//! from Xen, and are not the page allocator's yet: it gets them when they are dropped.
+//! [`Reservation::release`] makes backed pages hollow, [`Reservation::populate`] makes hollow ones
+//! fresh, and as both consume what they turn, a page cannot be in two conditions at once.
 //!
 //! C headers: [`include/xen/interface/memory.h`](srctree/include/xen/interface/memory.h),
 //! [`include/xen/mem-reservation.h`](srctree/include/xen/mem-reservation.h)
@@ -48,14 +49,49 @@ pub enum Backed {}
 /// Page frames without memory behind them.
 pub enum Hollow {}
 
+/// Pages with memory the page allocator does not know of yet.
+pub enum Fresh {}
+
 impl sealed::Sealed for Backed {}
 impl sealed::Sealed for Hollow {}
+impl sealed::Sealed for Fresh {}
+
+/// Conditions in which there is memory behind pages.
+pub trait Present: Condition {
+    /// Whether the kernel counts the pages as its own.
+    const COUNTED: bool;
+}
+
+impl Present for Backed {
+    const COUNTED: bool = true;
+}
+
+impl Present for Fresh {
+    const COUNTED: bool = false;
+}
+
+/// Conditions in which nobody holds references to pages, so that an extent is easily split.
+pub trait Unreferenced: Condition {}
+
+impl Unreferenced for Hollow {}
+impl Unreferenced for Fresh {}
 
 impl Condition for Backed {
     unsafe fn dispose(page: NonNull<bindings::page>, order: u32) {
         // SAFETY: By the safety requirements the pages are the caller's, and as the allocator gave
         // them.
         unsafe { bindings::__free_pages(page.as_ptr(), order) };
+    }
+}
+
+impl Condition for Fresh {
+    unsafe fn dispose(page: NonNull<bindings::page>, order: u32) {
+        // SAFETY: By the safety requirements the pages are the caller's, and have memory.
+        unsafe {
+            bindings::xen_helper_pages_clear_hollow(page.as_ptr(), order);
+            bindings::adjust_managed_page_count(page.as_ptr(), 1 << order);
+            bindings::__free_pages(page.as_ptr(), order);
+        }
     }
 }
 
@@ -139,7 +175,7 @@ impl<C: Condition> Extents<C> {
     }
 }
 
-impl Extents<Hollow> {
+impl<C: Unreferenced> Extents<C> {
     /// Takes extents of `pages` pages at most: the largest that fit, and pieces of a larger one only
     /// when there are no others.
     pub fn take(&mut self, pages: usize) -> Self {
@@ -164,7 +200,7 @@ impl Extents<Hollow> {
         let (page, found) =
             (order + 1..=MAX_ORDER).find_map(|order| Some((self.pop_order(order)?, order)))?;
         for half in order..found {
-            // SAFETY: The upper half of what is left of the extent; being hollow, it needs no care.
+            // SAFETY: The upper half of what is left of the extent; without references, it needs no care.
             unsafe { self.push(page.add(1 << half), half) };
         }
         Some((page, order))
@@ -257,12 +293,16 @@ impl Reservation {
     ///
     /// The kernel counts the pages as its own no longer. Returns the number of pages given; should
     /// Xen refuse some, which it never does for pages that are this domain's, they stay in `from`.
-    pub fn release(&mut self, from: &mut Extents<Backed>, to: &mut Extents<Hollow>) -> usize {
+    pub fn release<C: Present>(
+        &mut self,
+        from: &mut Extents<C>,
+        to: &mut Extents<Hollow>,
+    ) -> usize {
         let mut released = 0;
 
         while let Some((page, order)) = from.pop() {
             let count = 1 << order;
-            self.list_pages(page, order);
+            self.list_pages(page, count);
             for (frame, page) in self.frames.iter_mut().zip(&self.pages[..count]) {
                 // SAFETY: The page is ours and has memory behind it.
                 *frame = unsafe { bindings::xen_helper_page_to_gfn(*page) };
@@ -280,9 +320,12 @@ impl Reservation {
                 self.keep_refused(done, count);
             }
 
+            if C::COUNTED {
+                // SAFETY: The pages are ours.
+                unsafe { bindings::adjust_managed_page_count(page.as_ptr(), -(count as c_long)) };
+            }
             // SAFETY: The pages are ours, and no more than frames without memory.
             unsafe {
-                bindings::adjust_managed_page_count(page.as_ptr(), -(count as c_long));
                 bindings::xen_helper_pages_set_hollow(page.as_ptr(), order);
                 to.push(page, order);
             }
@@ -302,16 +345,18 @@ impl Reservation {
         );
     }
 
-    /// Gets memory from Xen for the pages of `from` and frees them to the page allocator.
+    /// Gets memory from Xen for the pages of `from`, which go to `to`.
     ///
     /// Stops when Xen has no more for this domain; what is left stays in `from`. Returns the number
     /// of pages that got memory.
-    pub fn populate(&mut self, from: &mut Extents<Hollow>) -> usize {
+    pub fn populate(&mut self, from: &mut Extents<Hollow>, to: &mut Extents<Fresh>) -> usize {
         let mut populated = 0;
 
         while let Some((page, order)) = from.pop() {
             let got = self.populate_extent(page, order);
             populated += got;
+            // SAFETY: Xen has put memory behind the first `got` pages of the extent.
+            unsafe { push_run(to, page, 0, got) };
 
             if got < 1 << order {
                 // SAFETY: The part of the extent that is hollow still.
@@ -335,8 +380,7 @@ impl Reservation {
             for (frame, i) in self.frames[..count].iter_mut().zip(base..) {
                 *frame = i;
             }
-            // SAFETY: Xen has just put memory behind all pages.
-            unsafe { self.hand_out(page, order, count) };
+            self.map(page, count);
             return count;
         }
         if order == 0 {
@@ -348,44 +392,26 @@ impl Reservation {
             *frame = i;
         }
         let got = self.memory_op(bindings::XENMEM_populate_physmap, count, 0);
-        let mut start = 0;
-        while start < got {
-            let order = run_order(start, got);
-            // SAFETY: Xen has put memory behind the first `got` pages.
-            unsafe {
-                self.frames.copy_within(start..start + (1 << order), 0);
-                self.hand_out(page.add(start), order, 1 << order);
-                self.frames.copy_within(0..1 << order, start);
-            }
-            start += 1 << order;
-        }
+        self.map(page, got);
         got
     }
 
-    /// Maps the frames at the beginning of `self.frames` and frees the pages to the allocator.
-    ///
-    /// # Safety
-    ///
-    /// The caller must own the `1 << order` pages at `page`; the frames must be the memory behind.
-    unsafe fn hand_out(&mut self, page: NonNull<bindings::page>, order: u32, count: usize) {
-        self.list_pages(page, order);
-
-        // SAFETY: By the safety requirements.
+    /// Maps the first `count` of `self.frames` at the pages from `page` on.
+    fn map(&mut self, page: NonNull<bindings::page>, count: usize) {
+        self.list_pages(page, count);
+        // SAFETY: The frames are ours, got for these pages, which are ours and mapped nowhere.
         unsafe {
             bindings::xen_helper_map_frames(
                 count as c_ulong,
                 self.pages.as_mut_ptr(),
                 self.frames.as_mut_ptr(),
             );
-            bindings::xen_helper_pages_clear_hollow(page.as_ptr(), order);
-            bindings::adjust_managed_page_count(page.as_ptr(), count as c_long);
-            bindings::__free_pages(page.as_ptr(), order);
         }
     }
 
     /// Lists the pages of an extent at the beginning of `self.pages`.
-    fn list_pages(&mut self, page: NonNull<bindings::page>, order: u32) {
-        for (i, entry) in self.pages[..1 << order].iter_mut().enumerate() {
+    fn list_pages(&mut self, page: NonNull<bindings::page>, count: usize) {
+        for (i, entry) in self.pages[..count].iter_mut().enumerate() {
             *entry = page.as_ptr().wrapping_add(i);
         }
     }
