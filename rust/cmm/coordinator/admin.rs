@@ -44,7 +44,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         let slot = self.slot_mut(i).ok_or(Refused::UnknownDomain)?;
         let limits = change(slot.limits);
         limits.check()?;
-        slot.limits = limits;
+        slot.set_limits(limits);
         slot.limits_due = true;
         let dom = slot.dom;
         self.repay_after = 0;

@@ -13,6 +13,7 @@ use super::event::Nanos;
 use super::host::{Host, SendError};
 use super::ledger::{signed, Fault};
 use super::slot::{Ask, Purpose, Slot};
+use super::todo::Todo;
 use super::Coordinator;
 use crate::protocol::Down;
 use crate::DomId;
@@ -72,6 +73,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         if let Some(i) = due {
             self.adjust_credit(i, now, host);
         }
+        self.fill_credits(now, host);
         let Some(from) = self.review.take() else {
             return;
         };
@@ -84,6 +86,22 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             }
             if self.adjust_credit(i, now, host) {
                 left -= 1;
+            }
+        }
+    }
+
+    /// Fills the credits that were waiting for the pool to grow.
+    fn fill_credits<H: Host>(&mut self, now: Nanos, host: &mut H) {
+        if self.unfilled.has_overflowed() && self.free > 0 {
+            self.unfilled = Todo::default();
+            self.review_credit();
+        }
+        while self.free > 0 {
+            let Some(dom) = self.unfilled.pop() else {
+                return;
+            };
+            if let Some(i) = self.find(dom) {
+                self.adjust_credit(i, now, host);
             }
         }
     }
@@ -107,9 +125,18 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         };
         let free = self.free;
         self.change_credit(i, |slot| slot.credit_goal = slot.credit_due(pages));
-        self.slot(i).is_some_and(|slot| {
-            slot.credit > slot.credit_goal || (free > 0 && slot.lacks_credit() > 0)
-        })
+        let Some(slot) = self.slot(i) else {
+            return false;
+        };
+        let (dom, surplus, lacks) = (
+            slot.dom,
+            slot.credit > slot.credit_goal,
+            slot.lacks_credit() > 0,
+        );
+        if lacks && free == 0 {
+            self.unfilled.push(dom);
+        }
+        surplus || (lacks && free > 0)
     }
 
     fn try_adjust<H: Host>(&mut self, i: usize, now: Nanos, host: &mut H) -> Result<(), Fault> {

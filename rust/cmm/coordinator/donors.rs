@@ -79,8 +79,12 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             .map(|(index, slot)| Candidate {
                 index,
                 spare: slot.spare(),
-                recallable: slot.recallable(),
-                weight: slot.limits.weight,
+                recallable: if need.recall > 0 {
+                    slot.recallable()
+                } else {
+                    0
+                },
+                readiness: slot.readiness,
             });
         let mut asked = Asked::default();
         for (donor, pages) in pick(self.settings.policy, need, candidates) {

@@ -21,6 +21,7 @@ pub const SECOND: Nanos = 1_000_000_000;
 
 /// What an administrator sets for one domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct Limits {
     /// The domain is never taken below this, in pages.
     pub floor: u64,

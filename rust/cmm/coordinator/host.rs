@@ -7,6 +7,7 @@ use crate::DomId;
 
 /// What Xen says about a domain, in pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub struct Reservation {
     /// What it has (`tot_pages`).
     pub current: u64,

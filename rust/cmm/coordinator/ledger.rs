@@ -85,9 +85,6 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             self.free = self.free.saturating_add(pages);
             self.free_grew = true;
             self.repay_after = 0;
-            if self.lacking > 0 {
-                self.review_credit();
-            }
         }
     }
 

@@ -70,9 +70,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             in_flight: record.in_flight,
             reclaiming: record.reclaiming,
             excess: record.excess,
-            limits,
             ..Slot::default()
         };
+        slot.set_limits(limits);
         slot.seen.maximum = record.maximum;
         slot.toolstack_cap = record.toolstack_maximum;
         self.len = self.len.saturating_add(1);
@@ -92,6 +92,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         let slot = self.slot(i).ok_or(Fault::Gone)?;
         let (balance, most) = (slot.balance, slot.ours());
         let balance_now = match claim {
+            Some(claim) if slot.bears_out(claim) => claim.min(most),
             Some(claim) => {
                 let least = balance.saturating_sub(signed(slot.reclaiming));
                 claim.max(least).min(most)

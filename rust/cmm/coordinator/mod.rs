@@ -76,6 +76,8 @@ pub struct Coordinator<S> {
     lacking: u64,
     /// Whose credit may have to change, because of the event at hand.
     credit_due: Option<DomId>,
+    /// Whose credit waits for the pool to grow.
+    unfilled: Todo,
     /// From which domain on credits may have to change.
     review: Option<DomId>,
     /// The pool grew, and requests that wait may have a share.
@@ -106,6 +108,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             lenders: 0,
             lacking: 0,
             credit_due: None,
+            unfilled: Todo::default(),
             review: None,
             free_grew: false,
             repay_after: 0,
@@ -236,6 +239,11 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     fn tick(&mut self, now: Nanos) {
         self.next = Nanos::MAX;
         for i in 0..self.len {
+            let Some(slot) = self.slot(i) else { return };
+            // This is all that is read of most slots.
+            if slot.asked == 0 && slot.waiting == 0 {
+                continue;
+            }
             self.pass_over(i, now);
             let Some(slot) = self.slot(i).filter(|slot| slot.waiting > 0) else {
                 continue;

@@ -44,8 +44,8 @@ pub(super) struct Candidate {
     pub(super) spare: u64,
     /// What it borrowed and could be made to give, above its floor, in pages.
     pub(super) recallable: u64,
-    /// How reluctantly it is used.
-    pub(super) weight: u32,
+    /// How readily it is used, by [`readiness`].
+    pub(super) readiness: u64,
 }
 
 /// What is needed.
@@ -95,6 +95,11 @@ pub(super) fn pick(
     picks
 }
 
+/// The inverse of a weight, so that choosing among many domains takes no division for each.
+pub(super) fn readiness(weight: u32) -> u64 {
+    (1 << 31) / u64::from(weight.max(1))
+}
+
 /// What it has to spare for its weight; fractions of a page count, so that large weights still tell.
 fn rank(candidate: &Candidate, recalls: bool) -> u64 {
     let (pages, first) = if recalls {
@@ -102,7 +107,7 @@ fn rank(candidate: &Candidate, recalls: bool) -> u64 {
     } else {
         (candidate.spare, 0)
     };
-    let key = pages.saturating_mul(1 << 16) / u64::from(candidate.weight.max(1));
+    let key = pages.saturating_mul(candidate.readiness);
     first | key.clamp(1, KEY_MAX)
 }
 

@@ -185,7 +185,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
 
     /// Shares out the pool among the requests that wait for donors: lenders first, then emergencies, then by age.
     pub(super) fn serve(&mut self) {
-        if !core::mem::take(&mut self.free_grew) || self.waiting == 0 {
+        if !core::mem::take(&mut self.free_grew) || self.waiting == 0 || self.free == 0 {
             return;
         }
         let mut first = Top::<(usize, u32), SERVED_AT_ONCE>::new();

@@ -5,15 +5,16 @@
 use super::event::{Limits, Nanos};
 use super::host::Reservation;
 use super::ledger::signed;
+use super::policy::readiness;
 use super::record::Record;
 use super::view::View;
 use crate::protocol::{RequestReason, MAX_ASKS, MAX_REQUESTS};
 use crate::DomId;
 
 /// Room for one domain in the coordinator's storage.
-// In this order, because choosing donors reads the first half of every slot and nothing of the second.
+// In this order, because choosing donors reads the first cache line of every slot, down to the floor, and no other.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct Slot {
     pub(super) dom: DomId,
     pub(super) connected: bool,
@@ -33,18 +34,20 @@ pub struct Slot {
     pub(super) declined: u8,
     /// Not asked to give before this.
     pub(super) shy_until: Nanos,
-    /// Nothing given back before this.
-    pub(super) give_after: Nanos,
+    /// What it says it could give, less what it gave since.
+    pub(super) available: u64,
+    /// Pages asked for in a `Reclaim` and not yet answered.
+    pub(super) reclaiming: u64,
+    /// How readily it is used as a donor: from the weight in its limits.
+    pub(super) readiness: u64,
+    pub(super) seen: Reservation,
+    pub(super) limits: Limits,
     /// Pages borrowed (positive) or lent (negative).
     pub(super) balance: i64,
     /// Pages granted or given and not yet said to be taken.
     pub(super) in_flight: u64,
-    /// Pages asked for in a `Reclaim` and not yet answered.
-    pub(super) reclaiming: u64,
-    /// What it says it could give, less what it gave since.
-    pub(super) available: u64,
-    pub(super) limits: Limits,
-    pub(super) seen: Reservation,
+    /// Nothing given back before this.
+    pub(super) give_after: Nanos,
     /// The cap as the toolstack last set it, without our part.
     pub(super) toolstack_cap: u64,
     /// How far the domain may be above its cap, because the toolstack lowered that and the stock balloon takes its
@@ -140,6 +143,15 @@ impl Purpose {
 }
 
 impl Slot {
+    /// Whether Xen's word bears out that it owes no more than `claim`, and not what the ledger says.
+    ///
+    /// So it is if its front-end went away while there was no back-end to settle with: the stock balloon driver has
+    /// then given back what was borrowed.
+    pub(super) fn bears_out(&self, claim: i64) -> bool {
+        (0..self.balance).contains(&claim)
+            && self.seen.current <= self.toolstack_cap.saturating_add(claim.unsigned_abs())
+    }
+
     /// What our hand adds to the toolstack's cap.
     pub(super) fn ours(&self) -> i64 {
         self.certain().saturating_add_unsigned(self.credit)
@@ -158,6 +170,11 @@ impl Slot {
     /// The most it can have, if it has given back all it says.
     pub(super) fn most(&self) -> i64 {
         self.cap().saturating_add_unsigned(self.excess)
+    }
+
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.readiness = readiness(limits.weight);
     }
 
     pub(super) fn is_lender(&self) -> bool {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A short list of domains whose requests must be looked at.
+//! A short list of domains that must be looked at.
 
 use crate::DomId;
 
 /// Remembers a few domains; if there were more, it remembers that.
 ///
-/// Each listed domain's slot is marked as well, so that those that did not fit can be found.
+/// What the listed domains have in common can be seen in their slots, so that those that did not fit can be found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Todo {
     list: [Option<DomId>; 16],
@@ -15,6 +15,9 @@ pub(super) struct Todo {
 
 impl Todo {
     pub(super) fn push(&mut self, dom: DomId) {
+        if self.list.contains(&Some(dom)) {
+            return;
+        }
         match self.list.iter_mut().find(|place| place.is_none()) {
             Some(place) => *place = Some(dom),
             None => self.overflowed = true,

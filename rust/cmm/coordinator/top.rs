@@ -13,6 +13,12 @@ impl<T: Copy, const N: usize> Top<T, N> {
     }
 
     pub(super) fn offer(&mut self, key: u64, item: T) {
+        // Most of many are not among the best.
+        if let Some(Some((least, _))) = self.items.last() {
+            if *least >= key {
+                return;
+            }
+        }
         let mut coming = (key, item);
         for place in &mut self.items {
             match place {
