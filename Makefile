@@ -34,6 +34,17 @@ demo: modules ## Show memory moving between two domains
 bench: modules ## Measure the transfers beside malloc; STRICT=1 fails when a limit is missed
 	@scripts/bench $(if $(STRICT),--strict)
 
+# A program of the host package, and gnuplot for what it wrote: $(call draw,DIRECTORY,FILE)
+HOST := $(BUILDROOT) run env CARGO_TARGET_DIR=$(CURDIR)/build/host
+HOST_PROGRAM = $(HOST) cargo run --quiet --locked --release --manifest-path selftests/host/Cargo.toml --bin
+draw = @$(BUILDROOT) run gnuplot -e "dir='$(1)'" selftests/host/$(2).gp && echo "wrote $(1)/$(2).svg"
+
+.PHONY: bench-decisions
+bench-decisions: ## Measure what the coordinator takes for a request, with 10 to 10 000 domains
+	@mkdir -p build/bench && chown --reference=. build build/bench
+	@$(HOST_PROGRAM) decisions -- build/bench
+	$(call draw,build/bench,decisions)
+
 .PHONY: lab
 lab: modules ## Open a shell in the lab's Dom0
 	@scripts/lab --shell
