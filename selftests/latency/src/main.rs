@@ -16,17 +16,24 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 Usage: cmm-latency transfer [OPTION]...        in a DomU: ask for memory, beside malloc
+       cmm-latency local [OPTION]...           anywhere: memory from the own kernel
+       cmm-latency hog                         burn CPU until killed
        cmm-latency balloon [OPTION]...         in Dom0: move memory with the stock balloon
        cmm-latency bare [OPTION]... < FILE     turn lines of the module cmm-bare into results
        cmm-latency table [--strict] FILE...    print results against their limits
+       cmm-latency columns FILE...             print results as columns, for plots
 
 Prints one JSON object a line. Options of the measurements:
+  --case NAME       what the results call the measurement (transfer)
+  --hogs N, --sched NAME   what they say of other load and of the scheduler (0, credit)
   --guest NAME      what the results call the guest (pv, pvh)
   --path NAME       what they call the way the memory came (cold, reserve, credit)
   --sizes KB,...    sizes in KiB (4,64,2048,8192,65536)
   --runs N,...      how often, for each size; the last holds for the rest (40,40,20,10,5)
   --settle MS       pause between runs, so that all is as before (1000)
   --donor ID, --requester ID   balloon: the two domains
+  --tool            balloon: by xl mem-set
+  --period MS       balloon: as a balancer that looks that often
   --malloc FILE     balloon, bare: results of this guest, to compare with malloc
 Option of table:
   --strict          exit with 1 if a limit is missed
@@ -43,6 +50,9 @@ fn main() -> ExitCode {
     };
     let done = match command.as_str() {
         "transfer" => measure::transfers(&options),
+        "local" => measure::local(&options),
+        "columns" => table::columns(&options),
+        "hog" => hog(),
         "balloon" => balloon::series(&options),
         "bare" => measure::bare(&options),
         "table" => return table::print(&options),
@@ -58,6 +68,12 @@ fn main() -> ExitCode {
             eprintln!("cmm-latency: {what}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn hog() -> Result<(), String> {
+    loop {
+        std::hint::spin_loop();
     }
 }
 

@@ -19,19 +19,52 @@ const DEADLINE_US: &str = "60000000";
 const STEP: Duration = Duration::from_millis(50);
 const STEPS: usize = 600;
 
-/// Measures `mmap` and touch of a size; the first run is not counted.
-pub fn malloc(size_kb: u64, runs: usize) -> Result<Samples, String> {
+/// How much longer to pause after more memory: it has to get back to where it came from.
+const PAUSE_US_PER_KB: u64 = 12;
+
+/// A way to get memory of a size from the own kernel; returns how many ns that took.
+type Way = fn(u64) -> Result<u64, String>;
+
+/// Measures a way to get memory; the first run is not counted.
+fn series(way: Way, size_kb: u64, runs: usize) -> Result<Samples, String> {
     let mut samples = Samples::default();
-    memory::map_and_touch(size_kb)?;
+    way(size_kb)?;
     for _ in 0..runs {
-        samples.push(memory::map_and_touch(size_kb)?);
+        samples.push(way(size_kb)?);
     }
     Ok(samples)
 }
 
+/// The comparator.
+fn malloc(size_kb: u64, runs: usize) -> Result<Samples, String> {
+    series(memory::map_and_touch, size_kb, runs)
+}
+
+/// Measures the ways to get memory from the own kernel.
+pub fn local(options: &Options) -> Result<(), String> {
+    let ways: [(&str, Way); 3] = [
+        ("huge", memory::map_and_touch),
+        ("malloc", memory::allocate_and_touch),
+        ("mmap", memory::map_and_touch),
+    ];
+    for (path, way) in ways {
+        for (size_kb, runs) in options.plan() {
+            // Huge pages are of 2 MiB.
+            if path != "huge" || size_kb >= 4096 {
+                memory::huge_pages(path == "huge")?;
+                let samples = series(way, size_kb, runs)?;
+                memory::huge_pages(false)?;
+                let malloc = malloc(size_kb, runs)?.percentile(50);
+                println!("{}", Record::new(options, path, size_kb, &samples, malloc));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Asks for memory of each size, and prints how long it took beside malloc.
 pub fn transfers(options: &Options) -> Result<(), String> {
-    memory::without_huge_pages()?;
+    memory::huge_pages(false)?;
     let mut knobs = Knobs::open()?;
     for (size_kb, runs) in options.plan() {
         let malloc = malloc(size_kb, runs)?.percentile(50);
@@ -40,7 +73,7 @@ pub fn transfers(options: &Options) -> Result<(), String> {
         for _ in 0..runs {
             samples.push(knobs.once(size_kb, options)?);
         }
-        let record = Record::new(&options.guest, &options.path, size_kb, &samples, malloc);
+        let record = Record::new(options, &options.path, size_kb, &samples, malloc);
         println!("{record}");
     }
     Ok(())
@@ -87,7 +120,7 @@ impl Knobs {
         if options.path != "credit" {
             wait_until_settled()?;
         }
-        sleep(options.settle);
+        sleep(options.settle + Duration::from_micros(PAUSE_US_PER_KB * size_kb));
         Ok(nanos)
     }
 
@@ -129,7 +162,7 @@ pub fn bare(options: &Options) -> Result<(), String> {
         }
         if both.count() > 0 {
             let malloc = find_malloc(&known, &options.guest, size_kb);
-            let mut record = Record::new(&options.guest, "bare", size_kb, &both, malloc);
+            let mut record = Record::new(options, "bare", size_kb, &both, malloc);
             record.requester = Some(requester.percentile(50));
             println!("{record}");
         }

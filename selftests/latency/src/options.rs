@@ -6,7 +6,14 @@ use std::time::Duration;
 
 /// What a command may be told.
 pub struct Options {
+    pub case: String,
     pub guest: String,
+    pub hogs: u32,
+    pub sched: String,
+    /// balloon: how often the balancer looks.
+    pub period: Option<Duration>,
+    /// balloon: by the toolstack's command, rather than by targets.
+    pub tool: bool,
     pub path: String,
     pub sizes: Vec<u64>,
     pub runs: Vec<usize>,
@@ -21,7 +28,12 @@ pub struct Options {
 impl Options {
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self {
+            case: "transfer".into(),
             guest: "unknown".into(),
+            hogs: 0,
+            sched: "credit".into(),
+            period: None,
+            tool: false,
             path: "cold".into(),
             sizes: vec![4, 64, 2048, 8192, 65536],
             runs: vec![40, 40, 20, 10, 5],
@@ -35,6 +47,13 @@ impl Options {
         while let Some(name) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{name} wants a value"));
             match name.as_str() {
+                "--case" => options.case = value()?,
+                "--hogs" => options.hogs = number(&name, &value()?)?,
+                "--sched" => options.sched = value()?,
+                "--period" => {
+                    options.period = Some(Duration::from_millis(number(&name, &value()?)?));
+                }
+                "--tool" => options.tool = true,
                 "--guest" => options.guest = value()?,
                 "--path" => options.path = value()?,
                 "--sizes" => options.sizes = list(&name, &value()?)?,

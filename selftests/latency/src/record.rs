@@ -2,15 +2,21 @@
 
 //! Results: flat JSON objects, one a line.
 
-use crate::samples::Samples;
+use crate::{options::Options, samples::Samples};
 use std::fmt;
 
 /// What was measured of one size, on one way.
 #[derive(Clone, Default)]
 pub struct Record {
+    /// What kind of measurement this is of.
+    pub case: String,
     pub guest: String,
     pub path: String,
     pub size_kb: u64,
+    /// Domains that burn all the CPU they get, meanwhile.
+    pub hogs: u32,
+    /// Xen's scheduler, and how it was set.
+    pub sched: String,
     pub n: usize,
     pub p50: u64,
     pub p90: u64,
@@ -23,11 +29,14 @@ pub struct Record {
 }
 
 impl Record {
-    pub fn new(guest: &str, path: &str, size_kb: u64, samples: &Samples, malloc: u64) -> Self {
+    pub fn new(of: &Options, path: &str, size_kb: u64, samples: &Samples, malloc: u64) -> Self {
         Self {
-            guest: guest.into(),
+            case: of.case.clone(),
+            guest: of.guest.clone(),
             path: path.into(),
             size_kb,
+            hogs: of.hogs,
+            sched: of.sched.clone(),
             n: samples.count(),
             p50: samples.percentile(50),
             p90: samples.percentile(90),
@@ -50,7 +59,10 @@ impl Record {
             let (name, value) = pair.split_once(':')?;
             let value = value.trim().trim_matches('"');
             match name.trim().trim_matches('"') {
+                "case" => record.case = value.into(),
                 "guest" => record.guest = value.into(),
+                "hogs" => record.hogs = value.parse().ok()?,
+                "sched" => record.sched = value.into(),
                 "path" => record.path = value.into(),
                 "size_kb" => record.size_kb = value.parse().ok()?,
                 "n" => record.n = value.parse().ok()?,
@@ -71,11 +83,14 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{{\"guest\":\"{}\",\"size_kb\":{},\"path\":\"{}\",\"n\":{},\"p50_ns\":{},\"p90_ns\":{},\
-             \"p99_ns\":{},\"max_ns\":{},\"malloc_ns\":{},\"ratio_to_malloc\":{:.3}",
+            "{{\"case\":\"{}\",\"guest\":\"{}\",\"size_kb\":{},\"path\":\"{}\",\"hogs\":{},\"sched\":\"{}\",\"n\":{},\
+             \"p50_ns\":{},\"p90_ns\":{},\"p99_ns\":{},\"max_ns\":{},\"malloc_ns\":{},\"ratio_to_malloc\":{:.3}",
+            self.case,
             self.guest,
             self.size_kb,
             self.path,
+            self.hogs,
+            self.sched,
             self.n,
             self.p50,
             self.p90,
@@ -99,7 +114,8 @@ mod tests {
     fn what_is_written_can_be_read() {
         let mut samples = Samples::default();
         samples.push(300);
-        let mut record = Record::new("pv", "bare", 4, &samples, 200);
+        let options = Options::parse(std::iter::empty()).unwrap();
+        let mut record = Record::new(&options, "bare", 4, &samples, 200);
         record.requester = Some(100);
         let text = record.to_string();
         assert!(text.contains("\"ratio_to_malloc\":1.500"), "{text}");

@@ -15,6 +15,9 @@ struct Limit {
     pvh: f64,
 }
 
+/// The case of transfers with other load beside.
+const INTERFERENCE: &str = "interference";
+
 const LIMITS: [Limit; 6] = [
     limit(
         "warm reserve, 2 MiB and more",
@@ -49,18 +52,46 @@ const fn limit(
     }
 }
 
-pub fn print(options: &Options) -> ExitCode {
+fn read(options: &Options) -> Result<Vec<Record>, String> {
     let mut records = Vec::new();
     for file in &options.files {
-        match fs::read_to_string(file) {
-            Ok(text) => records.extend(text.lines().filter_map(Record::parse)),
-            Err(why) => {
-                eprintln!("cmm-latency: {file}: {why}");
-                return ExitCode::FAILURE;
-            }
-        }
+        let text = fs::read_to_string(file).map_err(|why| format!("{file}: {why}"))?;
+        records.extend(text.lines().filter_map(Record::parse));
     }
+    Ok(records)
+}
+
+/// Prints a line a result: case, guest, path, scheduler, hogs, size, p50, p90, p99, max, malloc.
+pub fn columns(options: &Options) -> Result<(), String> {
+    for r in read(options)? {
+        println!(
+            "{} {} {} {} {} {} {} {} {} {} {}",
+            r.case,
+            r.guest,
+            r.path,
+            r.sched,
+            r.hogs,
+            r.size_kb,
+            r.p50,
+            r.p90,
+            r.p99,
+            r.max,
+            r.malloc
+        );
+    }
+    Ok(())
+}
+
+pub fn print(options: &Options) -> ExitCode {
+    let records = match read(options) {
+        Ok(records) => records,
+        Err(what) => {
+            eprintln!("cmm-latency: {what}");
+            return ExitCode::FAILURE;
+        }
+    };
     print_all(&records);
+    print_interference(&records);
     let missed = print_limits(&records);
     if options.strict && missed > 0 {
         eprintln!("cmm-latency: {missed} limits are missed or were not measured");
@@ -80,14 +111,17 @@ fn bare(records: &[Record], of: &Record) -> Option<u64> {
     }
 }
 
+fn micros(nanos: u64) -> f64 {
+    nanos as f64 / 1000.0
+}
+
 fn print_all(records: &[Record]) {
     println!("Times in microseconds; \"bare\" is the same work in a plain loop, without asking anybody.\n");
     println!(
         "{:5} {:8} {:>9} {:>3} {:>10} {:>10} {:>10} {:>10} {:>8} {:>10}",
         "guest", "path", "size KiB", "n", "p50", "p99", "malloc", "bare", "x malloc", "above bare"
     );
-    let micros = |nanos: u64| nanos as f64 / 1000.0;
-    for record in records {
+    for record in records.iter().filter(|record| record.case != INTERFERENCE) {
         let bare = bare(records, record);
         println!(
             "{:5} {:8} {:>9} {:>3} {:>10.1} {:>10.1} {:>10.1} {:>10} {:>8.2} {:>10}",
@@ -108,6 +142,44 @@ fn print_all(records: &[Record]) {
     }
 }
 
+/// Transfers while other domains burn all CPUs.
+fn print_interference(records: &[Record]) {
+    let of_case = || records.iter().filter(|record| record.case == INTERFERENCE);
+    if of_case().next().is_none() {
+        return;
+    }
+    println!("\nWith other domains burning the CPU, in microseconds (p99 beside the median without them):\n");
+    println!(
+        "{:5} {:8} {:18} {:>4} {:>9} {:>3} {:>10} {:>10} {:>10} {:>9}",
+        "guest", "path", "scheduler", "hogs", "size KiB", "n", "p50", "p99", "max", "p99/idle"
+    );
+    for record in of_case() {
+        let idle = of_case().find(|idle| {
+            idle.hogs == 0
+                && idle.path == record.path
+                && idle.guest == record.guest
+                && idle.size_kb == record.size_kb
+                && idle.sched == record.sched
+        });
+        println!(
+            "{:5} {:8} {:18} {:>4} {:>9} {:>3} {:>10.1} {:>10.1} {:>10.1} {:>9}",
+            record.guest,
+            record.path,
+            record.sched,
+            record.hogs,
+            record.size_kb,
+            record.n,
+            micros(record.p50),
+            micros(record.p99),
+            micros(record.max),
+            idle.map_or("-".into(), |idle| format!(
+                "{:.1}",
+                record.p99 as f64 / idle.p50 as f64
+            )),
+        );
+    }
+}
+
 /// Returns how many limits are missed, or could not be looked at.
 fn print_limits(records: &[Record]) -> usize {
     let mut missed = 0;
@@ -121,7 +193,8 @@ fn print_limits(records: &[Record]) -> usize {
             let worst = records
                 .iter()
                 .filter(|record| {
-                    record.guest == guest
+                    record.case == "transfer"
+                        && record.guest == guest
                         && record.path == limit.path
                         && (limit.from..=limit.to).contains(&record.size_kb)
                 })
