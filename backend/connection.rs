@@ -36,6 +36,8 @@ use kernel::{
     }, //
 };
 use xen::{
+    domain,
+    domain_control,
     event_channel::{
         EventChannel,
         Handler,
@@ -153,17 +155,29 @@ fn speaks(dir: &CStr) -> Result<bool> {
     Ok(false)
 }
 
-/// The limits a domain has at first.
-fn default_limits(dom: DomId) -> Result<Limits> {
+/// The limits a domain of this size has at first. A domain may be larger than its toolstack says, by
+/// what the toolstack does not count; it is not too large for that.
+fn default_limits(dom: DomId, size: u64) -> Result<Limits> {
     let dir = CString::try_from_fmt(format_args!("/local/domain/{}/memory", dom.raw()))?;
     let target: u64 = xenstore::read_number(&dir, c"target")?;
     let largest: u64 = xenstore::read_number(&dir, c"static-max").unwrap_or(target);
     let floor = (target / FLOOR_PART).max(MIN_FLOOR_KIB).min(target);
     Ok(Limits {
         floor: cmm::pages::from_kib(floor).ok_or(EINVAL)?,
-        ceiling: cmm::pages::from_kib(largest.max(target)).ok_or(EINVAL)?,
+        ceiling: cmm::pages::from_kib(largest.max(target))
+            .ok_or(EINVAL)?
+            .max(size),
         weight: Limits::DEFAULT_WEIGHT,
     })
+}
+
+/// The size the domain has now, without what it borrowed or lent.
+fn baseline(dom: DomId, record: Option<Record>) -> Result<u64> {
+    let size = domain_control::reservation(domain::DomId(dom.raw()))
+        .ok_or(ESRCH)?
+        .current;
+    let balance = record.map_or(0, |record| record.balance);
+    Ok(size.saturating_add_signed(balance.saturating_neg()))
 }
 
 /// Handles the events of a connection.
@@ -208,6 +222,8 @@ impl Connection {
         dom: DomId,
     ) -> Result<Self, Failure> {
         let details = Details::read(dev)?;
+        xenstore::write(dev.node(), c"version", format_args!("{VERSION}"))
+            .map_err(Failure::Service)?;
         let page = MappedPage::new(dev, details.grant)
             .and_then(|page| Ok(Arc::new(page, GFP_KERNEL)?))
             .map_err(|err| Failure::Map(details.grant, err))?;
@@ -233,12 +249,16 @@ impl Connection {
             broken: false,
             fault: None,
         };
+        let record = recorded(dev);
+        let limits = baseline(dom, record)
+            .and_then(|size| default_limits(dom, size))
+            .map_err(Failure::Service)?;
         let attach = Event::Attach {
             dom,
-            record: recorded(dev),
+            record,
             claim: details.claim,
             credit: details.credit,
-            limits: default_limits(dom).map_err(Failure::Service)?,
+            limits,
         };
         service.attach(link, attach).map_err(Failure::Service)?;
 

@@ -44,7 +44,7 @@ impl Writer for Table {
         writeln!(f, "# sizes in KiB")?;
         writeln!(
             f,
-            "dom size max balance in-flight asked available floor ceiling weight state"
+            "dom size max balance credit in-flight asked available floor ceiling weight state"
         )?;
         for view in &views {
             write_domain(f, view)?;
@@ -58,12 +58,13 @@ fn write_domain(f: &mut fmt::Formatter<'_>, view: &View) -> fmt::Result {
     let sign = if view.balance < 0 { "-" } else { "" };
     writeln!(
         f,
-        "{} {} {} {}{} {} {} {} {} {} {} {}",
+        "{} {} {} {}{} {} {} {} {} {} {} {} {}",
         view.dom.raw(),
         to_kib(view.seen.current),
         to_kib(view.seen.maximum),
         sign,
         to_kib(view.balance.unsigned_abs()),
+        to_kib(view.credit),
         to_kib(view.in_flight),
         to_kib(view.reclaiming),
         to_kib(view.available),

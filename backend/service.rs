@@ -243,6 +243,8 @@ impl Service {
 
     /// Ends the service of a connection.
     pub(crate) fn detach(&self, dom: DomId) {
+        // What it said before it went still counts, a lane of it at the most.
+        let _ = self.receive(dom);
         let link = self.core.state.lock().links.remove(dom);
         self.tell(Event::Detach { dom });
         drop(link);

@@ -90,6 +90,10 @@ impl xenbus::Driver for Backend {
         Service::new()
     }
 
+    fn leave(service: &Arc<Service>) {
+        service.tell(Event::ShutDown);
+    }
+
     fn probe(dev: &Device<device::Core<'_>>, service: &Arc<Service>) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let dom = cmm::DomId::new(dev.otherend_id().0).ok_or(EINVAL)?;

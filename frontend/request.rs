@@ -173,6 +173,7 @@ impl Session {
         }
         let (taken, reason) = match self.draw(pages)? {
             0 => self.ask_and_take(pages)?,
+            drawn if drawn < pages => (drawn, GrantReason::NoDonor),
             drawn => (drawn, GrantReason::Full),
         };
 

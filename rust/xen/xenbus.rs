@@ -197,6 +197,12 @@ pub trait Driver: Sized + 'static {
     /// The buses exist off Xen, too, so a driver should look where it is.
     fn context() -> Result<Self::Context>;
 
+    /// The driver is about to be unregistered. Its devices are bound still, and will be unbound one
+    /// after the other.
+    fn leave(context: &Self::Context) {
+        let _ = context;
+    }
+
     /// A device of a type in [`Driver::IDS`] has appeared.
     fn probe(
         dev: &Device<device::Core<'_>>,
@@ -324,6 +330,9 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
     }
 
     unsafe fn unregister(reg: &Opaque<Self::DriverType>) {
+        // SAFETY: By the type invariants a registered driver has a context.
+        T::leave(unsafe { &*(*reg.get()).context });
+
         // SAFETY: By the safety requirements `reg` is registered.
         unsafe { bindings::xenbus_unregister_driver(addr_of_mut!((*reg.get()).driver)) };
 

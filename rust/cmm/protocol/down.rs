@@ -23,7 +23,7 @@ pub enum GrantReason {
 }
 
 impl GrantReason {
-    /// The number on the wire, which is also what the knob `last_reason` shows.
+    /// The number on the wire.
     pub const fn to_wire(self) -> u32 {
         match self {
             Self::Full => 0,
