@@ -45,6 +45,10 @@ bench-decisions: ## Measure what the coordinator takes for a request, with 10 to
 	@$(HOST_PROGRAM) decisions -- build/bench
 	$(call draw,build/bench,decisions)
 
+.PHONY: latency
+latency: modules ## Measure all there is of latency, print it and draw it in build/latency
+	@scripts/latency
+
 .PHONY: lab
 lab: modules ## Open a shell in the lab's Dom0
 	@scripts/lab --shell
