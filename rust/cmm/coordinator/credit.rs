@@ -8,7 +8,7 @@
 
 use core::ops::DerefMut;
 
-use super::donors::{backoff, check_answer};
+use super::donors::check_answer;
 use super::event::Nanos;
 use super::host::{Host, SendError};
 use super::ledger::{signed, Fault};
@@ -37,7 +37,6 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         i: usize,
         ask: &Ask,
         pages: u64,
-        now: Nanos,
         host: &mut H,
     ) -> Result<(), Fault> {
         let credit = self.slot(i).ok_or(Fault::Gone)?.credit;
@@ -46,10 +45,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         self.change_credit(i, |slot| {
             slot.take_ask(ask.id, |purpose| purpose == Purpose::Revoke);
             slot.credit = slot.credit.saturating_sub(pages);
-            if pages < ask.pages {
-                // It is about to draw the rest, and will say so.
-                slot.revoke_after = now.saturating_add(backoff(0));
-            }
+            slot.is_drawing = pages < ask.pages;
         });
         self.put_free(pages);
         Ok(())
@@ -150,7 +146,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         }
         let surplus = slot.credit.saturating_sub(slot.credit_goal);
         let lacks = slot.lacks_credit().min(self.free);
-        if surplus > 0 && slot.revoke_after <= now && slot.has_room_to_ask() {
+        if surplus > 0 && !slot.is_drawing && slot.has_room_to_ask() {
             self.revoke(i, surplus, now, host)
         } else if lacks > 0 && self.pay(i, now) {
             self.extend_credit(i, lacks, host)

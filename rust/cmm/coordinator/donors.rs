@@ -192,7 +192,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             .find(|ask| ask.id == id && !ask.purpose.is_give())
             .ok_or(Violation::Unasked(id))?;
         if ask.purpose == Purpose::Revoke {
-            return self.returned(i, &ask, pages, now, host);
+            return self.returned(i, &ask, pages, host);
         }
         check_answer(id, pages, ask.pages)?;
         self.lower(i, pages, host)?;

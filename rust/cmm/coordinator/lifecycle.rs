@@ -35,7 +35,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         };
         slot.connected = true;
         slot.takes_credit = credit;
-        slot.revoke_after = Nanos::MIN;
+        slot.is_drawing = false;
         slot.limits_due = true;
         slot.available = 0;
         slot.penalty = 0;

@@ -208,6 +208,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     }
 
     fn hear<H: Host>(&mut self, i: usize, up: Up, now: Nanos, host: &mut H) -> Result<(), Fault> {
+        self.slot_mut(i).ok_or(Fault::Gone)?.is_drawing = false;
         match up {
             Up::Request {
                 id,

@@ -18,20 +18,12 @@ use crate::DomId;
 pub struct Slot {
     pub(super) dom: DomId,
     pub(super) connected: bool,
-    /// Whether `seen.maximum` is a cap that we set or saw, and not a guess.
-    pub(super) cap_known: bool,
-    /// The limits changed and the front-end has not been told.
-    pub(super) limits_due: bool,
     /// A request of this domain must be looked at.
     pub(super) ready: bool,
     /// How many of `requests` wait for an answer.
     pub(super) waiting: u8,
     /// How many of `asks` are in use.
     pub(super) asked: u8,
-    /// How often in a row it was late or short as a donor.
-    pub(super) penalty: u8,
-    /// How often in a row it did not take what it was given back.
-    pub(super) declined: u8,
     /// Not asked to give before this.
     pub(super) shy_until: Nanos,
     /// What it says it could give, less what it gave since.
@@ -42,6 +34,14 @@ pub struct Slot {
     pub(super) readiness: u64,
     pub(super) seen: Reservation,
     pub(super) limits: Limits,
+    /// Whether `seen.maximum` is a cap that we set or saw, and not a guess.
+    pub(super) cap_known: bool,
+    /// The limits changed and the front-end has not been told.
+    pub(super) limits_due: bool,
+    /// How often in a row it was late or short as a donor.
+    pub(super) penalty: u8,
+    /// How often in a row it did not take what it was given back.
+    pub(super) declined: u8,
     /// Pages borrowed (positive) or lent (negative).
     pub(super) balance: i64,
     /// Pages granted or given and not yet said to be taken.
@@ -60,8 +60,8 @@ pub struct Slot {
     pub(super) credit: u64,
     /// What its credit should be.
     pub(super) credit_goal: u64,
-    /// Not asked to return credit before this.
-    pub(super) revoke_after: Nanos,
+    /// It returned less credit than it was asked for, and has said nothing since: it is about to draw the rest.
+    pub(super) is_drawing: bool,
     /// When the domain's requests so far are paid for, at the allowed rate.
     pub(super) paid_until: Nanos,
     pub(super) asks: [Option<Ask>; MAX_ASKS],
