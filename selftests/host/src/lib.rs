@@ -2,7 +2,10 @@
 
 //! A world to try the coordinator in: Xen, domains, front-ends honest and not, and a toolstack.
 
+pub mod chronicle;
+pub mod crowd;
 pub mod frontend;
 pub mod page;
+pub mod random;
 pub mod sim;
 pub mod world;

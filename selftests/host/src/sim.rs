@@ -3,7 +3,7 @@
 //! The coordinator in its world: carries out steps, and checks after each that what must hold does.
 
 use cmm::coordinator::{
-    Coordinator, Event, Limits, Nanos, Record, Refused, Settings, Slot, MICROSECOND, SECOND,
+    Coordinator, Event, Limits, Nanos, Record, Refused, Settings, Slot, View, MICROSECOND, SECOND,
 };
 use cmm::protocol::{Down, RequestReason, Up, COORDINATOR_ID, MAX_REQUESTS};
 use cmm::DomId;
@@ -20,6 +20,11 @@ pub struct Sim {
     pub coordinator: Coordinator<Vec<Slot>>,
     /// What it is tried in.
     pub world: World,
+    /// Events handled since the beginning.
+    pub events: u64,
+    /// After how many events all domains are looked at, and not only those that the last was about.
+    pub full_check: u64,
+    room: usize,
 }
 
 impl Sim {
@@ -28,15 +33,31 @@ impl Sim {
         Self {
             coordinator: Coordinator::new(vec![Slot::default(); domains], settings),
             world: World::new(pages),
+            events: 0,
+            full_check: 1,
+            room: domains,
         }
     }
 
     /// Hands an event to the coordinator and checks everything.
     pub fn handle(&mut self, event: Event) -> Result<(), Refused> {
+        self.world.touched.clear();
+        if let Event::Up { dom, .. } = event {
+            self.world.touched.push(dom);
+        }
         let result = self
             .coordinator
             .handle(event, self.world.now, &mut self.world);
-        self.check();
+        self.events += 1;
+        if self.events % self.full_check == 0 {
+            self.check();
+        } else {
+            for dom in &self.world.touched {
+                if let Some(view) = self.coordinator.domain(*dom) {
+                    self.check_domain(&view);
+                }
+            }
+        }
         result
     }
 
@@ -130,8 +151,7 @@ impl Sim {
             pool: self.coordinator.pool(),
             ..*self.coordinator.settings()
         };
-        let room = doms.len().max(8);
-        self.coordinator = Coordinator::new(vec![Slot::default(); room], settings);
+        self.coordinator = Coordinator::new(vec![Slot::default(); self.room], settings);
         for (dom, record) in doms.iter().zip(records) {
             let _ = self.attach(*dom, record);
         }
@@ -448,22 +468,7 @@ impl Sim {
             panic!("{broken:?}");
         }
         for view in self.coordinator.domains() {
-            let Some(domain) = self.world.domains.get(&view.dom) else {
-                continue;
-            };
-            assert_eq!(view.connected, domain.connected, "{}: connected?", view.dom);
-            let late = domain
-                .frontend
-                .open
-                .values()
-                .find(|due| **due < self.world.now);
-            assert!(late.is_none(), "{}: a request is overdue", view.dom);
-            if view.connected && !domain.cap_written {
-                let ours = view.balance + (view.in_flight + view.credit) as i64;
-                let cap = (domain.target + SLACK).saturating_add_signed(ours);
-                let same = domain.maximum == cap || domain.cap_ambiguous;
-                assert!(same, "{}: cap {} is not {cap}", view.dom, domain.maximum);
-            }
+            self.check_domain(&view);
         }
         if !self.world.tainted {
             assert!(
@@ -472,6 +477,25 @@ impl Sim {
                 self.promised(),
                 self.world.free
             );
+        }
+    }
+
+    fn check_domain(&self, view: &View) {
+        let Some(domain) = self.world.domains.get(&view.dom) else {
+            return;
+        };
+        assert_eq!(view.connected, domain.connected, "{}: connected?", view.dom);
+        let late = domain
+            .frontend
+            .open
+            .values()
+            .find(|due| **due < self.world.now);
+        assert!(late.is_none(), "{}: a request is overdue", view.dom);
+        if view.connected && !domain.cap_written {
+            let ours = view.balance + (view.in_flight + view.credit) as i64;
+            let cap = (domain.target + SLACK).saturating_add_signed(ours);
+            let same = domain.maximum == cap || domain.cap_ambiguous;
+            assert!(same, "{}: cap {} is not {cap}", view.dom, domain.maximum);
         }
     }
 

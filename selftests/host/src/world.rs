@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use cmm::coordinator::{Gone, Host, Limits, Nanos, Reservation, SendError};
 use cmm::protocol::layout::DOWN;
-use cmm::protocol::{Down, Violation, MAX_ASKS};
+use cmm::protocol::{Down, Violation, MAX_ASKS, MAX_PAGES};
 use cmm::DomId;
 
 use crate::frontend::Frontend;
@@ -56,6 +56,23 @@ pub enum Question {
     Revoke(u64),
 }
 
+/// What a broken coordinator might do. Made by the hands, once, to see that it is noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// It never answers a request.
+    NoAnswer,
+    /// It answers a request twice.
+    TwoAnswers,
+    /// It grants more than the domain's cap has room for.
+    GrantsTooMuch,
+    /// It asks a donor for all it has.
+    IgnoresFloor,
+    /// It does not move a cap.
+    ForgetsCap,
+    /// It gives a domain more credit than it is to have.
+    LendsTooMuch,
+}
+
 /// The whole machine.
 #[derive(Clone, Debug, Default)]
 pub struct World {
@@ -77,6 +94,12 @@ pub struct World {
     pub granted: u64,
     /// The most credit that a domain was ever to have.
     pub most_credit: u64,
+    /// Domains that were dealt with since somebody looked.
+    pub touched: Vec<DomId>,
+    /// Domains that were sent something since somebody looked.
+    pub notified: Vec<DomId>,
+    /// What the coordinator is to seem to do wrong, and from when on.
+    pub mistake: Option<(Nanos, Mistake)>,
 }
 
 impl World {
@@ -176,6 +199,38 @@ impl World {
         assert_eq!(used + self.free, self.total, "pages came or went");
     }
 
+    /// Whether this mistake is to be made now.
+    fn errs(&mut self, mistake: Mistake) -> bool {
+        let errs = self
+            .mistake
+            .is_some_and(|(at, m)| at <= self.now && m == mistake);
+        if errs {
+            self.mistake = None;
+        }
+        errs
+    }
+
+    /// What is really sent instead of `message`.
+    fn mistaken(&mut self, message: Down) -> Vec<Down> {
+        match message {
+            Down::Grant { .. } if self.errs(Mistake::NoAnswer) => vec![],
+            Down::Grant { .. } if self.errs(Mistake::TwoAnswers) => vec![message; 2],
+            Down::Grant { id, pages, reason } if pages > 0 && self.errs(Mistake::GrantsTooMuch) => {
+                let pages = pages + 2 * SLACK;
+                vec![Down::Grant { id, pages, reason }]
+            }
+            Down::Reclaim { id, urgency, .. } if self.errs(Mistake::IgnoresFloor) => {
+                let pages = MAX_PAGES;
+                vec![Down::Reclaim { id, pages, urgency }]
+            }
+            Down::Credit { pages } if self.errs(Mistake::LendsTooMuch) => {
+                let pages = pages + self.most_credit;
+                vec![Down::Credit { pages }]
+            }
+            _ => vec![message],
+        }
+    }
+
     fn watch(&mut self, dom: DomId, message: &Down) {
         let now = self.now;
         let domain = self.domains.get_mut(&dom).expect("sent to a living domain");
@@ -269,10 +324,14 @@ impl Host for World {
             return Err(SendError::Full);
         }
         assert_eq!(Down::decode(&message.encode()), Ok(*message));
-        self.watch(dom, message);
-        self.sent += 1;
-        let domain = self.domains.get_mut(&dom).expect("just seen");
-        domain.frontend.down.push_back(*message);
+        self.touched.push(dom);
+        self.notified.push(dom);
+        for message in self.mistaken(*message) {
+            self.watch(dom, &message);
+            self.sent += 1;
+            let domain = self.domains.get_mut(&dom).expect("just seen");
+            domain.frontend.down.push_back(message);
+        }
         Ok(())
     }
 
@@ -285,6 +344,10 @@ impl Host for World {
     }
 
     fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone> {
+        self.touched.push(dom);
+        if self.errs(Mistake::ForgetsCap) {
+            return Ok(());
+        }
         let domain = self.domains.get_mut(&dom).ok_or(Gone)?;
         domain.maximum = pages;
         Ok(())
@@ -300,6 +363,7 @@ impl Host for World {
         domain.connected = false;
         domain.asked.clear();
         domain.frontend.disconnect();
+        self.touched.push(dom);
         self.disconnected.push((dom, why));
     }
 }
