@@ -60,10 +60,16 @@ use xen::{
 const MIN_FLOOR_KIB: u64 = 64 << 10;
 const FLOOR_PART: u64 = 4;
 
-/// Tells front-ends what we speak, and that we wait for them.
+/// Tells the front-end what we speak, and that we wait for it.
+///
+/// One that has not noticed yet that an earlier back-end went must notice first, and close: what it
+/// has published is used up.
 pub(crate) fn invite(dev: &Device<device::Bound>) -> Result {
     xenstore::write(dev.node(), c"versions", format_args!("{VERSION}"))?;
-    dev.switch_state(State::InitWait);
+    match dev.otherend_state() {
+        State::Initialised | State::Connected | State::Closing => dev.switch_state(State::Closed),
+        _ => dev.switch_state(State::InitWait),
+    }
     Ok(())
 }
 
@@ -272,6 +278,13 @@ impl Connection {
             _channel: channel,
             _page: page,
         })
+    }
+}
+
+impl Connection {
+    /// Whether the front-end has broken the protocol.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.service.is_broken(self.dom)
     }
 }
 

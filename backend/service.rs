@@ -282,6 +282,12 @@ impl Service {
         }
     }
 
+    /// Whether a front-end has broken the protocol.
+    pub(crate) fn is_broken(&self, dom: DomId) -> bool {
+        let mut state = self.core.state.lock();
+        state.links.get(dom).is_some_and(|link| link.broken)
+    }
+
     /// What a front-end did wrong, once.
     pub(crate) fn take_fault(&self, dom: DomId) -> Option<Violation> {
         self.core.state.lock().links.get(dom)?.fault.take()

@@ -23,6 +23,10 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     }, //
@@ -67,6 +71,8 @@ pub(crate) struct Backend {
     connection: Mutex<Option<Connection>>,
     service: Arc<Service>,
     dom: cmm::DomId,
+    /// The front-end broke the protocol, or published nonsense: it is not invited again.
+    sent_away: Atomic<bool>,
 }
 
 impl xenbus::Driver for Backend {
@@ -112,6 +118,7 @@ impl xenbus::Driver for Backend {
                 connection <- new_mutex!(None),
                 service: service.clone(),
                 dom,
+                sent_away: Atomic::new(false),
             }))
         })
     }
@@ -123,7 +130,7 @@ impl xenbus::Driver for Backend {
         state: State,
     ) -> Fate {
         match state {
-            State::Initialised | State::Connected => this.connect(dev),
+            State::Initialised => this.connect(dev),
             State::Closing => {
                 this.disconnect(dev);
                 dev.switch_state(State::Closing);
@@ -155,10 +162,13 @@ impl Backend {
                 *connection = Some(opened);
                 dev.switch_state(State::Connected);
             }
-            Err(why) => dev.fatal(
-                why.error(),
-                format_args!("domain {}: {why}", self.dom.raw()),
-            ),
+            Err(why) => {
+                self.sent_away.store(true, Relaxed);
+                dev.fatal(
+                    why.error(),
+                    format_args!("domain {}: {why}", self.dom.raw()),
+                );
+            }
         }
     }
 
@@ -170,11 +180,11 @@ impl Backend {
             dev.switch_state(State::Closed);
             return Fate::Unregister;
         }
-        match dev.state() {
-            State::Connected => dev.switch_state(State::InitWait),
-            State::Closing => dev.switch_state(State::Closed),
-            _ => (),
-        }
+        dev.switch_state(if self.sent_away.load(Relaxed) {
+            State::Closed
+        } else {
+            State::InitWait
+        });
         Fate::Keep
     }
 
@@ -183,6 +193,9 @@ impl Backend {
         let Some(connection) = self.connection.lock().take() else {
             return;
         };
+        if connection.is_broken() {
+            self.sent_away.store(true, Relaxed);
+        }
         drop(connection);
 
         if self.is_gone() {
