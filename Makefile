@@ -49,6 +49,13 @@ bench-decisions: ## Measure what the coordinator takes for a request, with 10 to
 latency: modules ## Measure all there is of latency, print it and draw it in build/latency
 	@scripts/latency
 
+.PHONY: simulate
+simulate: ## Try the coordinator on simulated domains: SEED= DOMAINS= EVENTS=
+	@mkdir -p build/simulation && chown --reference=. build build/simulation
+	@$(HOST_PROGRAM) simulate -- --out build/simulation $(if $(SEED),--seed $(SEED)) \
+		$(if $(DOMAINS),--domains $(DOMAINS)) $(if $(EVENTS),--events $(EVENTS))
+	$(call draw,build/simulation,memory)
+
 .PHONY: lab
 lab: modules ## Open a shell in the lab's Dom0
 	@scripts/lab --shell
