@@ -6,6 +6,8 @@
 set terminal svg size 800,520 font "sans,13" background "white"
 set key left top
 set grid lc rgb "#dddddd"
+set rmargin 6
+set format y "%.0f"
 columns = out . "/columns"
 
 pick(case, guest, path, size, value) = sprintf( \
