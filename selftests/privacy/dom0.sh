@@ -7,6 +7,9 @@
 # the driver. That the mark had been in the pages is seen too: it is found in
 # the giver before, and in fewer pages after.
 
+# Commands in single quotes are for a DomU's shell.
+# shellcheck disable=SC2016
+
 . ../lib/ktap.sh
 . ../lib/cmm.sh
 
@@ -17,7 +20,8 @@ AMOUNT=24576
 fill() {
 	guest -t 120 "$1" 'mount -t tmpfs -o size=100% fill /tmp
 		kib=$(awk "/^MemAvailable:/ { print \$2 - 20480 }" /proc/meminfo)
-		yes "cmm-pa$(echo '"$2"')" | dd of=/tmp/fill bs=64k count=$((kib / 64)) iflag=fullblock 2>/dev/null
+		yes "cmm-pa$(echo '"$2"')" |
+			dd of=/tmp/fill bs=64k count=$((kib / 64)) iflag=fullblock 2>/dev/null
 		rm /tmp/fill; umount /tmp'
 }
 
