@@ -20,9 +20,12 @@ pub fn huge_pages(allowed: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// As [`map_and_touch`], by the C library's allocator.
+/// As [`map_and_touch`], by the C library's allocator: new memory each time, for otherwise it would
+/// hand out again what was freed before.
 pub fn allocate_and_touch(size_kb: u64) -> Result<u64, String> {
     let bytes = size_kb as usize * 1024;
+    // SAFETY: Takes no pointers.
+    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, 1) };
     let begin = Instant::now();
     // SAFETY: Any size may be asked for.
     let memory = unsafe { libc::malloc(bytes) };
