@@ -59,6 +59,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         }
         self.settings.reserve = pages;
         self.fill_after = 0;
+        self.low = true;
         self.fill_failures = 0;
         self.repay_after = 0;
         Ok(())
@@ -70,6 +71,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         }
         self.settings.credit = pages;
         self.fill_after = 0;
+        self.low = true;
         self.fill_failures = 0;
         self.repay_after = 0;
         self.review_credit();

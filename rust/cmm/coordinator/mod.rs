@@ -84,6 +84,8 @@ pub struct Coordinator<S> {
     free_grew: bool,
     repay_after: Nanos,
     fill_after: Nanos,
+    /// The pool was low when it was last looked at.
+    low: bool,
     fill_failures: u8,
     requests_seen: u64,
     last_ask: u32,
@@ -113,6 +115,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             free_grew: false,
             repay_after: 0,
             fill_after: 0,
+            low: false,
             fill_failures: 0,
             requests_seen: 0,
             last_ask: 0,

@@ -5,12 +5,16 @@
 use core::ops::DerefMut;
 
 use super::donors::backoff;
-use super::event::Nanos;
+use super::event::{Nanos, MILLISECOND};
 use super::host::Host;
 use super::policy::Need;
 use super::slot::{Purpose, Slot};
 use super::Coordinator;
 use crate::protocol::Urgency;
+
+/// How long the pool has been low before it is filled. A request that took from it has its memory by then: the donors'
+/// work, for which nobody waits, would otherwise compete with it for the CPU.
+const SETTLING: Nanos = 50 * MILLISECOND;
 
 impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     /// What the pool should have: the reserve, and what credits lack.
@@ -25,7 +29,11 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         // Not for every page that is taken: that would be a message for each.
         let low = wanted.saturating_sub(wanted / 4);
         if coming >= low || self.shutting_down {
+            self.low = false;
             return;
+        }
+        if !core::mem::replace(&mut self.low, true) {
+            self.fill_after = self.fill_after.max(now.saturating_add(SETTLING));
         }
         if self.fill_after > now {
             self.wake(self.fill_after);

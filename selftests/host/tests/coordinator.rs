@@ -40,6 +40,13 @@ fn run(sim: &mut Sim) {
     }
 }
 
+/// As [`run`], and lets the time pass after which the reserve is filled.
+fn run_and_fill(sim: &mut Sim) {
+    run(sim);
+    sim.advance(100 * MILLISECOND);
+    run(sim);
+}
+
 fn balance(sim: &Sim, number: u16) -> i64 {
     sim.coordinator.domain(dom(number)).expect("known").balance
 }
@@ -236,7 +243,10 @@ fn the_reserve_answers_at_once_and_fills_again() {
     assert_eq!(sim.coordinator.pool(), 400);
     ask(&mut sim, A, 300);
     assert_eq!(grant(&sim, A), Some((300, GrantReason::Full)));
+    // Nobody waits for the donors now: they do not get in the requester's way.
     run(&mut sim);
+    assert_eq!(sim.coordinator.pool(), 100);
+    run_and_fill(&mut sim);
     assert_eq!(sim.coordinator.pool(), 400);
     sim.handle(Event::SetReserve { pages: 0 })
         .expect("accepted");
@@ -273,7 +283,7 @@ fn credit_is_drawn_without_asking_and_filled_again() {
 
     sim.draw(dom(A), 9);
     sim.tell_drawn(dom(A));
-    run(&mut sim);
+    run_and_fill(&mut sim);
     assert_eq!(balance(&sim, A), before + 16);
     assert_eq!(credit(&sim, A), (16, 16));
 
@@ -363,7 +373,7 @@ fn credit_ends_with_the_connection() {
         let record = sim.coordinator.record(dom(A)).expect("known");
         assert_eq!((record.balance, record.in_flight), (before, 16));
         sim.attach(dom(A), None).expect("accepted");
-        run(&mut sim);
+        run_and_fill(&mut sim);
         assert_eq!(balance(&sim, A), before + drawn as i64);
         let (known, believed) = credit(&sim, A);
         assert!(known == believed && known > 8, "{known} {believed}");
