@@ -5,7 +5,9 @@
 # all the CPU they get, with the scheduler as it comes and set in other ways.
 # Results go to /out/results.json.
 
+# shellcheck source=selftests/lib/ktap.sh
 . ../lib/ktap.sh
+# shellcheck source=selftests/lib/cmm.sh
 . ../lib/cmm.sh
 
 HOGS='hog1 hog2 hog3 hog4'
@@ -33,7 +35,7 @@ transfers() {
 		cat /tmp/series
 		return 1
 	}
-	cat /tmp/series >>$results
+	cat /tmp/series >>"$results"
 }
 
 settled() { [ "$(back donor lent_kb)" -eq 0 ]; }
@@ -59,7 +61,7 @@ series() {
 		skip "credit, $1 hogs, $2" "this back-end has no credit_kb"
 	fi
 	driver reserve_kb 0
-	tail -n 4 $results | sed 's/^/# /'
+	tail -n 4 "$results" | sed 's/^/# /'
 }
 
 # weights N: of those a transfer needs; the hogs have 256.
