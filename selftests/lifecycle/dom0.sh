@@ -14,6 +14,7 @@ unload_front() { guest -t 60 "$1" rmmod xen_cmmfront; }
 balance_is() { equals "$2 $3" echo "$(front "$1" borrowed_kb) $(front "$1" lent_kb)"; }
 size_is() { equals "$2" size_of "$1"; }
 conserved() { within "$(total)" "$all_memory" 1024 || { echo "total $(total), was $all_memory"; false; }; }
+owed_nothing() { equals "0 0" echo "$(back alice borrowed_kb) $(back bob lent_kb)"; }
 vanished() { ! xenstore-exists "/local/domain/0/backend/cmm/$1"; }
 
 # patient: an emulated donor is slow. The back-end forgets it when unloaded.
@@ -38,7 +39,7 @@ borrow() {
 	front alice request_kb "$AMOUNT"
 }
 
-plan 43
+plan 50
 all_memory=$(total)
 alice_size=$(size_of alice)
 bob_size=$(size_of bob)
@@ -78,6 +79,18 @@ check "the borrower is as large as before" eventually 15 size_is alice "$alice_s
 check "no page is lost" conserved
 load_front alice
 check "it comes back" connected alice
+
+check "alice borrows again" borrow
+check "the back-end is unloaded" rmmod xen_cmmback
+check "and her front-end, with nobody to settle with" unload_front alice
+check "what she borrowed goes back to Xen" eventually 20 size_is alice "$alice_size"
+load_back
+load_front alice
+connected alice
+connected bob
+check "nobody owes anything" eventually 15 owed_nothing
+check "the lender has its memory again" eventually 15 size_is bob "$bob_size"
+check "no page is lost" conserved
 
 cmm-attach --watch >/tmp/watch 2>&1 &
 watch=$!
