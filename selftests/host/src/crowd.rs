@@ -237,8 +237,11 @@ impl Crowd {
         } = self.members[i];
         if !self.sim.world.domains.contains_key(&dom) {
             let limits = Limits {
-                floor: size / 8,
-                ceiling: 2 * size,
+                // Some have hardly any room in either direction.
+                floor: self
+                    .random
+                    .pick(&[size / 8, size / 8, size / 2, size / 10 * 9]),
+                ceiling: self.random.pick(&[2 * size, 2 * size, size + size / 16]),
                 weight: self.random.pick(&[50, 100, 100, 200]),
             };
             // The toolstack must not build domains from memory that is promised.
