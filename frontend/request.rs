@@ -196,7 +196,7 @@ impl Session {
             }
             state.epoch
         };
-        let drawn = self.change(|memory| self.in_epoch(epoch, || memory.draw(pages)))?;
+        let drawn = self.change_in(epoch, |memory| memory.draw(pages))?;
         self.state.lock().use_credit(epoch, pages, drawn);
         Ok(drawn)
     }
@@ -215,6 +215,9 @@ impl Session {
         let size = (balloon::baseline() as u64).saturating_add_signed(self.balance.load(Relaxed));
 
         let mut state = self.state.lock();
+        if !state.is_connected() {
+            return Err(ENODEV);
+        }
         if size.saturating_add(pages) > state.ceiling {
             return Err(EDQUOT);
         }
@@ -268,19 +271,10 @@ impl Session {
         if granted == 0 {
             return Ok(0);
         }
-        let taken = self.change(|memory| self.in_epoch(epoch, || memory.take(granted)))?;
+        let taken = self.change_in(epoch, |memory| memory.take(granted))?;
         // If Dom0 is gone, the next connection's claim tells it.
         let _ = self.send(epoch, &Up::Took { id, pages: taken });
         Ok(taken)
-    }
-
-    /// Uses what Dom0 allowed in connection `epoch`: one made meanwhile has claimed a balance
-    /// without it.
-    fn in_epoch(&self, epoch: u32, allowed: impl FnOnce() -> u64) -> Result<u64> {
-        if self.state.lock().epoch != epoch {
-            return Err(ENODEV);
-        }
-        Ok(allowed())
     }
 
     /// Gives back `pages` of what was borrowed.
@@ -292,18 +286,19 @@ impl Session {
     pub(crate) fn release(&self, pages: u64) -> Result {
         let (id, epoch) = {
             let mut state = self.state.lock();
+            if !state.is_connected() {
+                return Err(ENODEV);
+            }
             (state.requests.next_id(), state.epoch)
         };
-        if !self.is_connected() {
-            return Err(ENODEV);
+        if i64::try_from(pages).map_or(true, |pages| pages > self.balance.load(Relaxed)) {
+            return Err(EINVAL);
         }
 
-        let given = self.change(|memory| {
+        let given = self.change_in(epoch, |memory| {
+            // Another may have been quicker.
             let borrowed = u64::try_from(memory.balance()).unwrap_or(0);
-            if pages > borrowed {
-                return Err(EINVAL);
-            }
-            Ok(memory.give(pages, Urgency::Urgent))
+            memory.give(pages.min(borrowed), Urgency::Urgent)
         })?;
         if given > 0 {
             let _ = self.send(epoch, &Up::Release { id, pages: given });

@@ -86,6 +86,16 @@ enum Order {
     },
 }
 
+impl Order {
+    /// What to answer when `pages` pages were moved.
+    fn answer(self, pages: u64) -> Up {
+        match self {
+            Order::Reclaim { id, .. } | Order::Revoke { id, .. } => Up::Offered { id, pages },
+            Order::Give { id, .. } => Up::Took { id, pages },
+        }
+    }
+}
+
 /// Our end of the shared page.
 pub(crate) struct Link {
     page: Arc<GrantedPage>,
@@ -93,7 +103,8 @@ pub(crate) struct Link {
     down: Consumer,
     notifier: Notifier,
     waker: Waker,
-    /// Whether the back-end has connected, too.
+    /// Whether the back-end shows that it has connected, too. It may have asked for something, and
+    /// be answered, before.
     connected: bool,
 }
 
@@ -177,11 +188,6 @@ impl Session {
         }
     }
 
-    /// Whether requests may be sent.
-    pub(crate) fn is_connected(&self) -> bool {
-        matches!(&self.state.lock().link, Some(link) if link.connected)
-    }
-
     /// Ends the session's connection. Whoever waits for an answer learns that there is none.
     pub(crate) fn hang_up(&self) {
         let link = {
@@ -230,22 +236,19 @@ impl Session {
                     None => return,
                 }
             };
-            let answer = match order {
-                Order::Reclaim { id, pages, urgency } => Up::Offered {
-                    id,
-                    pages: self.change(|memory| memory.give(pages, urgency)),
-                },
-                Order::Give { id, pages } => Up::Took {
-                    id,
-                    pages: self.change(|memory| memory.take(pages)),
-                },
-                Order::Revoke { id, pages } => Up::Offered {
-                    id,
-                    pages: self.revoke(pages),
-                },
+            let done = match order {
+                Order::Reclaim { pages, urgency, .. } => {
+                    self.change_in(epoch, |memory| memory.give(pages, urgency))
+                }
+                Order::Give { pages, .. } => self.change_in(epoch, |memory| memory.take(pages)),
+                Order::Revoke { pages, .. } => {
+                    self.change_in(epoch, |memory| self.revoke(memory, pages))
+                }
             };
-            if self.send(epoch, &answer).is_err() {
-                pr_warn!("Dom0 went away before it could be told of {:?}\n", answer);
+            let sent = done.and_then(|pages| self.send(epoch, &order.answer(pages)));
+            if sent.is_err() {
+                // The next connection's claim tells it.
+                pr_info!("Dom0 went away before it could be answered\n");
             }
         }
     }
@@ -256,6 +259,21 @@ impl Session {
         let result = change(&mut pages);
         self.balance.store(pages.balance(), Relaxed);
         result
+    }
+
+    /// As [`Session::change`], in connection `epoch` only: one made meanwhile has claimed a balance
+    /// without it.
+    pub(crate) fn change_in(
+        &self,
+        epoch: u32,
+        change: impl FnOnce(&mut Pages) -> u64,
+    ) -> Result<u64> {
+        self.change(|pages| {
+            if self.state.lock().epoch != epoch {
+                return Err(ENODEV);
+            }
+            Ok(change(pages))
+        })
     }
 
     /// Gets memory on credit before anybody asks for it, so that a small request need not even
@@ -280,19 +298,17 @@ impl Session {
     }
 
     /// Gives up `pages` of the credit, if there are as many; returns how many.
-    fn revoke(&self, pages: u64) -> u64 {
-        self.change(|memory| {
-            let (unused, excess) = {
-                let mut state = self.state.lock();
-                let unused = state.credit.min(pages);
-                state.credit -= unused;
-                let excess = state.at_hand.saturating_sub(state.credit);
-                state.at_hand -= excess;
-                (unused, excess)
-            };
-            memory.put_away(excess as usize);
-            unused
-        })
+    fn revoke(&self, memory: &mut Pages, pages: u64) -> u64 {
+        let (unused, excess) = {
+            let mut state = self.state.lock();
+            let unused = state.credit.min(pages);
+            state.credit -= unused;
+            let excess = state.at_hand.saturating_sub(state.credit);
+            state.at_hand -= excess;
+            (unused, excess)
+        };
+        memory.put_away(excess as usize);
+        unused
     }
 
     /// Has nothing at hand any more.
@@ -313,6 +329,11 @@ impl Session {
 }
 
 impl State {
+    /// Whether requests may be sent.
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(&self.link, Some(link) if link.connected)
+    }
+
     /// Puts a message in the lane up, leaving `free` slots, and tells the back-end.
     ///
     /// # Errors
@@ -335,10 +356,7 @@ impl State {
     }
 
     fn push_only(&mut self, message: &Up, free: u32) -> Result {
-        let link = match &mut self.link {
-            Some(link) if link.connected => link,
-            _ => return Err(ENODEV),
-        };
+        let link = self.link.as_mut().ok_or(ENODEV)?;
         match link.up.push_leaving(&**link.page, &message.encode(), free) {
             Ok(()) => {
                 link.notifier.notify();
@@ -538,7 +556,7 @@ impl Session {
     /// Gives back what was borrowed and takes back what was lent, as far as possible.
     pub(crate) fn settle(&self) {
         self.put_away();
-        if !self.is_connected() {
+        if !self.state.lock().is_connected() {
             return;
         }
         let balance = self.pages.lock().balance();
