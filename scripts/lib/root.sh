@@ -7,7 +7,7 @@
 packages() {
 	cat <<-EOF
 		bc bindgen bison busybox-static ca-certificates cargo cpio dwarves
-		file flex gcc gcc-$GCC git gnuplot-nox kmod libc6-dev libelf-dev
+		file flex g++ gcc gcc-$GCC git gnuplot-nox kmod libc6-dev libelf-dev
 		libssl-dev make python3 qemu-system-x86 rsync rust-clippy rust-src
 		rustc rustfmt shellcheck socat xenstore-utils xen-utils-$XEN xz-utils zstd
 	EOF
