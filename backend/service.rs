@@ -55,7 +55,7 @@ const FIRST_SLOTS: usize = 16;
 const STORE: &CStr = c"cmm";
 
 struct State {
-    coordinator: Coordinator<KVec<Slot>>,
+    coordinator: Coordinator<KVVec<Slot>>,
     links: Links,
 }
 
@@ -86,8 +86,8 @@ impl Expire for Clock {
     }
 }
 
-fn slots(count: usize) -> Result<KVec<Slot>> {
-    let mut slots = KVec::with_capacity(count, GFP_KERNEL)?;
+fn slots(count: usize) -> Result<KVVec<Slot>> {
+    let mut slots = KVVec::with_capacity(count, GFP_KERNEL)?;
     slots.resize(count, Slot::default(), GFP_KERNEL)?;
     Ok(slots)
 }

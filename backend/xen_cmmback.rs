@@ -22,6 +22,7 @@ use kernel::{
     device,
     new_mutex,
     prelude::*,
+    str::CString,
     sync::{
         atomic::{
             Atomic,
@@ -190,13 +191,12 @@ impl Backend {
 
     /// Ends the connection, if there is one, and writes down how things stand.
     fn disconnect(&self, dev: &Device<device::Bound>) {
-        let Some(connection) = self.connection.lock().take() else {
-            return;
-        };
-        if connection.is_broken() {
-            self.sent_away.store(true, Relaxed);
+        if let Some(connection) = self.connection.lock().take() {
+            if connection.is_broken() {
+                self.sent_away.store(true, Relaxed);
+            }
+            drop(connection);
         }
-        drop(connection);
 
         if self.is_gone() {
             self.service.tell(Event::Died { dom: self.dom });
@@ -207,9 +207,12 @@ impl Backend {
         }
     }
 
-    /// Whether the domain does not exist any more.
+    /// Whether the domain does not exist any more, or will not for long: its toolstack takes its
+    /// directory away when it has begun to destroy it, which takes until all its pages are unmapped.
     fn is_gone(&self) -> bool {
-        xen::domain_control::reservation(domain::DomId(self.dom.raw())).is_none()
+        let home = CString::try_from_fmt(format_args!("/local/domain/{}", self.dom.raw()));
+        home.is_ok_and(|home| !xenstore::exists(&home, c""))
+            || xen::domain_control::reservation(domain::DomId(self.dom.raw())).is_none()
     }
 }
 
