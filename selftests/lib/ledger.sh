@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# What suites ask of Dom0's books, in debugfs. Sizes are in KiB. A domain goes by
+# its id here: looking it up each time would be the slowest part.
+
+LEDGER=/sys/kernel/debug/xen-cmm/ledger
+
+# ledger DOMID COLUMN
+ledger() {
+	awk -v dom="$1" -v want="$2" '
+		$1 == "dom" { for (i = 1; i <= NF; i++) if ($i == want) column = i; next }
+		column && $1 == dom { print $column }' $LEDGER
+}
+
+# books DOMID...: what must be as before once all is settled: each domain's size,
+# cap, balance, and what is under way; the pool; and whether the books balance.
+books() {
+	for cmm_dom in "$@"; do
+		echo "$(ledger "$cmm_dom" size) $(ledger "$cmm_dom" max) $(ledger "$cmm_dom" balance)" \
+			"$(ledger "$cmm_dom" in-flight) $(ledger "$cmm_dom" asked)"
+	done
+	grep -E '^(pool|books) ' $LEDGER
+}
+
+# books_are WANT DOMID...
+books_are() {
+	cmm_want=$1
+	shift
+	cmm_found=$(books "$@")
+	[ "$cmm_found" = "$cmm_want" ] || {
+		echo "want:"
+		echo "$cmm_want"
+		echo "found:"
+		cat $LEDGER
+		return 1
+	}
+}
+
+balanced() { grep '^books balanced$' $LEDGER; }
+
+# caps_right DOMID...: is each cap what the toolstack sets (its target and 1 MiB),
+# and what Dom0 has to add to that?
+caps_right() {
+	for cmm_dom in "$@"; do
+		cmm_target=$(xenstore-read "/local/domain/$cmm_dom/memory/target") &&
+			equals $((cmm_target + 1024 + $(ledger "$cmm_dom" balance) + \
+				$(ledger "$cmm_dom" in-flight))) ledger "$cmm_dom" max || return 1
+	done
+}
