@@ -26,6 +26,10 @@ modules: ## Build xen-cmmfront.ko and xen-cmmback.ko in build/ (the default)
 check: modules ## Run all tests, on the host and in the lab
 	@selftests/run
 
+.PHONY: check-all
+check-all: modules ## Run the slow tests, too: faults at each step, a hostile front-end
+	@selftests/run --all
+
 .PHONY: demo
 demo: modules ## Show memory moving between two domains
 	@scripts/lab selftests/demo
