@@ -60,13 +60,6 @@ simulate: ## Try the coordinator on simulated domains: SEED= DOMAINS= EVENTS=
 		$(if $(DOMAINS),--domains $(DOMAINS)) $(if $(EVENTS),--events $(EVENTS))
 	$(call draw,build/simulation,memory)
 
-.PHONY: soak
-soak: modules ## Move memory at random among six domains, with random faults: SEED= ROUNDS=
-	@rm -rf build/soak && mkdir -p build/soak/scenario && cp selftests/soak/* build/soak/scenario
-	@echo 'SEED=$(or $(SEED),1) ROUNDS=$(or $(ROUNDS),300)' >build/soak/scenario/settings
-	@chown -R --reference=. build/soak
-	@scripts/lab --timeout $$((900 + 30 * $(or $(ROUNDS),300))) --out build/soak build/soak/scenario
-
 .PHONY: fuzz
 fuzz: ## Fuzz everything that reads what the other side wrote, FUZZ_SECONDS=60 each
 	@mkdir -p build && $(BUILDROOT) run env FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) selftests/fuzz/run
