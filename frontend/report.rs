@@ -51,7 +51,12 @@ impl Reporter {
         }
     }
 
+    /// Dom0 counts down what this domain gives, and not up what it gets: after either, it wants to
+    /// know, even if in the end nothing has changed.
     fn is_news(&self, available: u64, epoch: u32) -> bool {
+        if self.session.moved.load(Relaxed) {
+            return true;
+        }
         let last = self.available.load(Relaxed);
         epoch != self.epoch.load(Relaxed)
             || available.abs_diff(last) > CHANGE_PAGES.max(last / CHANGE_PART)
@@ -78,6 +83,7 @@ impl Expire for Reporter {
             // Nobody waits for a report: it leaves room for all that somebody waits for.
             match state.push(&report, (2 * MAX_REQUESTS + MAX_ASKS) as u32) {
                 Ok(()) => {
+                    self.session.moved.store(false, Relaxed);
                     self.available.store(available, Relaxed);
                     self.epoch.store(state.epoch, Relaxed);
                 }

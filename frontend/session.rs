@@ -141,6 +141,8 @@ pub(crate) struct Session {
     /// The longest a request waits, in microseconds.
     pub(crate) deadline_us: Atomic<u64>,
     pub(crate) balance: Atomic<i64>,
+    /// The balance has changed since the last report.
+    pub(crate) moved: Atomic<bool>,
     pub(crate) last_granted: Atomic<u64>,
     pub(crate) last_latency: Atomic<u64>,
     pub(crate) last_reason: Atomic<u32>,
@@ -173,6 +175,7 @@ impl Session {
                 pages <- new_mutex!(pages),
                 deadline_us: Atomic::new(DEFAULT_DEADLINE_US),
                 balance: Atomic::new(balance),
+                moved: Atomic::new(false),
                 last_granted: Atomic::new(0),
                 last_latency: Atomic::new(0),
                 last_reason: Atomic::new(GrantReason::Full.to_wire()),
@@ -257,7 +260,10 @@ impl Session {
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Pages) -> R) -> R {
         let mut pages = self.pages.lock();
         let result = change(&mut pages);
-        self.balance.store(pages.balance(), Relaxed);
+        if pages.balance() != self.balance.load(Relaxed) {
+            self.balance.store(pages.balance(), Relaxed);
+            self.moved.store(true, Relaxed);
+        }
         result
     }
 
