@@ -88,19 +88,9 @@ unsigned long xen_helper_page_to_pfn(struct page *page)
 	return page_to_pfn(page);
 }
 
-struct page *xen_helper_pfn_to_page(unsigned long pfn)
-{
-	return pfn_to_page(pfn);
-}
-
 unsigned long xen_helper_page_to_gfn(struct page *page)
 {
 	return xen_page_to_gfn(page);
-}
-
-unsigned long xen_helper_virt_to_gfn(void *addr)
-{
-	return virt_to_gfn(addr);
 }
 
 static int compare_pages(const void *a, const void *b)

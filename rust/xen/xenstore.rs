@@ -112,12 +112,6 @@ pub fn write(dir: &CStr, node: &CStr, value: fmt::Arguments<'_>) -> Result {
     write_in(NIL, dir, node, value)
 }
 
-/// Removes `dir/node` and all below it.
-pub fn remove(dir: &CStr, node: &CStr) -> Result {
-    // SAFETY: All strings are valid for the call.
-    to_result(unsafe { bindings::xenbus_rm(raw(NIL), dir.as_char_ptr(), node.as_char_ptr()) })
-}
-
 /// The value of a node, freed when dropped.
 pub struct Value {
     text: NonNull<u8>,
