@@ -12,6 +12,7 @@ use cmm::{
         Limits,
         Record, //
     },
+    laps::Laps,
     protocol::{
         layout::{
             DOWN,
@@ -252,6 +253,8 @@ impl Connection {
             notifier: channel.notifier(),
             waker: channel.waker(),
             touched: false,
+            served: false,
+            laps: Laps::default(),
             broken: false,
             fault: None,
         };

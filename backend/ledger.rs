@@ -24,8 +24,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(core: Arc<Core>) -> Result<Self> {
-        let dir = Dir::new(c"xen-cmm");
+    pub(crate) fn new(dir: &Dir, core: Arc<Core>) -> Result<Self> {
         let file = dir.read_only_file(c"ledger", Table { core });
         Ok(Self {
             _file: KBox::pin_init(file, GFP_KERNEL)?,

@@ -9,6 +9,10 @@ use cmm::{
         Reservation,
         SendError, //
     },
+    laps::{
+        Laps,
+        Phase, //
+    },
     protocol::{
         Down,
         Up,
@@ -35,7 +39,8 @@ use xen::{
         Notifier,
         Waker, //
     },
-    grant::MappedPage, //
+    grant::MappedPage,
+    timer::now, //
 };
 
 /// This end of a connection's shared page.
@@ -48,6 +53,10 @@ pub(crate) struct Link {
     pub(crate) waker: Waker,
     /// Something was sent since the last event.
     pub(crate) touched: bool,
+    /// A request of the domain's came in, or was answered, since the last event.
+    pub(crate) served: bool,
+    /// Where the time of its last request went.
+    pub(crate) laps: Laps,
     /// The front-end has broken the protocol, and is believed nothing any more.
     pub(crate) broken: bool,
     /// What it did, until that has been reported.
@@ -74,11 +83,21 @@ impl Link {
 /// All links, in the order of their domains' numbers.
 pub(crate) struct Links {
     links: KVec<Link>,
+    /// Where the time of the turn at hand goes.
+    turn: Laps,
 }
 
 impl Links {
-    pub(crate) const fn new() -> Self {
-        Self { links: KVec::new() }
+    pub(crate) fn new() -> Self {
+        Self {
+            links: KVec::new(),
+            turn: Laps::default(),
+        }
+    }
+
+    /// Begins a turn: something came in that may make something be sent.
+    pub(crate) fn begin_turn(&mut self) {
+        self.turn = Laps::begin(0, 0, now());
     }
 
     pub(crate) fn get(&mut self, dom: DomId) -> Option<&mut Link> {
@@ -130,13 +149,44 @@ impl Links {
         self.links.remove(i).ok()
     }
 
-    /// Sends one event to each front-end that was sent something.
+    /// Takes down that a domain has said something.
+    pub(crate) fn note(&mut self, dom: DomId, up: &Up) {
+        let turn = self.turn;
+        if let (Up::Request { id, pages, .. }, Some(link)) = (up, self.get(dom)) {
+            link.served = true;
+            link.laps = turn.again(*id, *pages);
+        }
+    }
+
+    /// Ends a turn: sends one event to each front-end that was sent something.
     pub(crate) fn notify(&mut self) {
+        self.turn.lap(Phase::Decide, now());
         for link in &mut self.links {
             if core::mem::take(&mut link.touched) {
                 link.notifier.notify();
             }
         }
+        self.turn.lap(Phase::Notify, now());
+        for link in &mut self.links {
+            if core::mem::take(&mut link.served) {
+                link.laps.join(Phase::Donors, &self.turn);
+            }
+        }
+    }
+
+    /// Where the time of each domain's last request went; of `room`'s capacity at most.
+    pub(crate) fn laps(&self, room: &mut KVec<(DomId, Laps)>) {
+        for link in self.links.iter().take(room.capacity()) {
+            let _ = room.push_within_capacity((link.dom, link.laps));
+        }
+    }
+
+    /// Lets Xen do something, and puts the time down to that.
+    fn in_xen<R>(&mut self, call: impl FnOnce() -> R) -> R {
+        self.turn.lap(Phase::Decide, now());
+        let result = call();
+        self.turn.lap(Phase::Limits, now());
+        result
     }
 }
 
@@ -158,6 +208,7 @@ impl Host for Hands<'_> {
         {
             Ok(()) => {
                 link.touched = true;
+                link.served |= matches!(message, Down::Grant { .. });
                 Ok(())
             }
             Err(PushError::Full) => Err(SendError::Full),
@@ -166,7 +217,9 @@ impl Host for Hands<'_> {
     }
 
     fn reservation(&mut self, dom: DomId) -> Option<Reservation> {
-        let found = domain_control::reservation(domain::DomId(dom.raw()))?;
+        let found = self
+            .links
+            .in_xen(|| domain_control::reservation(domain::DomId(dom.raw())))?;
         Some(Reservation {
             current: found.current,
             maximum: found.maximum,
@@ -174,8 +227,8 @@ impl Host for Hands<'_> {
     }
 
     fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone> {
-        self.control
-            .set_maximum(domain::DomId(dom.raw()), pages)
+        self.links
+            .in_xen(|| self.control.set_maximum(domain::DomId(dom.raw()), pages))
             .map_err(|_| Gone)
     }
 

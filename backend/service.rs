@@ -11,7 +11,8 @@ use crate::{
         Hands,
         Link,
         Links, //
-    }, //
+    },
+    transfer::Transfer, //
 };
 use cmm::{
     coordinator::{
@@ -23,6 +24,7 @@ use cmm::{
         Slot,
         View, //
     },
+    laps::Laps,
     protocol::{
         layout::UP,
         Violation, //
@@ -30,6 +32,7 @@ use cmm::{
     DomId, //
 };
 use kernel::{
+    debugfs::Dir,
     new_spinlock_irq,
     prelude::*,
     sync::{
@@ -72,6 +75,7 @@ pub(crate) struct Service {
     core: Arc<Core>,
     timer: Pin<KBox<Timer<Clock>>>,
     _ledger: Ledger,
+    _transfer: Transfer,
 }
 
 /// Wakes the coordinator when something is due.
@@ -96,9 +100,18 @@ impl Core {
     /// Lets the coordinator handle an event; returns in how many ns it wants to be woken, too.
     fn handle(&self, event: Event) -> (Result<(), Refused>, Option<u64>) {
         let mut state = self.state.lock();
+        state.links.begin_turn();
         let result = state.handle(event, &self.control);
         state.links.notify();
         (result, state.delay())
+    }
+
+    /// Where the time of each domain's last request went.
+    pub(crate) fn laps(&self) -> Result<KVec<(DomId, Laps)>> {
+        let count = self.state.lock().links.len();
+        let mut room = KVec::with_capacity(count, GFP_KERNEL)?;
+        self.state.lock().links.laps(&mut room);
+        Ok(room)
     }
 
     /// What is known of all domains, the size of the pool, and whether the books balance.
@@ -138,6 +151,7 @@ impl State {
         };
         match link.receive()? {
             Some(up) => {
+                self.links.note(dom, &up);
                 // The coordinator refuses only what comes from a front-end it has given up, whose
                 // link it has had broken off.
                 let _ = self.handle(Event::Up { dom, up }, control);
@@ -180,8 +194,10 @@ impl Service {
         )?;
 
         let timer = KBox::pin_init(Timer::new(Clock { core: core.clone() }), GFP_KERNEL)?;
+        let dir = Dir::new(c"xen-cmm");
         let service = Self {
-            _ledger: Ledger::new(core.clone())?,
+            _ledger: Ledger::new(&dir, core.clone())?,
+            _transfer: Transfer::new(&dir, core.clone())?,
             core,
             timer,
         };
@@ -220,6 +236,7 @@ impl Service {
 
         let (unused, rejected, result, delay) = {
             let mut state = self.core.state.lock();
+            state.links.begin_turn();
             if state.links.len() + 1 > room.capacity() {
                 return Err(EAGAIN);
             }
@@ -254,6 +271,7 @@ impl Service {
     pub(crate) fn receive(&self, dom: DomId) -> Outcome {
         let control = &self.core.control;
         let mut state = self.core.state.lock();
+        state.links.begin_turn();
         let mut count = 0;
 
         // No more than a lane at a time, lest a front-end that never stops keeps this CPU.

@@ -8,13 +8,15 @@
 //! - [`link`]: this end of a connection's shared page, and the table of all;
 //! - [`connection`]: how a connection comes about and ends;
 //! - [`knobs`]: the files in sysfs;
-//! - [`ledger`]: the books, in debugfs.
+//! - [`ledger`]: the books, in debugfs;
+//! - [`transfer`]: where the time went, in debugfs.
 
 mod connection;
 mod knobs;
 mod ledger;
 mod link;
 mod service;
+mod transfer;
 
 use cmm::coordinator::Event;
 use connection::Connection;

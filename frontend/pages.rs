@@ -2,7 +2,13 @@
 
 //! The memory this domain borrows and lends.
 
-use cmm::protocol::Urgency;
+use cmm::{
+    laps::{
+        Laps,
+        Phase, //
+    },
+    protocol::Urgency, //
+};
 use kernel::prelude::*;
 use xen::{
     balloon,
@@ -15,9 +21,11 @@ use xen::{
         Fresh,
         Hollow,
         Reservation,
+        Step,
         MAX_EXTENT,
         MAX_ORDER, //
-    }, //
+    },
+    timer::now, //
 };
 
 /// Pages that are always kept, whatever the kernel calls available: 16 MiB, and a part of the whole.
@@ -63,25 +71,25 @@ impl Pages {
     }
 
     /// Takes `wanted` pages from Xen, which Dom0 must have granted; returns how many it got.
-    pub(crate) fn take(&mut self, wanted: u64) -> u64 {
+    pub(crate) fn take(&mut self, wanted: u64, laps: &mut Laps) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-        let taken = self.populate(wanted);
-        self.adopt(taken)
+        let taken = self.populate(wanted, laps);
+        self.adopt(taken, laps)
     }
 
     /// As [`Pages::take`], on credit: what is at hand first.
-    pub(crate) fn draw(&mut self, wanted: u64) -> u64 {
+    pub(crate) fn draw(&mut self, wanted: u64, laps: &mut Laps) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         let mut drawn = self.at_hand.take(wanted);
         if drawn.pages() < wanted {
-            drawn.append(&mut self.populate(wanted - drawn.pages()));
+            drawn.append(&mut self.populate(wanted - drawn.pages(), laps));
         }
-        self.adopt(drawn)
+        self.adopt(drawn, laps)
     }
 
     /// Gets `wanted` pages on credit to have them at hand; returns how many it got.
     pub(crate) fn stock_up(&mut self, wanted: usize) -> usize {
-        let mut fresh = self.populate(wanted);
+        let mut fresh = self.populate(wanted, &mut Laps::default());
         let got = fresh.pages();
         self.at_hand.append(&mut fresh);
         got
@@ -90,22 +98,27 @@ impl Pages {
     /// Gives `pages` of those at hand back to Xen.
     pub(crate) fn put_away(&mut self, pages: usize) {
         let mut fresh = self.at_hand.take(pages);
-        self.reservation.release(&mut fresh, &mut self.frames);
+        self.reservation
+            .release(&mut fresh, &mut self.frames, |_| ());
     }
 
     /// Gives pages to the page allocator.
-    fn adopt(&mut self, fresh: Extents<Fresh>) -> u64 {
+    fn adopt(&mut self, fresh: Extents<Fresh>, laps: &mut Laps) -> u64 {
         let pages = fresh.pages();
         self.balance += pages as i64;
+        drop(fresh);
+        laps.lap(Phase::Free, now());
         pages as u64
     }
 
-    fn populate(&mut self, wanted: usize) -> Extents<Fresh> {
+    fn populate(&mut self, wanted: usize, laps: &mut Laps) -> Extents<Fresh> {
         self.fetch_frames(wanted);
 
         let mut fresh = Extents::new();
         let mut frames = self.frames.take(wanted);
-        self.reservation.populate(&mut frames, &mut fresh);
+        laps.lap(Phase::Frames, now());
+        self.reservation
+            .populate(&mut frames, &mut fresh, |step| note(laps, step));
         self.frames.append(&mut frames);
         fresh
     }
@@ -124,7 +137,7 @@ impl Pages {
     }
 
     /// Gives up to `wanted` pages back to Xen, without hurting the domain; returns how many.
-    pub(crate) fn give(&mut self, wanted: u64, urgency: Urgency) -> u64 {
+    pub(crate) fn give(&mut self, wanted: u64, urgency: Urgency, laps: &mut Laps) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         let mut given = 0;
 
@@ -134,7 +147,10 @@ impl Pages {
             if pages.is_empty() {
                 break;
             }
-            let released = self.reservation.release(&mut pages, &mut self.frames);
+            laps.lap(Phase::Allocate, now());
+            let released = self
+                .reservation
+                .release(&mut pages, &mut self.frames, |step| note(laps, step));
             self.balance -= released as i64;
             given += released;
         }
@@ -153,6 +169,17 @@ impl Pages {
         balloon::hand_over(balance);
         balance
     }
+}
+
+/// Puts the time since the last lap down to a step.
+fn note(laps: &mut Laps, step: Step) {
+    let phase = match step {
+        Step::Unmap => Phase::Unmap,
+        Step::Release => Phase::Release,
+        Step::Populate => Phase::Populate,
+        Step::Map => Phase::Map,
+    };
+    laps.lap(phase, now());
 }
 
 /// The pages the domain could give without hurting itself.

@@ -3,13 +3,19 @@
 //! Requests: from the question to the memory, or to a reason why there is none.
 
 use crate::session::Session;
-use cmm::protocol::{
-    GrantReason,
-    RequestReason,
-    Up,
-    Urgency,
-    Violation,
-    MAX_REQUESTS, //
+use cmm::{
+    laps::{
+        Laps,
+        Phase, //
+    },
+    protocol::{
+        GrantReason,
+        RequestReason,
+        Up,
+        Urgency,
+        Violation,
+        MAX_REQUESTS, //
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -28,6 +34,15 @@ use xen::{
 /// but its answer has to get here.
 const GRACE_MS: u32 = 1000;
 
+/// Dom0's answer to a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Answer {
+    pages: u64,
+    reason: GrantReason,
+    /// When it came.
+    at: u64,
+}
+
 /// What is known of an open request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
@@ -36,7 +51,7 @@ enum Progress {
     /// Dom0 has not answered, and nobody waits for it any more.
     Abandoned,
     /// Dom0 has answered.
-    Answered(u64, GrantReason),
+    Answered(Answer),
     /// The connection went away.
     Lost,
 }
@@ -101,7 +116,8 @@ impl Requests {
                 allowed: open.pages,
             }),
             Some(open) if open.progress == Progress::Waiting => {
-                open.progress = Progress::Answered(pages, reason);
+                let at = now();
+                open.progress = Progress::Answered(Answer { pages, reason, at });
                 Ok(false)
             }
             Some(open) if open.progress == Progress::Abandoned => {
@@ -113,9 +129,9 @@ impl Requests {
     }
 
     /// What became of a request; `None` if nothing has yet.
-    fn result(&mut self, id: u32) -> Option<Result<(u64, GrantReason)>> {
+    fn result(&mut self, id: u32) -> Option<Result<Answer>> {
         match self.place(id)?.as_ref()?.progress {
-            Progress::Answered(pages, reason) => Some(Ok((pages, reason))),
+            Progress::Answered(answer) => Some(Ok(answer)),
             Progress::Lost => Some(Err(ENODEV)),
             Progress::Waiting | Progress::Abandoned => None,
         }
@@ -167,19 +183,21 @@ impl Session {
     /// `EDQUOT` above the ceiling, `EBUSY` if as many requests are open as may be, `EINTR` on a
     /// signal (what comes then is given back), `ETIMEDOUT` if Dom0 stays silent.
     pub(crate) fn request(&self, pages: u64) -> Result<Outcome> {
-        let started = now();
+        let mut laps = Laps::begin(0, pages, now());
         if !balloon::is_settled() {
             return Err(EAGAIN);
         }
-        let (taken, reason) = match self.draw(pages)? {
-            0 => self.ask_and_take(pages)?,
+        let (taken, reason) = match self.draw(pages, &mut laps)? {
+            0 => self.ask_and_take(pages, &mut laps)?,
             drawn if drawn < pages => (drawn, GrantReason::NoDonor),
             drawn => (drawn, GrantReason::Full),
         };
 
         self.last_granted.store(taken, Relaxed);
         self.last_reason.store(reason.to_wire(), Relaxed);
-        self.last_latency.store(now() - started, Relaxed);
+        laps.lap(Phase::Tell, now());
+        self.last_latency.store(laps.total(), Relaxed);
+        self.last.lock().taken = laps;
         Ok(Outcome {
             pages: taken,
             reason,
@@ -188,7 +206,7 @@ impl Session {
 
     /// Takes `pages` on credit, without waiting for anybody; Dom0 is told afterwards. Returns how
     /// many it got: none if the credit does not suffice.
-    fn draw(&self, pages: u64) -> Result<u64> {
+    fn draw(&self, pages: u64, laps: &mut Laps) -> Result<u64> {
         let epoch = {
             let mut state = self.state.lock();
             if !state.reserve_credit(pages) {
@@ -196,19 +214,23 @@ impl Session {
             }
             state.epoch
         };
-        let drawn = self.change_in(epoch, |memory| memory.draw(pages))?;
+        let drawn = self.change_in(epoch, |memory| memory.draw(pages, laps))?;
         self.state.lock().use_credit(epoch, pages, drawn);
         Ok(drawn)
     }
 
     /// Asks Dom0, and takes what it grants. Returns how many pages that were, and why not more.
-    fn ask_and_take(&self, pages: u64) -> Result<(u64, GrantReason)> {
+    fn ask_and_take(&self, pages: u64, laps: &mut Laps) -> Result<(u64, GrantReason)> {
         let deadline_us = self.deadline_us.load(Relaxed);
         let (id, epoch) = self.ask(pages, deadline_us)?;
-        let (granted, reason) = self.wait_for_answer(id, deadline_us)?;
-        let taken = self.take_granted(id, epoch, granted);
+        laps.id = id;
+        laps.lap(Phase::Ask, now());
+        let answer = self.wait_for_answer(id, deadline_us)?;
+        laps.lap(Phase::Answer, answer.at);
+        laps.lap(Phase::WakeUp, now());
+        let taken = self.take_granted(id, epoch, answer.pages, laps);
         self.state.lock().requests.close(id);
-        Ok((taken?, reason))
+        Ok((taken?, answer.reason))
     }
 
     fn ask(&self, pages: u64, deadline_us: u64) -> Result<(u32, u32)> {
@@ -238,7 +260,7 @@ impl Session {
         Ok((id, state.epoch))
     }
 
-    fn wait_for_answer(&self, id: u32, deadline_us: u64) -> Result<(u64, GrantReason)> {
+    fn wait_for_answer(&self, id: u32, deadline_us: u64) -> Result<Answer> {
         let deadline_ms = u32::try_from(deadline_us / 1000).unwrap_or(u32::MAX);
         let mut jiffies = msecs_to_jiffies(deadline_ms.saturating_add(GRACE_MS));
 
@@ -267,11 +289,11 @@ impl Session {
     }
 
     /// Takes the memory a grant allows, and says how much that was.
-    fn take_granted(&self, id: u32, epoch: u32, granted: u64) -> Result<u64> {
+    fn take_granted(&self, id: u32, epoch: u32, granted: u64, laps: &mut Laps) -> Result<u64> {
         if granted == 0 {
             return Ok(0);
         }
-        let taken = self.change_in(epoch, |memory| memory.take(granted))?;
+        let taken = self.change_in(epoch, |memory| memory.take(granted, laps))?;
         // If Dom0 is gone, the next connection's claim tells it.
         let _ = self.send(epoch, &Up::Took { id, pages: taken });
         Ok(taken)
@@ -298,7 +320,7 @@ impl Session {
         let given = self.change_in(epoch, |memory| {
             // Another may have been quicker.
             let borrowed = u64::try_from(memory.balance()).unwrap_or(0);
-            memory.give(pages.min(borrowed), Urgency::Urgent)
+            memory.give(pages.min(borrowed), Urgency::Urgent, &mut Laps::default())
         })?;
         if given > 0 {
             let _ = self.send(epoch, &Up::Release { id, pages: given });

@@ -4,9 +4,14 @@
 
 use crate::{
     pages::Pages,
-    request::Requests, //
+    request::Requests,
+    transfer::Last, //
 };
 use cmm::{
+    laps::{
+        Laps,
+        Phase, //
+    },
     protocol::{
         layout::{
             DOWN,
@@ -55,6 +60,7 @@ use xen::{
         Waker, //
     },
     grant::GrantedPage,
+    timer::now,
     xenbus::Device,
     xenstore::{
         self,
@@ -75,6 +81,8 @@ enum Order {
         id: u32,
         pages: u64,
         urgency: Urgency,
+        /// When it came.
+        at: u64,
     },
     Give {
         id: u32,
@@ -93,6 +101,16 @@ impl Order {
             Order::Reclaim { id, .. } | Order::Revoke { id, .. } => Up::Offered { id, pages },
             Order::Give { id, .. } => Up::Took { id, pages },
         }
+    }
+
+    /// The stopwatch of carrying it out, at its start.
+    fn laps(self) -> Laps {
+        let mut laps = Laps::default();
+        if let Order::Reclaim { id, pages, at, .. } = self {
+            laps = Laps::begin(id, pages, at);
+            laps.lap(Phase::WakeUp, now());
+        }
+        laps
     }
 }
 
@@ -138,6 +156,9 @@ pub(crate) struct Session {
     pub(crate) changed: CondVar,
     #[pin]
     pub(crate) pages: Mutex<Pages>,
+    /// Where the time of the last transfers went.
+    #[pin]
+    pub(crate) last: Mutex<Last>,
     /// The longest a request waits, in microseconds.
     pub(crate) deadline_us: Atomic<u64>,
     pub(crate) balance: Atomic<i64>,
@@ -173,6 +194,7 @@ impl Session {
                 }),
                 changed <- new_condvar!(),
                 pages <- new_mutex!(pages),
+                last <- new_mutex!(Last::default()),
                 deadline_us: Atomic::new(DEFAULT_DEADLINE_US),
                 balance: Atomic::new(balance),
                 moved: Atomic::new(false),
@@ -239,16 +261,23 @@ impl Session {
                     None => return,
                 }
             };
+            let mut laps = order.laps();
             let done = match order {
                 Order::Reclaim { pages, urgency, .. } => {
-                    self.change_in(epoch, |memory| memory.give(pages, urgency))
+                    self.change_in(epoch, |memory| memory.give(pages, urgency, &mut laps))
                 }
-                Order::Give { pages, .. } => self.change_in(epoch, |memory| memory.take(pages)),
+                Order::Give { pages, .. } => {
+                    self.change_in(epoch, |memory| memory.take(pages, &mut laps))
+                }
                 Order::Revoke { pages, .. } => {
                     self.change_in(epoch, |memory| self.revoke(memory, pages))
                 }
             };
             let sent = done.and_then(|pages| self.send(epoch, &order.answer(pages)));
+            if matches!(order, Order::Reclaim { .. }) {
+                laps.lap(Phase::Tell, now());
+                self.last.lock().given = laps;
+            }
             if sent.is_err() {
                 // The next connection's claim tells it.
                 pr_info!("Dom0 went away before it could be answered\n");
@@ -446,7 +475,13 @@ impl State {
                 Ok(())
             }
             Down::Reclaim { id, pages, urgency } => {
-                self.order(Order::Reclaim { id, pages, urgency })
+                let at = now();
+                self.order(Order::Reclaim {
+                    id,
+                    pages,
+                    urgency,
+                    at,
+                })
             }
             Down::Give { id, pages } => self.order(Order::Give { id, pages }),
             Down::Limits { ceiling, .. } => {

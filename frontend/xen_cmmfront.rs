@@ -8,7 +8,8 @@
 //! - [`request`]: what becomes of a request;
 //! - [`pages`]: the memory itself;
 //! - [`report`]: Dom0 is told how this domain fares;
-//! - [`knobs`]: the files in sysfs.
+//! - [`knobs`]: the files in sysfs;
+//! - [`transfer`]: where the time went, in debugfs.
 //!
 //! Lock order: [`session::Session::pages`], then [`session::Session::state`]. The latter is taken in
 //! interrupt context.
@@ -18,6 +19,7 @@ mod pages;
 mod report;
 mod request;
 mod session;
+mod transfer;
 
 use kernel::{
     device,
@@ -32,6 +34,7 @@ use session::{
     Connection,
     Session, //
 };
+use transfer::Transfer;
 use xen::{
     attribute::Knob,
     domain,
@@ -68,6 +71,7 @@ pub(crate) struct Frontend {
     reports: Timer<report::Reporter>,
     #[pin]
     connection: Mutex<Option<Connection>>,
+    _transfer: Transfer,
     session: Arc<Session>,
 }
 
@@ -97,6 +101,7 @@ impl xenbus::Driver for Frontend {
             Ok(try_pin_init!(Self {
                 reports <- Timer::new(report::Reporter::new(session.clone())),
                 connection <- new_mutex!(None),
+                _transfer: Transfer::new(session.clone())?,
                 session,
             }))
         })

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/clocksource_ids.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
 #include <linux/sort.h>
+#include <linux/timekeeping.h>
 #include <xen/grant_table.h>
 #include <xen/interface/memory.h>
 #include <xen/interface/xen.h>
 #include <xen/mem-reservation.h>
 #include <xen/page.h>
+#include <asm/pvclock.h>
 #include <asm/xen/hypercall.h>
 #include <asm/xen/hypervisor.h>
 
@@ -53,6 +56,26 @@ int xen_helper_flush_tlb_all(void)
 		return 0;
 
 	return HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF);
+}
+
+/*
+ * The monotonic clock and Xen's, at the same moment. Linux counts by Xen's,
+ * unless Xen warrants for the TSC; then Xen has left a page that says how to
+ * convert that. Returns false where it is neither.
+ */
+bool xen_helper_clocks(u64 *monotonic, u64 *system_time)
+{
+	struct pvclock_vsyscall_time_info *page = pvclock_get_pvti_cpu0_va();
+	struct system_time_snapshot now;
+
+	ktime_get_snapshot_id(CLOCK_MONOTONIC, &now);
+	*monotonic = now.systime;
+	*system_time = now.cycles;
+	if (now.cs_id == CSID_X86_TSC && page) {
+		*system_time = __pvclock_read_cycles(&page->pvti, now.cycles);
+		return true;
+	}
+	return now.cs_id == CSID_GENERIC;
 }
 
 /*

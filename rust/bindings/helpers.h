@@ -21,6 +21,9 @@ long xen_helper_memory_op(unsigned int cmd, void *arg);
 long xen_helper_domctl(void *op);
 int xen_helper_flush_tlb_all(void);
 
+/* Time. */
+bool xen_helper_clocks(u64 *monotonic, u64 *system_time);
+
 /* struct page. */
 extern const gfp_t xen_helper_gfp_donate;
 unsigned long xen_helper_total_ram(void);

@@ -17,6 +17,7 @@
 
 pub mod coordinator;
 pub mod domid;
+pub mod laps;
 pub mod pages;
 pub mod protocol;
 pub mod ring;

@@ -16,13 +16,14 @@
 //! - [`balloon`]: the stock balloon driver, which owns the rest of it;
 //! - [`domain_control`]: what Dom0 may ask and change of others.
 //!
-//! Besides, [`attribute`] and [`timer`] have what the `kernel` crate lacks.
+//! Besides, [`attribute`], [`clock`] and [`timer`] have what the `kernel` crate lacks.
 //!
 //! This crate is the only place with `unsafe` code: drivers need none.
 
 pub mod attribute;
 pub mod balloon;
 mod bindings;
+pub mod clock;
 pub mod domain;
 pub mod domain_control;
 pub mod event_channel;

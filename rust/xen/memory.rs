@@ -268,6 +268,19 @@ pub fn total() -> usize {
     unsafe { bindings::xen_helper_total_ram() as usize }
 }
 
+/// What is done with each extent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Its mappings are removed.
+    Unmap,
+    /// Its memory is given back to Xen.
+    Release,
+    /// Xen puts memory behind it.
+    Populate,
+    /// It is mapped.
+    Map,
+}
+
 /// Work space for changing this domain's reservation: an extent at a time.
 pub struct Reservation {
     frames: [bindings::xen_pfn_t; MAX_EXTENT],
@@ -293,10 +306,12 @@ impl Reservation {
     ///
     /// The kernel counts the pages as its own no longer. Returns the number of pages given; should
     /// Xen refuse some, which it never does for pages that are this domain's, they stay in `from`.
+    /// `done` hears of each step after it.
     pub fn release<C: Present>(
         &mut self,
         from: &mut Extents<C>,
         to: &mut Extents<Hollow>,
+        mut done: impl FnMut(Step),
     ) -> usize {
         let mut released = 0;
 
@@ -314,10 +329,11 @@ impl Reservation {
             unsafe { bindings::xen_helper_unmap_pages(count as c_ulong, self.pages.as_mut_ptr()) };
             // SAFETY: May be called in any context.
             unsafe { bindings::xen_helper_flush_tlb_all() };
+            done(Step::Unmap);
 
-            let done = self.memory_op(bindings::XENMEM_decrease_reservation, count, 0);
-            if done != count {
-                self.keep_refused(done, count);
+            let taken = self.memory_op(bindings::XENMEM_decrease_reservation, count, 0);
+            if taken != count {
+                self.keep_refused(taken, count);
             }
 
             if C::COUNTED {
@@ -329,31 +345,40 @@ impl Reservation {
                 bindings::xen_helper_pages_set_hollow(page.as_ptr(), order);
                 to.push(page, order);
             }
-            released += done;
+            released += taken;
+            done(Step::Release);
         }
         released
     }
 
     /// Xen refuses to take a frame only if it is not ours, or still in use by another domain. Say
     /// so, for then the domain has more memory than it believes.
-    fn keep_refused(&self, done: usize, count: usize) {
+    fn keep_refused(&self, taken: usize, count: usize) {
         pr_warn!(
             "Xen took {} of {} pages back: frame {:#x} is shared with another domain\n",
-            done,
+            taken,
             count,
-            self.frames.get(done).copied().unwrap_or(0),
+            self.frames.get(taken).copied().unwrap_or(0),
         );
     }
 
     /// Gets memory from Xen for the pages of `from`, which go to `to`.
     ///
     /// Stops when Xen has no more for this domain; what is left stays in `from`. Returns the number
-    /// of pages that got memory.
-    pub fn populate(&mut self, from: &mut Extents<Hollow>, to: &mut Extents<Fresh>) -> usize {
+    /// of pages that got memory. `done` hears of each step after it.
+    pub fn populate(
+        &mut self,
+        from: &mut Extents<Hollow>,
+        to: &mut Extents<Fresh>,
+        mut done: impl FnMut(Step),
+    ) -> usize {
         let mut populated = 0;
 
         while let Some((page, order)) = from.pop() {
             let got = self.populate_extent(page, order);
+            done(Step::Populate);
+            self.map(page, got);
+            done(Step::Map);
             populated += got;
             // SAFETY: Xen has put memory behind the first `got` pages of the extent.
             unsafe { push_run(to, page, 0, got) };
@@ -367,7 +392,7 @@ impl Reservation {
         populated
     }
 
-    /// Returns how many of the pages, counted from the first, got memory.
+    /// Returns how many of the pages, counted from the first, got memory: `self.frames` lists which.
     fn populate_extent(&mut self, page: NonNull<bindings::page>, order: u32) -> usize {
         let count = 1 << order;
         // SAFETY: The page is valid.
@@ -380,7 +405,6 @@ impl Reservation {
             for (frame, i) in self.frames[..count].iter_mut().zip(base..) {
                 *frame = i;
             }
-            self.map(page, count);
             return count;
         }
         if order == 0 {
@@ -391,9 +415,7 @@ impl Reservation {
         for (frame, i) in self.frames[..count].iter_mut().zip(pfn..) {
             *frame = i;
         }
-        let got = self.memory_op(bindings::XENMEM_populate_physmap, count, 0);
-        self.map(page, got);
-        got
+        self.memory_op(bindings::XENMEM_populate_physmap, count, 0)
     }
 
     /// Maps the first `count` of `self.frames` at the pages from `page` on.

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where the time of a transfer goes.
+//!
+//! Requester, Dom0 and donor each keep the time of their own part: the [`Laps`] of a stopwatch, each put down to a
+//! [`Phase`]. A phase may have many laps, one for each extent for example. No time is left out, so that the phases
+//! of a part add up to the whole. As all clocks are Xen's, the parts can be laid side by side.
+
+use core::fmt;
+
+/// What a part of a transfer consists of, in the order in which it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Requester: until Dom0 has been asked.
+    Ask,
+    /// Requester: until Dom0's answer has come in.
+    Answer,
+    /// Requester, donor: from the event to the thread that acts on it.
+    WakeUp,
+    /// Donor: zeroed pages are allocated.
+    Allocate,
+    /// Donor: their mappings are removed.
+    Unmap,
+    /// Donor: their memory is given back to Xen.
+    Release,
+    /// Dom0: what came in is read and decided on.
+    Decide,
+    /// Dom0: donors work.
+    Donors,
+    /// Dom0: Xen is asked for sizes, and has its limits set.
+    Limits,
+    /// Dom0: events are sent.
+    Notify,
+    /// Requester: page frames are found for the memory.
+    Frames,
+    /// Requester: Xen puts memory behind them.
+    Populate,
+    /// Requester: they are mapped.
+    Map,
+    /// Requester: the page allocator gets them.
+    Free,
+    /// Requester, donor: Dom0 is told.
+    Tell,
+}
+
+impl Phase {
+    /// All, in order, with the names they go by.
+    pub const ALL: [(Self, &'static str); 15] = [
+        (Self::Ask, "ask"),
+        (Self::Answer, "answer"),
+        (Self::WakeUp, "wake-up"),
+        (Self::Allocate, "allocate"),
+        (Self::Unmap, "unmap"),
+        (Self::Release, "release"),
+        (Self::Decide, "decide"),
+        (Self::Donors, "donors"),
+        (Self::Limits, "limits"),
+        (Self::Notify, "notify"),
+        (Self::Frames, "frames"),
+        (Self::Populate, "populate"),
+        (Self::Map, "map"),
+        (Self::Free, "free"),
+        (Self::Tell, "tell"),
+    ];
+}
+
+/// All laps of a phase together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lap {
+    /// How much time they took.
+    pub spent: u64,
+    /// When the last of them ended, counted from the beginning.
+    pub until: u64,
+}
+
+/// The stopwatch of one side's part of a transfer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Laps {
+    /// Which request or order this is; 0 for one that Dom0 was not asked for.
+    pub id: u32,
+    pages: u64,
+    began: u64,
+    /// When the last lap ended.
+    last: u64,
+    laps: [Option<Lap>; Phase::ALL.len()],
+}
+
+impl Laps {
+    /// What the columns of [`Laps::show`] are.
+    pub const TITLE: &str = "who id pages began phase ns until";
+
+    /// Starts the stopwatch.
+    pub fn begin(id: u32, pages: u64, now: u64) -> Self {
+        Self {
+            id,
+            pages,
+            began: now,
+            last: now,
+            ..Self::default()
+        }
+    }
+
+    /// A stopwatch that was started when this one was.
+    pub fn again(&self, id: u32, pages: u64) -> Self {
+        Self::begin(id, pages, self.began)
+    }
+
+    /// Ends a lap, and begins the next.
+    pub fn lap(&mut self, phase: Phase, now: u64) {
+        let now = now.max(self.last);
+        self.add(phase, now - self.last, now);
+        self.last = now;
+    }
+
+    /// Puts `spent` down to a phase that ended at `end`.
+    fn add(&mut self, phase: Phase, spent: u64, end: u64) {
+        if let Some(lap) = self.laps.get_mut(phase as usize) {
+            let before = lap.unwrap_or_default().spent;
+            *lap = Some(Lap {
+                spent: before.saturating_add(spent),
+                until: end.saturating_sub(self.began),
+            });
+        }
+    }
+
+    /// Goes on with the laps of `other`, which began later: the time between is put down to `gap`.
+    pub fn join(&mut self, gap: Phase, other: &Self) {
+        if other.began > self.last {
+            self.lap(gap, other.began);
+        }
+        for (phase, lap) in other.phases() {
+            self.add(phase, lap.spent, other.began + lap.until);
+        }
+        self.last = self.last.max(other.last);
+    }
+
+    /// Shows a line for each phase: whose part of which request or order it belongs to, of how many pages, and when
+    /// that began on a clock that is `ahead` of the stopwatch's; the phase's name, how long it was, and how long after
+    /// the beginning it ended. The beginning is 0 if that clock is not known.
+    pub fn show(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        who: fmt::Arguments<'_>,
+        ahead: Option<i64>,
+    ) -> fmt::Result {
+        let Self { id, pages, .. } = self;
+        let began = ahead.map_or(0, |ahead| self.began.saturating_add_signed(ahead));
+        for ((_, name), lap) in Phase::ALL.iter().zip(&self.laps) {
+            if let Some(Lap { spent, until }) = lap {
+                writeln!(f, "{who} {id} {pages} {began} {name} {spent} {until}")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All the time until the last lap's end.
+    pub fn total(&self) -> u64 {
+        self.last - self.began
+    }
+
+    /// The phases there were.
+    pub fn phases(&self) -> impl Iterator<Item = (Phase, Lap)> + '_ {
+        let laps = Phase::ALL.iter().zip(&self.laps);
+        laps.filter_map(|((phase, _), lap)| Some((*phase, (*lap)?)))
+    }
+}
