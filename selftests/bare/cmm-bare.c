@@ -6,13 +6,17 @@
  * The donor's part: allocate zeroed pages, unmap them (PV), give them to Xen.
  * The requester's: have Xen put memory there, map it (PV), free the pages.
  *
- * Loading the module runs it and prints a line a run:
- *	cmm-bare: SIZE_KB DONOR_NS REQUESTER_NS
+ * Loading the module runs it and prints a line a run, with the ns of each phase:
+ *	cmm-bare: SIZE_KB ALLOCATE UNMAP RELEASE POPULATE MAP FREE
+ * and before them what a hypercall that does nothing takes, the median and the
+ * longest of many, which tells how quiet the machine is:
+ *	cmm-bare: null MEDIAN MAX
  */
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 /* memory.h uses what xen.h defines. */
 #include <xen/interface/xen.h>
 #include <xen/interface/memory.h>
@@ -27,9 +31,10 @@
 #define EXTENT_ORDER	9
 #define EXTENT_PAGES	(1UL << EXTENT_ORDER)
 #define MAX_SIZES	16
+#define NR_NULLS	1000
 
-static unsigned long sizes_kb[MAX_SIZES] = { 4, 64, 2048, 8192, 65536 };
-static unsigned int nr_sizes = 5;
+static unsigned long sizes_kb[MAX_SIZES] = { 4, 16, 64, 256, 2048, 8192, 65536 };
+static unsigned int nr_sizes = 7;
 module_param_array(sizes_kb, ulong, &nr_sizes, 0444);
 MODULE_PARM_DESC(sizes_kb, "Sizes in KiB: 4 times a power of two, or whole extents of 2 MiB");
 
@@ -39,6 +44,19 @@ MODULE_PARM_DESC(runs, "How often to measure each size");
 
 static struct page *list[EXTENT_PAGES];
 static xen_pfn_t frames[EXTENT_PAGES];
+
+enum phase { ALLOCATE, UNMAP, RELEASE, POPULATE, MAP, FREE, NR_PHASES };
+static u64 spent[NR_PHASES];
+static u64 last;
+
+/* The time since the last lap belongs to this phase. */
+static void lap(enum phase phase)
+{
+	u64 now = ktime_get_ns();
+
+	spent[phase] += now - last;
+	last = now;
+}
 
 static void list_pages(struct page *page, unsigned long count)
 {
@@ -70,6 +88,7 @@ static int release(struct page *page, unsigned int order)
 {
 	struct mmuext_op flush = { .cmd = MMUEXT_TLB_FLUSH_ALL };
 	unsigned long i, count = 1UL << order;
+	long done;
 
 	list_pages(page, count);
 	for (i = 0; i < count; i++)
@@ -78,7 +97,10 @@ static int release(struct page *page, unsigned int order)
 		xenmem_reservation_va_mapping_reset(count, list);
 		HYPERVISOR_mmuext_op(&flush, 1, NULL, DOMID_SELF);
 	}
-	return memory_op(XENMEM_decrease_reservation, count, 0) == count ? 0 : -EIO;
+	lap(UNMAP);
+	done = memory_op(XENMEM_decrease_reservation, count, 0);
+	lap(RELEASE);
+	return done == count ? 0 : -EIO;
 }
 
 /* Have memory put behind an extent, map it and free it to the allocator. */
@@ -91,6 +113,7 @@ static int populate(struct page *page, unsigned int order)
 	done = memory_op(XENMEM_populate_physmap, 1, order);
 	if (done != 1)
 		return -ENOMEM;
+	lap(POPULATE);
 
 	if (xen_pv_domain()) {
 		list_pages(page, count);
@@ -98,7 +121,9 @@ static int populate(struct page *page, unsigned int order)
 			frames[i] = frames[0] + i;
 		xenmem_reservation_va_mapping_update(count, list, frames);
 	}
+	lap(MAP);
 	__free_pages(page, order);
+	lap(FREE);
 	return 0;
 }
 
@@ -110,11 +135,11 @@ static int measure(unsigned long size_kb, struct page **extents)
 {
 	unsigned long pages = size_kb / (PAGE_SIZE / SZ_1K), count, i;
 	unsigned int order = min_t(unsigned int, ilog2(pages), EXTENT_ORDER);
-	u64 begin, given, taken;
 	int err;
 
 	count = pages >> order;
-	begin = ktime_get_ns();
+	memset(spent, 0, sizeof(spent));
+	last = ktime_get_ns();
 	for (i = 0; i < count; i++) {
 		extents[i] = allocate(order);
 		if (!extents[i]) {
@@ -123,19 +148,41 @@ static int measure(unsigned long size_kb, struct page **extents)
 				populate(extents[i], order);
 			return -ENOMEM;
 		}
+		lap(ALLOCATE);
 		err = release(extents[i], order);
 		if (err)
 			return err;
 	}
-	given = ktime_get_ns();
 	for (i = 0; i < count; i++) {
 		err = populate(extents[i], order);
 		if (err)
 			return err;
 	}
-	taken = ktime_get_ns();
-	pr_info("%lu %llu %llu\n", size_kb, given - begin, taken - given);
+	pr_info("%lu %llu %llu %llu %llu %llu %llu\n", size_kb, spent[ALLOCATE], spent[UNMAP],
+		spent[RELEASE], spent[POPULATE], spent[MAP], spent[FREE]);
 	return 0;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void measure_null(void)
+{
+	static u64 times[NR_NULLS];
+	u64 begin;
+	int i;
+
+	for (i = 0; i < NR_NULLS; i++) {
+		begin = ktime_get_ns();
+		HYPERVISOR_xen_version(0, NULL);
+		times[i] = ktime_get_ns() - begin;
+	}
+	sort(times, NR_NULLS, sizeof(times[0]), compare_times, NULL);
+	pr_info("null %llu %llu\n", times[NR_NULLS / 2], times[NR_NULLS - 1]);
 }
 
 static bool size_is_sane(unsigned long size_kb)
@@ -158,6 +205,7 @@ static int __init cmm_bare_init(void)
 	extents = kvmalloc_array(SZ_1G >> (PAGE_SHIFT + EXTENT_ORDER), sizeof(*extents), GFP_KERNEL);
 	if (!extents)
 		return -ENOMEM;
+	measure_null();
 	for (i = 0; i < nr_sizes && !err; i++) {
 		if (!size_is_sane(sizes_kb[i]) || sizes_kb[i] > SZ_1M) {
 			pr_err("cannot measure %lu KiB\n", sizes_kb[i]);

@@ -64,7 +64,7 @@ pub fn series(options: &Options) -> Result<(), String> {
 
 /// How long a balancer takes to notice the need of a run: need comes at evenly spread moments of
 /// its period.
-fn until_noticed(period: Option<Duration>, run: usize, runs: usize) -> Duration {
+pub fn until_noticed(period: Option<Duration>, run: usize, runs: usize) -> Duration {
     let period = period.unwrap_or_default();
     period * (2 * run as u32 + 1) / (2 * runs as u32)
 }

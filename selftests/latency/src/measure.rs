@@ -2,7 +2,7 @@
 
 //! The measurements in a DomU.
 
-use crate::{memory, options::Options, record::Record, samples::Samples};
+use crate::{memory, options::Options, phases, record::Record, samples::Samples};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
@@ -11,6 +11,10 @@ use std::{
 };
 
 const DEVICE: &str = "/sys/bus/xen/devices/cmm-0";
+const TRANSFER: &str = "/sys/kernel/debug/xen-cmm/transfer";
+
+/// How often to measure a call that comes to nothing.
+const CALLS: usize = 9;
 
 /// How long a request may take: a minute, the most there is.
 const DEADLINE_US: &str = "60000000";
@@ -21,6 +25,9 @@ const STEPS: usize = 600;
 
 /// How much longer to pause after more memory: it has to get back to where it came from.
 const PAUSE_US_PER_KB: u64 = 12;
+
+/// The size of a huge page.
+const HUGE_PAGE_KB: u64 = 2048;
 
 /// A way to get memory of a size from the own kernel; returns how many ns that took.
 type Way = fn(u64) -> Result<u64, String>;
@@ -42,20 +49,21 @@ fn malloc(size_kb: u64, runs: usize) -> Result<Samples, String> {
 
 /// Measures the ways to get memory from the own kernel.
 pub fn local(options: &Options) -> Result<(), String> {
-    let ways: [(&str, Way); 3] = [
-        ("huge", memory::map_and_touch),
-        ("malloc", memory::allocate_and_touch),
-        ("mmap", memory::map_and_touch),
-    ];
-    for (path, way) in ways {
-        for (size_kb, runs) in options.plan() {
-            // Huge pages are of 2 MiB.
-            if path != "huge" || size_kb >= 4096 {
-                memory::huge_pages(path == "huge")?;
-                let samples = series(way, size_kb, runs)?;
-                memory::huge_pages(false)?;
-                let malloc = malloc(size_kb, runs)?.percentile(50);
-                println!("{}", Record::new(options, path, size_kb, &samples, malloc));
+    memory::no_huge_pages()?;
+    for (size_kb, runs) in options.plan() {
+        let mmap = malloc(size_kb, runs)?;
+        let malloc = mmap.percentile(50);
+        let print = |path: &str, samples: &Samples| {
+            println!("{}", Record::new(options, path, size_kb, samples, malloc));
+        };
+        print("mmap", &mmap);
+        let allocated = series(memory::allocate_and_touch, size_kb, runs)?;
+        print("malloc", &allocated);
+        if size_kb >= HUGE_PAGE_KB {
+            let huge = memory::with_huge_pages(|| series(memory::map_and_touch, size_kb, runs))?;
+            match huge {
+                Some(huge) => print("huge", &huge),
+                None => eprintln!("this kernel has no huge pages here"),
             }
         }
     }
@@ -64,10 +72,14 @@ pub fn local(options: &Options) -> Result<(), String> {
 
 /// Asks for memory of each size, and prints how long it took beside malloc.
 pub fn transfers(options: &Options) -> Result<(), String> {
-    memory::huge_pages(false)?;
+    memory::no_huge_pages()?;
+    let known = known_malloc(options)?;
     let mut knobs = Knobs::open()?;
     for (size_kb, runs) in options.plan() {
-        let malloc = malloc(size_kb, runs)?.percentile(50);
+        let malloc = match &options.malloc {
+            Some(_) => find_malloc(&known, &options.guest, size_kb),
+            None => malloc(size_kb, runs)?.percentile(50),
+        };
         let mut samples = Samples::default();
         knobs.once(size_kb, options)?;
         for _ in 0..runs {
@@ -75,6 +87,9 @@ pub fn transfers(options: &Options) -> Result<(), String> {
         }
         let record = Record::new(options, &options.path, size_kb, &samples, malloc);
         println!("{record}");
+        if options.parts {
+            knobs.print_parts()?;
+        }
     }
     Ok(())
 }
@@ -83,6 +98,8 @@ pub fn transfers(options: &Options) -> Result<(), String> {
 struct Knobs {
     request: File,
     release: File,
+    /// How many ns the last request took.
+    last: u64,
 }
 
 impl Knobs {
@@ -98,6 +115,7 @@ impl Knobs {
         Ok(Self {
             request: open("request_kb")?,
             release: open("release_kb")?,
+            last: 0,
         })
     }
 
@@ -106,7 +124,7 @@ impl Knobs {
         let text = size_kb.to_string();
         let begin = Instant::now();
         let asked = self.request.write_all(text.as_bytes());
-        let nanos = begin.elapsed().as_nanos() as u64;
+        self.last = begin.elapsed().as_nanos() as u64;
 
         asked
             .map_err(|why| format!("request of {size_kb} KiB: {why} ({})", read("last_reason")))?;
@@ -121,7 +139,31 @@ impl Knobs {
             wait_until_settled()?;
         }
         sleep(options.settle + Duration::from_micros(PAUSE_US_PER_KB * size_kb));
-        Ok(nanos)
+        Ok(self.last)
+    }
+
+    /// What a request costs that the driver refuses as soon as it has read it.
+    fn call(&mut self) -> Result<u64, String> {
+        let mut samples = Samples::default();
+        for _ in 0..CALLS {
+            let begin = Instant::now();
+            let refused = self.request.write_all(b"0");
+            samples.push(begin.elapsed().as_nanos() as u64);
+            if refused.is_ok() {
+                return Err("a request of nothing is not refused".into());
+            }
+        }
+        Ok(samples.percentile(50))
+    }
+
+    /// Prints this domain's part of the last request, and what was measured around it.
+    fn print_parts(&mut self) -> Result<(), String> {
+        let text = fs::read_to_string(TRANSFER).map_err(|why| format!("{TRANSFER}: {why}"))?;
+        for line in text.lines().filter(|line| line.starts_with("requester ")) {
+            println!("{line}");
+        }
+        println!("call {}\ntotal {}", self.call()?, self.last);
+        Ok(())
     }
 
     fn give_back(&mut self, text: &str) -> io::Result<()> {
@@ -147,35 +189,68 @@ fn wait_until_settled() -> Result<(), String> {
     ))
 }
 
-/// Turns the lines of the module cmm-bare on stdin, "SIZE_KB DONOR_NS REQUESTER_NS" a run, into
-/// results.
+/// What the module cmm-bare does for each extent: the donor's part, and then the requester's.
+const BARE_PHASES: [&str; 6] = ["allocate", "unmap", "release", "populate", "map", "free"];
+const DONOR_PHASES: usize = 3;
+
+/// A run of the module's: the size, and the ns of each phase.
+struct Bare {
+    size_kb: u64,
+    phases: [u64; BARE_PHASES.len()],
+}
+
+impl Bare {
+    /// Reads the last words of a line, if they are numbers.
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace().rev();
+        let mut phases = [0; BARE_PHASES.len()];
+        for nanos in phases.iter_mut().rev() {
+            *nanos = words.next()?.parse().ok()?;
+        }
+        let size_kb = words.next()?.parse().ok()?;
+        Some(Self { size_kb, phases })
+    }
+}
+
+/// Turns the lines of the module cmm-bare on stdin, "SIZE_KB" and the ns of each phase, into results:
+/// the bound, its phases, and what allocating memory costs in the kernel.
 pub fn bare(options: &Options) -> Result<(), String> {
     let text = io::read_to_string(io::stdin()).map_err(|why| format!("cannot read: {why}"))?;
-    let runs: Vec<[u64; 3]> = text.lines().filter_map(parse_bare).collect();
+    let runs: Vec<Bare> = text.lines().filter_map(Bare::parse).collect();
     let known = known_malloc(options)?;
 
     for &size_kb in &options.sizes {
-        let (mut both, mut requester) = (Samples::default(), Samples::default());
-        for run in runs.iter().filter(|run| run[0] == size_kb) {
-            both.push(run[1] + run[2]);
-            requester.push(run[2]);
+        let of_size = || runs.iter().filter(|run| run.size_kb == size_kb);
+        let samples = |of: fn(&Bare) -> u64| {
+            let mut samples = Samples::default();
+            of_size().for_each(|run| samples.push(of(run)));
+            samples
+        };
+        if of_size().next().is_none() {
+            continue;
         }
-        if both.count() > 0 {
-            let malloc = find_malloc(&known, &options.guest, size_kb);
-            let mut record = Record::new(options, "bare", size_kb, &both, malloc);
-            record.requester = Some(requester.percentile(50));
+        let malloc = find_malloc(&known, &options.guest, size_kb);
+        let both = samples(|run| run.phases.iter().sum());
+        let requester = samples(|run| run.phases[DONOR_PHASES..].iter().sum());
+        let mut record = Record::new(options, "bare", size_kb, &both, malloc);
+        record.requester = Some(requester.percentile(50));
+        println!("{record}");
+
+        let allocated = samples(|run| run.phases[0]);
+        let mut record = Record::new(options, "kernel", size_kb, &allocated, malloc);
+        record.case = "own".into();
+        println!("{record}");
+
+        for (i, phase) in BARE_PHASES.iter().enumerate() {
+            let mut samples = Samples::default();
+            of_size().for_each(|run| samples.push(run.phases[i]));
+            let mut record = Record::new(options, "bare", size_kb, &samples, malloc);
+            record.case = phases::CASE.into();
+            record.part = Some((*phase).into());
             println!("{record}");
         }
     }
     Ok(())
-}
-
-/// The last three words of a line, if they are numbers.
-fn parse_bare(line: &str) -> Option<[u64; 3]> {
-    let mut words = line.split_whitespace().rev();
-    let mut next = || words.next()?.parse().ok();
-    let (requester, donor, size) = (next()?, next()?, next()?);
-    Some([size, donor, requester])
 }
 
 /// The results in the file of `--malloc`.
@@ -197,11 +272,13 @@ pub fn find_malloc(known: &[Record], guest: &str, size_kb: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_bare;
+    use super::Bare;
 
     #[test]
     fn lines_of_the_module() {
-        assert_eq!(parse_bare("[ 1.5] cmm-bare: 4 10 20"), Some([4, 10, 20]));
-        assert_eq!(parse_bare("cmm-bare: done"), None);
+        let run = Bare::parse("[ 1.5] cmm-bare: 4 1 2 3 4 5 6").unwrap();
+        assert_eq!((run.size_kb, run.phases), (4, [1, 2, 3, 4, 5, 6]));
+        assert!(Bare::parse("cmm-bare: done").is_none());
+        assert!(Bare::parse("cmm-bare: null 1 2").is_none());
     }
 }

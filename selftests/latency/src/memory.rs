@@ -2,14 +2,19 @@
 
 //! Memory from the own kernel: the comparator.
 
-use std::{io, ptr, time::Instant};
+use std::{fs, io, ptr, time::Instant};
 
 const PAGE: usize = 4096;
 
-/// Whether this process may have huge pages. The comparator is pages of 4 KiB.
+/// Lets this process have no huge pages: the comparator is pages of 4 KiB.
+pub fn no_huge_pages() -> Result<(), String> {
+    huge_pages(false)
+}
+
+/// Whether this process may have huge pages.
 ///
 /// Said of the whole process, so that the time of saying so is in no measurement.
-pub fn huge_pages(allowed: bool) -> Result<(), String> {
+fn huge_pages(allowed: bool) -> Result<(), String> {
     let disable = libc::c_ulong::from(!allowed);
     // SAFETY: This prctl takes no pointers.
     let result = unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, disable, 0, 0, 0) };
@@ -20,12 +25,35 @@ pub fn huge_pages(allowed: bool) -> Result<(), String> {
     Ok(())
 }
 
+const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+
+/// Lets `f` run while the kernel gives huge pages to whoever may have them, which it does not by
+/// itself in a small domain; `None` if it has none to give, as in PV domains.
+pub fn with_huge_pages<R>(f: impl FnOnce() -> Result<R, String>) -> Result<Option<R>, String> {
+    let set =
+        |how: &str| fs::write(HUGE_PAGES, how).map_err(|why| format!("{HUGE_PAGES}: {how}: {why}"));
+    // "always madvise [never]"
+    let Ok(before) = fs::read_to_string(HUGE_PAGES) else {
+        return Ok(None);
+    };
+    let before = before.split(['[', ']']).nth(1).unwrap_or("madvise");
+    set("always")?;
+    huge_pages(true)?;
+    let result = f();
+    huge_pages(false)?;
+    set(before)?;
+    result.map(Some)
+}
+
 /// As [`map_and_touch`], by the C library's allocator: new memory each time, for otherwise it would
 /// hand out again what was freed before.
 pub fn allocate_and_touch(size_kb: u64) -> Result<u64, String> {
     let bytes = size_kb as usize * 1024;
-    // SAFETY: Takes no pointers.
-    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, 1) };
+    // SAFETY: These take no pointers.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 0);
+        libc::mallopt(libc::M_TOP_PAD, 0);
+    }
     let begin = Instant::now();
     // SAFETY: Any size may be asked for.
     let memory = unsafe { libc::malloc(bytes) };
@@ -65,9 +93,9 @@ pub fn map_and_touch(size_kb: u64) -> Result<u64, String> {
     Ok(nanos)
 }
 
-/// Writes to each page of memory that is ours.
+/// Writes to each page of memory that is ours, wherever in a page it begins.
 fn touch(memory: *mut libc::c_void, bytes: usize) {
-    for offset in (0..bytes).step_by(PAGE) {
+    for offset in (0..bytes).step_by(PAGE).chain([bytes - 1]) {
         // SAFETY: Inside the memory. Volatile, for nobody reads it.
         unsafe { memory.cast::<u8>().add(offset).write_volatile(1) };
     }

@@ -14,6 +14,8 @@ pub struct Options {
     pub period: Option<Duration>,
     /// balloon: by the toolstack's command, rather than by targets.
     pub tool: bool,
+    /// transfer: print this domain's part of the last one, too.
+    pub parts: bool,
     pub path: String,
     pub sizes: Vec<u64>,
     pub runs: Vec<usize>,
@@ -34,6 +36,7 @@ impl Options {
             sched: "credit".into(),
             period: None,
             tool: false,
+            parts: false,
             path: "cold".into(),
             sizes: vec![4, 64, 2048, 8192, 65536],
             runs: vec![40, 40, 20, 10, 5],
@@ -54,6 +57,7 @@ impl Options {
                     options.period = Some(Duration::from_millis(number(&name, &value()?)?));
                 }
                 "--tool" => options.tool = true,
+                "--parts" => options.parts = true,
                 "--guest" => options.guest = value()?,
                 "--path" => options.path = value()?,
                 "--sizes" => options.sizes = list(&name, &value()?)?,

@@ -26,6 +26,8 @@ pub struct Record {
     pub malloc: u64,
     /// The requester's part of `p50`, where that is known.
     pub requester: Option<u64>,
+    /// What of the whole this is: a phase of a transfer, or whose CPU time.
+    pub part: Option<String>,
 }
 
 impl Record {
@@ -44,10 +46,24 @@ impl Record {
             max: samples.max(),
             malloc,
             requester: None,
+            part: None,
         }
     }
 
+    /// What took this long once.
+    pub fn of_part(of: &Options, path: &str, size_kb: u64, part: &str, nanos: u64) -> Self {
+        let mut samples = Samples::default();
+        samples.push(nanos);
+        let mut record = Self::new(of, path, size_kb, &samples, 0);
+        record.part = Some(part.into());
+        record
+    }
+
+    /// The median as a multiple of malloc's; 0 where that is not known.
     pub fn ratio(&self) -> f64 {
+        if self.malloc == 0 {
+            return 0.0;
+        }
         self.p50 as f64 / self.malloc as f64
     }
 
@@ -72,6 +88,7 @@ impl Record {
                 "max_ns" => record.max = value.parse().ok()?,
                 "malloc_ns" => record.malloc = value.parse().ok()?,
                 "requester_ns" => record.requester = Some(value.parse().ok()?),
+                "part" => record.part = Some(value.into()),
                 _ => (),
             }
         }
@@ -102,6 +119,9 @@ impl fmt::Display for Record {
         if let Some(requester) = self.requester {
             write!(f, ",\"requester_ns\":{requester}")?;
         }
+        if let Some(part) = &self.part {
+            write!(f, ",\"part\":\"{part}\"")?;
+        }
         f.write_str("}")
     }
 }
@@ -117,6 +137,7 @@ mod tests {
         let options = Options::parse(std::iter::empty()).unwrap();
         let mut record = Record::new(&options, "bare", 4, &samples, 200);
         record.requester = Some(100);
+        record.part = Some("map".into());
         let text = record.to_string();
         assert!(text.contains("\"ratio_to_malloc\":1.500"), "{text}");
         assert_eq!(Record::parse(&text).unwrap().to_string(), text);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Dom0's view: a domain's size by hypercall, its target in xenstore.
+//! Dom0's view: a domain's size and CPU time by hypercall, its target in xenstore.
 
 use std::{
     fs::{File, OpenOptions},
@@ -79,6 +79,16 @@ const IOCTL_PRIVCMD_HYPERCALL: libc::Ioctl =
 
 const MEMORY_OP: u64 = 12;
 const CURRENT_RESERVATION: u64 = 3;
+const SYSCTL: u64 = 35;
+const GETCPUINFO: u32 = 8;
+const DOMCTL: u64 = 36;
+const GETDOMAININFO: u32 = 5;
+
+/// The versions of sysctl and domctl to try: those of Xen 4.17 to 4.22, and some to spare.
+const VERSIONS: std::ops::RangeInclusive<u32> = 0x13..=0x19;
+
+/// The most CPUs of which idleness is asked for.
+const MAX_CPUS: usize = 512;
 
 impl Hypervisor {
     pub fn open() -> Result<Self, String> {
@@ -87,17 +97,78 @@ impl Hypervisor {
 
     /// How much memory a domain has, in KiB.
     pub fn size(&self, domain: u16) -> Result<u64, String> {
-        let call = Call {
-            op: MEMORY_OP,
-            arguments: [CURRENT_RESERVATION, (&raw const domain) as u64, 0, 0, 0],
-        };
-        // SAFETY: The ioctl reads the structure; Xen reads the number the argument points to.
-        let pages = unsafe { libc::ioctl(self.0.as_raw_fd(), IOCTL_PRIVCMD_HYPERCALL, &call) };
-        if pages < 0 {
-            let why = io::Error::last_os_error();
-            return Err(format!("Xen does not say domain {domain}'s size: {why}"));
-        }
+        let arguments = [CURRENT_RESERVATION, (&raw const domain) as u64];
+        // SAFETY: Xen reads the number the argument points to.
+        let pages = unsafe { self.call(MEMORY_OP, arguments) }
+            .map_err(|why| format!("Xen does not say domain {domain}'s size: {why}"))?;
         Ok(pages as u64 * 4)
+    }
+
+    /// How much CPU time a domain has had, in ns.
+    pub fn cpu_time(&self, domain: u16) -> Result<u64, String> {
+        // `struct xen_domctl`: what to do and for whom, and then `xen_domctl_getdomaininfo`.
+        const CPU_TIME: usize = 9;
+        let mut control = [0u64; 18];
+        for version in VERSIONS {
+            control[0] = u64::from(GETDOMAININFO) | u64::from(version) << 32;
+            control[1] = u64::from(domain);
+            // SAFETY: Xen reads and writes no more than `struct xen_domctl`, which is as large.
+            match unsafe { self.call(DOMCTL, [(&raw mut control) as u64, 0]) } {
+                Ok(_) => return Ok(control[CPU_TIME]),
+                Err(why) if why.raw_os_error() == Some(libc::EACCES) => (),
+                Err(why) => return Err(format!("Xen knows no domain {domain}: {why}")),
+            }
+        }
+        Err("Xen speaks no version of domctl that is known here".into())
+    }
+
+    /// How long each CPU of the machine has been idle, in ns.
+    fn idle_times(&self) -> Result<Vec<u64>, String> {
+        // `struct xen_sysctl`: what to do, and then `xen_sysctl_getcpuinfo`.
+        let mut times = vec![0u64; MAX_CPUS];
+        let mut control = [0u64; 17];
+        for version in VERSIONS {
+            control[0] = u64::from(GETCPUINFO) | u64::from(version) << 32;
+            control[1] = MAX_CPUS as u64;
+            control[2] = times.as_mut_ptr() as u64;
+            // SAFETY: Xen reads and writes no more than `struct xen_sysctl`, which is as large, and
+            // the array, which has as much room as it says.
+            match unsafe { self.call(SYSCTL, [(&raw mut control) as u64, 0]) } {
+                Ok(_) => {
+                    times.truncate(control[3] as u32 as usize);
+                    return Ok(times);
+                }
+                Err(why) if why.raw_os_error() == Some(libc::EACCES) => (),
+                Err(why) => return Err(format!("Xen does not say how idle it is: {why}")),
+            }
+        }
+        Err("Xen speaks no version of sysctl that is known here".into())
+    }
+
+    /// How long all CPUs of the machine have been idle, together, in ns.
+    pub fn idle(&self) -> Result<u64, String> {
+        Ok(self.idle_times()?.iter().sum())
+    }
+
+    /// How many CPUs the machine has.
+    pub fn cpus(&self) -> Result<u32, String> {
+        Ok(self.idle_times()?.len() as u32)
+    }
+
+    /// # Safety
+    ///
+    /// What Xen reads and writes for this hypercall must be there, and as large as it is to Xen.
+    unsafe fn call(&self, op: u64, [first, second]: [u64; 2]) -> io::Result<i32> {
+        let call = Call {
+            op,
+            arguments: [first, second, 0, 0, 0],
+        };
+        // SAFETY: The ioctl reads the structure; the rest by the safety requirements.
+        let result = unsafe { libc::ioctl(self.0.as_raw_fd(), IOCTL_PRIVCMD_HYPERCALL, &call) };
+        if result < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(result)
     }
 }
 
