@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Draws what `cmm-latency columns` wrote. Give the directory: gnuplot -e "out='DIR'".
-# Columns: case guest path scheduler hogs size p50 p90 p99 max malloc (KiB and ns).
+# Columns: case guest path scheduler hogs size p50 p90 p99 max malloc part (KiB and ns).
 
 set terminal svg size 800,520 font "sans,13" background "white"
 set key left top
@@ -27,8 +27,37 @@ do for [guest in "pv pvh"] {
 		by_size("transfer", guest, "credit") with linespoints lw 2 title "on credit", \
 		by_size("transfer", guest, "bare") with linespoints lw 2 dt 2 title "bare loop, both parts", \
 		by_size("transfer", guest, "balloon") with linespoints lw 2 title "stock balloon, perfect balancer", \
-		by_size("transfer", guest, "mem-set") with linespoints lw 2 title "stock balloon, xl mem-set"
+		by_size("transfer", guest, "mem-set") with linespoints lw 2 title "stock balloon, xl mem-set", \
+		by_size("transfer", guest, "target_kb") with linespoints lw 2 title "stock balloon, target_kb in both"
 }
+
+# Where the time goes: a stack for each way. Only the phases a size has are drawn.
+phase(guest, size, part) = sprintf( \
+	"< awk 'BEGIN { n = split(\"cold reserve credit bare\", p); for (i = 1; i <= n; i++) v[p[i]] = 0 } \
+	$1 == \"phases\" && $2 == \"%s\" && $6 == %s && $12 == \"%s\" { v[$3] = $7 / 1000 } \
+	END { for (i = 1; i <= n; i++) print p[i], v[p[i]] }' %s", guest, size, part, columns)
+parts = "call ask event-hop decide donor-hop donor-wake-up allocate unmap release offer offer-hop " \
+	. "caps grant-hop wake-up frames populate map free tell"
+unset logscale
+set style data histograms
+set style histogram rowstacked
+set style fill solid 0.8 border lc rgb "white"
+set boxwidth 0.7
+set key outside right invert
+set xlabel "way"
+set ylabel "time (microseconds)"
+set format x "%s"
+do for [guest in "pv pvh"] {
+	do for [size in "64 2048"] {
+		set output out . "/phases-" . guest . "-" . size . ".svg"
+		set title "Where the time goes: " . size . " KiB, " . guest
+		plot for [part in parts] phase(guest, size, part) using 2:xtic(1) title part
+	}
+}
+set style data linespoints
+set key inside left top noinvert
+set format x "%g"
+set logscale y
 
 interference(scheduler, path, size, value) = sprintf( \
 	"< awk '$1 == \"interference\" && $4 == \"%s\" && $3 == \"%s\" && $6 == %d { print $5, %s / 1000 }' %s", \

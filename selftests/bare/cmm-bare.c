@@ -8,9 +8,9 @@
  *
  * Loading the module runs it and prints a line a run, with the ns of each phase:
  *	cmm-bare: SIZE_KB ALLOCATE UNMAP RELEASE POPULATE MAP FREE
- * and before them what a hypercall that does nothing takes, the median and the
- * longest of many, which tells how quiet the machine is:
- *	cmm-bare: null MEDIAN MAX
+ * and before them what hypercalls that do nothing take, which tells how quiet
+ * the machine is:
+ *	cmm-bare: null NUMBER P50 P90 P99 MAX
  */
 #include <linux/ktime.h>
 #include <linux/mm.h>
@@ -182,7 +182,8 @@ static void measure_null(void)
 		times[i] = ktime_get_ns() - begin;
 	}
 	sort(times, NR_NULLS, sizeof(times[0]), compare_times, NULL);
-	pr_info("null %llu %llu\n", times[NR_NULLS / 2], times[NR_NULLS - 1]);
+	pr_info("null %d %llu %llu %llu %llu\n", NR_NULLS, times[NR_NULLS / 2],
+		times[NR_NULLS * 90 / 100], times[NR_NULLS * 99 / 100], times[NR_NULLS - 1]);
 }
 
 static bool size_is_sane(unsigned long size_kb)

@@ -47,7 +47,8 @@ pub fn measure(options: &Options) -> Result<(), String> {
         (spent * u128::from(KB_PER_GIB) / u128::from(moved_kb)) as u64
     };
     let print = |part: &str, nanos: u64| {
-        let record = Record::of_part(options, &options.path, size_kb, part, nanos);
+        let mut record = Record::of_part(options, &options.path, size_kb, part, nanos);
+        record.case = CASE.into();
         println!("{record}");
     };
     for (i, part) in ["dom0", "requester", "donor"].iter().enumerate() {
@@ -55,6 +56,28 @@ pub fn measure(options: &Options) -> Result<(), String> {
     }
     print("xen", a_gib(few.others, many.others));
     Ok(())
+}
+
+/// Prints, for each way, the CPU time that moving a GiB there and back takes.
+pub fn print(records: &[Record]) {
+    let mut of_case = records
+        .iter()
+        .filter(|record| record.case == CASE)
+        .peekable();
+    if of_case.peek().is_none() {
+        return;
+    }
+    println!("\nCPU time of moving a GiB there and back, in ms:\n");
+    println!("{:5} {:9} {:10} {:>10}", "guest", "path", "of", "CPU ms");
+    for record in of_case {
+        println!(
+            "{:5} {:9} {:10} {:>10.1}",
+            record.guest,
+            record.path,
+            record.part.as_deref().unwrap_or("-"),
+            record.p50 as f64 / 1e6
+        );
+    }
 }
 
 struct Meter {

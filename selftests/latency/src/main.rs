@@ -4,12 +4,15 @@
 
 mod balloon;
 mod cost;
+mod limits;
 mod measure;
 mod memory;
+mod noise;
 mod options;
 mod phases;
 mod record;
 mod samples;
+mod suite;
 mod table;
 mod target;
 mod xen;
@@ -18,8 +21,10 @@ use options::Options;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-Usage: cmm-latency transfer [OPTION]...        in a DomU: ask for memory, beside malloc
+Usage: cmm-latency [suite]                     in a DomU: a test, which prints KTAP
+       cmm-latency transfer [OPTION]...        in a DomU: ask for memory, beside malloc
        cmm-latency local [OPTION]...           anywhere: memory from the own kernel
+       cmm-latency noise                       anywhere: how quiet the machine is
        cmm-latency hog                         burn CPU until killed
        cmm-latency balloon [OPTION]...         in Dom0: move memory with the stock balloon
        cmm-latency target [OPTION]...          in a DomU: the same by target_kb, one after the other
@@ -27,9 +32,10 @@ Usage: cmm-latency transfer [OPTION]...        in a DomU: ask for memory, beside
        cmm-latency bare [OPTION]... < FILE     turn lines of the module cmm-bare into results
        cmm-latency phases [OPTION]... < FILE   join the parts of a transfer, and print its phases
        cmm-latency table [--strict] FILE...    print results against their limits
+       cmm-latency bars FILE...                hold results against what they were, as KTAP
        cmm-latency columns FILE...             print results as columns, for plots
 
-Prints one JSON object a line. Options of the measurements:
+Prints one JSON object a line; the suite writes them into CMM_LATENCY_RESULTS. Options of the measurements:
   --case NAME       what the results call the measurement (transfer)
   --hogs N, --sched NAME   what they say of other load and of the scheduler (0, credit)
   --guest NAME      what the results call the guest (pv, pvh)
@@ -45,12 +51,13 @@ Prints one JSON object a line. Options of the measurements:
 Option of table:
   --strict          exit with 1 if a limit is missed
 
-Exit status: 0, or 1 after an error (said on stderr), or 2 for wrong usage.
+Exit status: 0, 1 after an error (said on stderr), 2 for wrong usage, 4 if the suite cannot run.
 ";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let command = arguments.next().unwrap_or_default();
+    // A test of kselftest's is run without arguments.
+    let command = arguments.next().unwrap_or("suite".into());
     let options = match Options::parse(arguments) {
         Ok(options) => options,
         Err(what) => return wrong_usage(&what),
@@ -60,8 +67,11 @@ fn main() -> ExitCode {
         "local" => measure::local(&options),
         "columns" => table::columns(&options),
         "hog" => hog(),
+        "noise" => noise::print(&options),
+        "suite" => return suite::run(options),
         "balloon" => balloon::series(&options),
         "bare" => measure::bare(&options),
+        "bars" => return limits::bars(&options),
         "cost" => cost::measure(&options),
         "phases" => phases::join(&options),
         "target" => target::series(&options),

@@ -2,7 +2,7 @@
 
 //! The measurements in a DomU.
 
-use crate::{memory, options::Options, phases, record::Record, samples::Samples};
+use crate::{memory, noise, options::Options, phases, record::Record, samples::Samples};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
@@ -30,10 +30,10 @@ const PAUSE_US_PER_KB: u64 = 12;
 const HUGE_PAGE_KB: u64 = 2048;
 
 /// A way to get memory of a size from the own kernel; returns how many ns that took.
-type Way = fn(u64) -> Result<u64, String>;
+pub type Way = fn(u64) -> Result<u64, String>;
 
 /// Measures a way to get memory; the first run is not counted.
-fn series(way: Way, size_kb: u64, runs: usize) -> Result<Samples, String> {
+pub fn series(way: Way, size_kb: u64, runs: usize) -> Result<Samples, String> {
     let mut samples = Samples::default();
     way(size_kb)?;
     for _ in 0..runs {
@@ -43,7 +43,7 @@ fn series(way: Way, size_kb: u64, runs: usize) -> Result<Samples, String> {
 }
 
 /// The comparator.
-fn malloc(size_kb: u64, runs: usize) -> Result<Samples, String> {
+pub fn malloc(size_kb: u64, runs: usize) -> Result<Samples, String> {
     series(memory::map_and_touch, size_kb, runs)
 }
 
@@ -88,14 +88,36 @@ pub fn transfers(options: &Options) -> Result<(), String> {
         let record = Record::new(options, &options.path, size_kb, &samples, malloc);
         println!("{record}");
         if options.parts {
-            knobs.print_parts()?;
+            print!("{}", knobs.parts()?);
         }
     }
     Ok(())
 }
 
+/// Why there was no memory.
+pub enum Refused {
+    /// Nobody has any to spare.
+    NoDonor,
+    Other(String),
+}
+
+impl From<String> for Refused {
+    fn from(why: String) -> Self {
+        Self::Other(why)
+    }
+}
+
+impl From<Refused> for String {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NoDonor => "nobody has memory to spare".into(),
+            Refused::Other(why) => why,
+        }
+    }
+}
+
 /// The front-end's files.
-struct Knobs {
+pub struct Knobs {
     request: File,
     release: File,
     /// How many ns the last request took.
@@ -103,7 +125,7 @@ struct Knobs {
 }
 
 impl Knobs {
-    fn open() -> Result<Self, String> {
+    pub fn open() -> Result<Self, String> {
         let open = |name| {
             OpenOptions::new()
                 .write(true)
@@ -120,26 +142,45 @@ impl Knobs {
     }
 
     /// One request and one release; returns how many ns the request took.
-    fn once(&mut self, size_kb: u64, options: &Options) -> Result<u64, String> {
-        let text = size_kb.to_string();
-        let begin = Instant::now();
-        let asked = self.request.write_all(text.as_bytes());
-        self.last = begin.elapsed().as_nanos() as u64;
-
-        asked
-            .map_err(|why| format!("request of {size_kb} KiB: {why} ({})", read("last_reason")))?;
-        let granted = read("last_granted_kb");
-        if granted.parse().is_ok_and(|granted: u64| granted < size_kb) {
-            return Err(format!("{granted} KiB came of the {size_kb} asked for"));
-        }
-        self.give_back(&text)
-            .map_err(|why| format!("release of {size_kb} KiB: {why}"))?;
+    pub fn once(&mut self, size_kb: u64, options: &Options) -> Result<u64, Refused> {
+        let nanos = self.request(size_kb)?;
+        self.release(size_kb)?;
         // What stands to a domain's credit stays with it.
         if options.path != "credit" {
             wait_until_settled()?;
         }
         sleep(options.settle + Duration::from_micros(PAUSE_US_PER_KB * size_kb));
+        Ok(nanos)
+    }
+
+    /// Asks for memory; returns how many ns that took.
+    pub fn request(&mut self, size_kb: u64) -> Result<u64, Refused> {
+        let text = size_kb.to_string();
+        let begin = Instant::now();
+        let asked = self.request.write_all(text.as_bytes());
+        self.last = begin.elapsed().as_nanos() as u64;
+
+        match asked {
+            Ok(()) => (),
+            Err(why) if why.raw_os_error() == Some(libc::EAGAIN) => return Err(Refused::NoDonor),
+            Err(why) => {
+                let reason = read("last_reason");
+                return Err(format!("request of {size_kb} KiB: {why} ({reason})").into());
+            }
+        }
+        let granted: u64 = read("last_granted_kb").parse().unwrap_or(0);
+        if granted < size_kb {
+            // What came must not be missing in the next run.
+            self.release(granted)?;
+            return Err(Refused::NoDonor);
+        }
         Ok(self.last)
+    }
+
+    pub fn release(&mut self, size_kb: u64) -> Result<(), String> {
+        self.release
+            .write_all(size_kb.to_string().as_bytes())
+            .map_err(|why| format!("release of {size_kb} KiB: {why}"))
     }
 
     /// What a request costs that the driver refuses as soon as it has read it.
@@ -156,18 +197,13 @@ impl Knobs {
         Ok(samples.percentile(50))
     }
 
-    /// Prints this domain's part of the last request, and what was measured around it.
-    fn print_parts(&mut self) -> Result<(), String> {
+    /// This domain's part of the last request, and what was measured around it.
+    pub fn parts(&mut self) -> Result<String, String> {
         let text = fs::read_to_string(TRANSFER).map_err(|why| format!("{TRANSFER}: {why}"))?;
-        for line in text.lines().filter(|line| line.starts_with("requester ")) {
-            println!("{line}");
-        }
-        println!("call {}\ntotal {}", self.call()?, self.last);
-        Ok(())
-    }
-
-    fn give_back(&mut self, text: &str) -> io::Result<()> {
-        self.release.write_all(text.as_bytes())
+        let own = text.lines().filter(|line| line.starts_with("requester "));
+        let mut parts: String = own.flat_map(|line| [line, "\n"]).collect();
+        parts += &format!("call {}\ntotal {}\n", self.call()?, self.last);
+        Ok(parts)
     }
 }
 
@@ -212,12 +248,39 @@ impl Bare {
     }
 }
 
+/// Reads "null N P50 P90 P99 MAX": hypercalls that do nothing, in ns.
+fn parse_null(line: &str) -> Option<Record> {
+    let (_, numbers) = line.split_once("null ")?;
+    let numbers: Vec<u64> = numbers
+        .split_whitespace()
+        .map_while(|number| number.parse().ok())
+        .collect();
+    let [n, p50, p90, p99, max] = numbers[..] else {
+        return None;
+    };
+    Some(Record {
+        path: "hypercall".into(),
+        n: n as usize,
+        p50,
+        p90,
+        p99,
+        max,
+        ..Record::default()
+    })
+}
+
 /// Turns the lines of the module cmm-bare on stdin, "SIZE_KB" and the ns of each phase, into results:
 /// the bound, its phases, and what allocating memory costs in the kernel.
 pub fn bare(options: &Options) -> Result<(), String> {
     let text = io::read_to_string(io::stdin()).map_err(|why| format!("cannot read: {why}"))?;
     let runs: Vec<Bare> = text.lines().filter_map(Bare::parse).collect();
     let known = known_malloc(options)?;
+    let null = text.lines().find_map(parse_null);
+    let mut quiet = null.ok_or("cmm-bare has measured no hypercall")?;
+    quiet.case = noise::CASE.into();
+    quiet.guest = options.guest.clone();
+    quiet.sched = options.sched.clone();
+    println!("{quiet}");
 
     for &size_kb in &options.sizes {
         let of_size = || runs.iter().filter(|run| run.size_kb == size_kb);
@@ -272,13 +335,18 @@ pub fn find_malloc(known: &[Record], guest: &str, size_kb: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Bare;
+    use super::{parse_null, Bare};
 
     #[test]
     fn lines_of_the_module() {
         let run = Bare::parse("[ 1.5] cmm-bare: 4 1 2 3 4 5 6").unwrap();
         assert_eq!((run.size_kb, run.phases), (4, [1, 2, 3, 4, 5, 6]));
         assert!(Bare::parse("cmm-bare: done").is_none());
-        assert!(Bare::parse("cmm-bare: null 1 2").is_none());
+        let null = "cmm-bare: null 1000 1 2 3 4";
+        assert!(Bare::parse(null).is_none());
+        assert_eq!(
+            parse_null(null).map(|null| (null.n, null.max)),
+            Some((1000, 4))
+        );
     }
 }

@@ -21,7 +21,7 @@ struct Lap {
 
 /// What one side shows of a transfer.
 #[derive(Clone, Default)]
-pub struct Part {
+struct Part {
     id: u32,
     began: u64,
     laps: BTreeMap<String, Lap>,
@@ -45,7 +45,7 @@ impl Part {
 /// All that is known of a transfer.
 #[derive(Default)]
 pub struct Transfer {
-    pub requester: Part,
+    requester: Part,
     dom0: Option<Part>,
     donor: Option<Part>,
     /// What the requester's program has measured around the whole.
@@ -95,6 +95,16 @@ impl Transfer {
         }
         phases.retain(|(_, nanos)| *nanos > 0);
         Ok(phases)
+    }
+
+    /// The phases of the requester alone, in the order of time.
+    pub fn own_phases(&self) -> Vec<(&'static str, u64)> {
+        let mut phases = vec![("call", self.call)];
+        for phase in OWN {
+            phases.push((phase, self.requester.spent(phase)));
+        }
+        phases.retain(|(_, nanos)| *nanos > 0);
+        phases
     }
 
     /// The sum of the phases must be what was measured around all of them.
@@ -198,7 +208,8 @@ pub fn join(options: &Options) -> Result<(), String> {
     transfer.check(&phases)?;
     for &size_kb in &options.sizes {
         for (phase, nanos) in &phases {
-            let record = Record::of_part(options, &options.path, size_kb, phase, *nanos);
+            let mut record = Record::of_part(options, &options.path, size_kb, phase, *nanos);
+            record.case = CASE.into();
             println!("{record}");
         }
     }
@@ -266,8 +277,13 @@ fn print_table(records: &[&Record]) {
     println!();
 }
 
+/// The requester's phases, as the driver calls them.
+const OWN: [&str; 8] = [
+    "ask", "answer", "wake-up", "frames", "populate", "map", "free", "tell",
+];
+
 /// All phases, in the order of time.
-pub const ORDER: [&str; 20] = [
+const ORDER: [&str; 19] = [
     "call",
     "ask",
     "event hop",
@@ -287,7 +303,6 @@ pub const ORDER: [&str; 20] = [
     "map",
     "free",
     "tell",
-    "other",
 ];
 
 #[cfg(test)]

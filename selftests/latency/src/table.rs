@@ -1,58 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The limits, and the table that holds results against them.
+//! Results for people: tables, and columns for plots.
 
-use crate::{options::Options, record::Record};
+use crate::{cost, limits, noise, options::Options, phases, record::Record};
 use std::{fs, process::ExitCode};
-
-/// A limit: the ratio to malloc that sizes of at least `from` and at most `to` KiB may have.
-struct Limit {
-    what: &'static str,
-    path: &'static str,
-    from: u64,
-    to: u64,
-    pv: f64,
-    pvh: f64,
-}
 
 /// The case of transfers with other load beside.
 const INTERFERENCE: &str = "interference";
 
-const LIMITS: [Limit; 6] = [
-    limit(
-        "warm reserve, 2 MiB and more",
-        "reserve",
-        2048,
-        u64::MAX,
-        0.3,
-        0.3,
-    ),
-    limit("warm reserve, 64 KiB", "reserve", 64, 64, 1.0, 2.0),
-    limit("credit, 64 KiB", "credit", 64, 64, 0.5, 2.0),
-    limit("credit, 4 KiB", "credit", 4, 4, 1.0, 1.0),
-    limit("cold, 2 MiB and more", "cold", 2048, u64::MAX, 0.6, 3.0),
-    limit("cold, 64 KiB", "cold", 64, 64, 2.0, 4.0),
-];
-
-const fn limit(
-    what: &'static str,
-    path: &'static str,
-    from: u64,
-    to: u64,
-    pv: f64,
-    pvh: f64,
-) -> Limit {
-    Limit {
-        what,
-        path,
-        from,
-        to,
-        pv,
-        pvh,
-    }
-}
-
-fn read(options: &Options) -> Result<Vec<Record>, String> {
+pub fn read(options: &Options) -> Result<Vec<Record>, String> {
     let mut records = Vec::new();
     for file in &options.files {
         let text = fs::read_to_string(file).map_err(|why| format!("{file}: {why}"))?;
@@ -61,11 +17,11 @@ fn read(options: &Options) -> Result<Vec<Record>, String> {
     Ok(records)
 }
 
-/// Prints a line a result: case, guest, path, scheduler, hogs, size, p50, p90, p99, max, malloc.
+/// Prints a line a result: case, guest, path, scheduler, hogs, size, p50, p90, p99, max, malloc, part.
 pub fn columns(options: &Options) -> Result<(), String> {
     for r in read(options)? {
         println!(
-            "{} {} {} {} {} {} {} {} {} {} {}",
+            "{} {} {} {} {} {} {} {} {} {} {} {}",
             r.case,
             r.guest,
             r.path,
@@ -76,7 +32,8 @@ pub fn columns(options: &Options) -> Result<(), String> {
             r.p90,
             r.p99,
             r.max,
-            r.malloc
+            r.malloc,
+            r.part.as_deref().unwrap_or("-").replace(' ', "-"),
         );
     }
     Ok(())
@@ -91,8 +48,11 @@ pub fn print(options: &Options) -> ExitCode {
         }
     };
     print_all(&records);
+    phases::print(&records);
+    cost::print(&records);
+    noise::print_table(&records);
     print_interference(&records);
-    let missed = print_limits(&records);
+    let missed = limits::print(&records);
     if options.strict && missed > 0 {
         eprintln!("cmm-latency: {missed} limits are missed or were not measured");
         return ExitCode::FAILURE;
@@ -101,14 +61,25 @@ pub fn print(options: &Options) -> ExitCode {
 }
 
 /// The bare loop's median for the same work.
-fn bare(records: &[Record], of: &Record) -> Option<u64> {
-    let bare = records
-        .iter()
-        .find(|bare| bare.path == "bare" && bare.guest == of.guest && bare.size_kb == of.size_kb)?;
+pub fn bare(records: &[Record], of: &Record) -> Option<u64> {
+    let bare = records.iter().find(|bare| {
+        is_way(bare) && bare.path == "bare" && bare.guest == of.guest && bare.size_kb == of.size_kb
+    })?;
     match of.path.as_str() {
         "reserve" | "credit" => bare.requester,
         _ => Some(bare.p50),
     }
+}
+
+/// Whether this is of one of the ways to get memory.
+fn is_way(record: &&Record) -> bool {
+    record.case == "transfer" || record.case == "own"
+}
+
+/// How fast the memory comes.
+fn gib_per_second(record: &Record) -> f64 {
+    let gib = record.size_kb as f64 / (1 << 20) as f64;
+    gib / (record.p50 as f64 / 1e9)
 }
 
 fn micros(nanos: u64) -> f64 {
@@ -118,22 +89,35 @@ fn micros(nanos: u64) -> f64 {
 fn print_all(records: &[Record]) {
     println!("Times in microseconds; \"bare\" is the same work in a plain loop, without asking anybody.\n");
     println!(
-        "{:5} {:8} {:>9} {:>3} {:>10} {:>10} {:>10} {:>10} {:>8} {:>10}",
-        "guest", "path", "size KiB", "n", "p50", "p99", "malloc", "bare", "x malloc", "above bare"
+        "{:5} {:9} {:>9} {:>3} {:>10} {:>10} {:>10} {:>10} {:>10} {:>8} {:>7} {:>10}",
+        "guest",
+        "path",
+        "size KiB",
+        "n",
+        "p50",
+        "p90",
+        "p99",
+        "max",
+        "bare",
+        "x malloc",
+        "GiB/s",
+        "above bare"
     );
-    for record in records.iter().filter(|record| record.case != INTERFERENCE) {
+    for record in records.iter().filter(is_way) {
         let bare = bare(records, record);
         println!(
-            "{:5} {:8} {:>9} {:>3} {:>10.1} {:>10.1} {:>10.1} {:>10} {:>8.2} {:>10}",
+            "{:5} {:9} {:>9} {:>3} {:>10.1} {:>10.1} {:>10.1} {:>10.1} {:>10} {:>8.2} {:>7.3} {:>10}",
             record.guest,
             record.path,
             record.size_kb,
             record.n,
             micros(record.p50),
+            micros(record.p90),
             micros(record.p99),
-            micros(record.malloc),
+            micros(record.max),
             bare.map_or("-".into(), |bare| format!("{:.1}", micros(bare))),
             record.ratio(),
+            gib_per_second(record),
             bare.map_or("-".into(), |bare| format!(
                 "{:.1}",
                 micros(record.p50) - micros(bare)
@@ -178,49 +162,4 @@ fn print_interference(records: &[Record]) {
             )),
         );
     }
-}
-
-/// Returns how many limits are missed, or could not be looked at.
-fn print_limits(records: &[Record]) -> usize {
-    let mut missed = 0;
-    println!("\nMedian, as a multiple of malloc + touch (the worst of the sizes):\n");
-    println!(
-        "{:30} {:5} {:>6} {:>9} {:>6}",
-        "", "guest", "limit", "measured", "bare"
-    );
-    for limit in &LIMITS {
-        for (guest, most) in [("pv", limit.pv), ("pvh", limit.pvh)] {
-            let worst = records
-                .iter()
-                .filter(|record| {
-                    record.case == "transfer"
-                        && record.guest == guest
-                        && record.path == limit.path
-                        && (limit.from..=limit.to).contains(&record.size_kb)
-                })
-                .max_by(|a, b| a.ratio().total_cmp(&b.ratio()));
-            let Some(worst) = worst else {
-                println!(
-                    "{:30} {guest:5} {most:>6} {:>9} {:>6} none",
-                    limit.what, "-", "-"
-                );
-                missed += 1;
-                continue;
-            };
-            let passed = worst.ratio() <= most;
-            missed += usize::from(!passed);
-            println!(
-                "{:30} {guest:5} {most:>6} {:>9.2} {:>6} {} ({} KiB)",
-                limit.what,
-                worst.ratio(),
-                bare(records, worst).map_or("-".into(), |bare| format!(
-                    "{:.2}",
-                    bare as f64 / worst.malloc as f64
-                )),
-                if passed { "PASS" } else { "FAIL" },
-                worst.size_kb,
-            );
-        }
-    }
-    missed
 }

@@ -110,7 +110,7 @@ impl Hypervisor {
         const CPU_TIME: usize = 9;
         let mut control = [0u64; 18];
         for version in VERSIONS {
-            control[0] = u64::from(GETDOMAININFO) | u64::from(version) << 32;
+            control[0] = u64::from(GETDOMAININFO) | (u64::from(version) << 32);
             control[1] = u64::from(domain);
             // SAFETY: Xen reads and writes no more than `struct xen_domctl`, which is as large.
             match unsafe { self.call(DOMCTL, [(&raw mut control) as u64, 0]) } {
@@ -128,7 +128,7 @@ impl Hypervisor {
         let mut times = vec![0u64; MAX_CPUS];
         let mut control = [0u64; 17];
         for version in VERSIONS {
-            control[0] = u64::from(GETCPUINFO) | u64::from(version) << 32;
+            control[0] = u64::from(GETCPUINFO) | (u64::from(version) << 32);
             control[1] = MAX_CPUS as u64;
             control[2] = times.as_mut_ptr() as u64;
             // SAFETY: Xen reads and writes no more than `struct xen_sysctl`, which is as large, and

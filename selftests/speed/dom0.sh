@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The main figures, held against bars: the exact clock makes them the same in each
+# run, so that a change of ours is all that can move them. selftests/latency/src/limits.rs
+# has the bars; scripts/bench measures more, and with a donor of each type.
+
+. ../lib/ktap.sh
+. ../lib/cmm.sh
+. ../lib/measure.sh
+
+donor=donor sizes=4,64,2048 runs=5,5,3 parts=yes
+
+# measure NAME: all ways, by the domain that is called after its type.
+measure() {
+	requester=$1 type=$1
+	cold
+	with_reserve 16384 transfers reserve
+	with_reserve 16384 on_credit --sizes 4,64
+}
+
+series_passed() { [ "$failed" -eq 0 ]; }
+is_skipped() {
+	./cmm-latency >/tmp/suite
+	[ $? -eq 4 ] && grep '# SKIP this is Dom0' /tmp/suite
+}
+
+BARS=12
+plan $((BARS + 2))
+requester=pv prepare_measuring 65536
+keeps_all pv pvh
+measure pv
+measure pvh
+check "each transfer's memory came, and its phases add up" series_passed
+./cmm-latency bars $results >/tmp/bars
+while read -r line; do
+	case $line in
+	"ok "*) ok "${line#ok }" ;;
+	*) not_ok "${line#not ok }" ;;
+	esac
+done </tmp/bars
+check "the suite for real hosts says why it does not run in Dom0" is_skipped
+finish
