@@ -3,7 +3,7 @@
 # Draws what `cmm-latency columns` wrote. Give the directory: gnuplot -e "out='DIR'".
 # Columns: case guest path scheduler hogs size p50 p90 p99 max malloc part (KiB and ns).
 
-set terminal svg size 800,520 font "sans,13" background "white"
+set terminal svg noenhanced size 800,520 font "sans,13" background "white"
 set key left top
 set grid lc rgb "#dddddd"
 set rmargin 6
@@ -38,12 +38,17 @@ phase(guest, size, part) = sprintf( \
 	END { for (i = 1; i <= n; i++) print p[i], v[p[i]] }' %s", guest, size, part, columns)
 parts = "call ask event-hop decide donor-hop donor-wake-up allocate unmap release offer offer-hop " \
 	. "caps grant-hop wake-up frames populate map free tell"
+# Blue: the requester's; orange: Dom0's; green: the donor's; grey: on the way.
+colours = "dddddd c6dbef aaaaaa fdae6b 999999 c7e9c0 74c476 31a354 006d2c a1d99b 888888 " \
+	. "e6550d 777777 9ecae1 6baed6 3182bd 08519c 756bb1 bcbddc"
+colour(i) = int(sprintf("0x%s", word(colours, i)))
 unset logscale
 set style data histograms
 set style histogram rowstacked
 set style fill solid 0.8 border lc rgb "white"
 set boxwidth 0.7
 set key outside right invert
+set rmargin 22
 set xlabel "way"
 set ylabel "time (microseconds)"
 set format x "%s"
@@ -51,10 +56,12 @@ do for [guest in "pv pvh"] {
 	do for [size in "64 2048"] {
 		set output out . "/phases-" . guest . "-" . size . ".svg"
 		set title "Where the time goes: " . size . " KiB, " . guest
-		plot for [part in parts] phase(guest, size, part) using 2:xtic(1) title part
+		plot for [i = 1:words(parts)] phase(guest, size, word(parts, i)) \
+			using 2:xtic(1) lc rgb colour(i) title word(parts, i)
 	}
 }
 set style data linespoints
+set rmargin 6
 set key inside left top noinvert
 set format x "%g"
 set logscale y
