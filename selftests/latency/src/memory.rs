@@ -51,8 +51,8 @@ pub fn allocate_and_touch(size_kb: u64) -> Result<u64, String> {
     let bytes = size_kb as usize * 1024;
     // SAFETY: These take no pointers.
     unsafe {
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 0);
         libc::mallopt(libc::M_TOP_PAD, 0);
+        libc::malloc_trim(0);
     }
     let begin = Instant::now();
     // SAFETY: Any size may be asked for.

@@ -22,9 +22,8 @@ use std::{
 
 const SKIP: u8 = 4;
 
-/// Enough for percentiles, and over in a minute on any machine.
-const SIZES: [u64; 5] = [4, 64, 2048, 8192, 65536];
-const RUNS: usize = 20;
+/// The sizes in KiB, and how often to measure each: over in a minute on any machine.
+const PLAN: [(u64, usize); 5] = [(4, 100), (64, 100), (2048, 40), (8192, 10), (65536, 5)];
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// Where results go besides, if the environment says.
@@ -41,7 +40,7 @@ pub fn run(mut options: Options) -> ExitCode {
             return ExitCode::from(SKIP);
         }
     };
-    println!("1..{}", 3 * SIZES.len());
+    println!("1..{}", 3 * PLAN.len());
     let mut suite = Suite {
         options,
         knobs,
@@ -50,8 +49,8 @@ pub fn run(mut options: Options) -> ExitCode {
         failed: 0,
     };
     suite.note_noise();
-    for size_kb in SIZES {
-        suite.size(size_kb);
+    for (size_kb, runs) in PLAN {
+        suite.size(size_kb, runs);
     }
     suite.keep_results();
     ExitCode::from(u8::from(suite.failed > 0))
@@ -133,9 +132,9 @@ impl Suite {
         self.results += &format!("{record}\n");
     }
 
-    fn size(&mut self, size_kb: u64) {
+    fn size(&mut self, size_kb: u64, runs: usize) {
         let name = format!("{size_kb} KiB");
-        let malloc = match measure::malloc(size_kb, RUNS) {
+        let malloc = match measure::malloc(size_kb, runs) {
             Ok(samples) => samples,
             Err(why) => {
                 for what in ["of the own kernel's", "of other domains'", "phases add up"] {
@@ -152,7 +151,7 @@ impl Suite {
             &malloc,
             median,
         ));
-        let allocated = measure::series(memory::allocate_and_touch, size_kb, RUNS);
+        let allocated = measure::series(memory::allocate_and_touch, size_kb, runs);
         let allocated = allocated.map(|samples| {
             self.keep(&Record::new(
                 &self.options,
@@ -164,7 +163,7 @@ impl Suite {
         });
         self.report(&format!("{name} of the own kernel's"), allocated);
 
-        match self.transfers(size_kb) {
+        match self.transfers(size_kb, runs) {
             Ok(samples) => {
                 self.keep(&Record::new(
                     &self.options,
@@ -189,10 +188,10 @@ impl Suite {
         }
     }
 
-    fn transfers(&mut self, size_kb: u64) -> Result<Samples, Refused> {
+    fn transfers(&mut self, size_kb: u64, runs: usize) -> Result<Samples, Refused> {
         let mut samples = Samples::default();
         self.knobs.once(size_kb, &self.options)?;
-        for _ in 0..RUNS {
+        for _ in 0..runs {
             samples.push(self.knobs.once(size_kb, &self.options)?);
         }
         Ok(samples)
