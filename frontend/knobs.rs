@@ -40,6 +40,14 @@ pub(crate) const KNOBS: &[Knob<Dev, Frontend>] = &[
     Knob::read_only(c"credit_kb", |_, this, text| {
         show(text, to_kib(this.session.state.lock().credit))
     }),
+    Knob::read_only(c"at_hand_kb", |_, this, text| {
+        show(text, to_kib(this.session.fetched_ahead.load(Relaxed)))
+    }),
+    Knob::read_write(
+        c"fetch_ahead_kb",
+        |_, this, text| show(text, to_kib(this.session.state.lock().ahead.limit())),
+        set_fetch_ahead,
+    ),
     Knob::read_write(
         c"deadline_us",
         |_, this, text| show(text, this.session.deadline_us.load(Relaxed)),
@@ -56,6 +64,9 @@ pub(crate) const KNOBS: &[Knob<Dev, Frontend>] = &[
 
 /// The longest deadline there can be, which is Dom0's: a minute.
 const MAX_DEADLINE_US: u64 = 60_000_000;
+
+/// The most that may be fetched ahead: 64 MiB.
+const MAX_FETCH_AHEAD_KIB: u64 = 64 << 10;
 
 fn show(text: &mut Text<'_>, value: u64) -> Result {
     writeln!(text, "{value}").map_err(|_| ENOSPC)
@@ -96,6 +107,17 @@ fn set_deadline(_dev: &Dev, this: &Frontend, text: &str) -> Result {
     match text.parse() {
         Ok(us) if (1..=MAX_DEADLINE_US).contains(&us) => {
             this.session.deadline_us.store(us, Relaxed);
+            Ok(())
+        }
+        _ => Err(EINVAL),
+    }
+}
+
+fn set_fetch_ahead(_dev: &Dev, this: &Frontend, text: &str) -> Result {
+    let kib = text.parse().map_err(|_| EINVAL)?;
+    match from_kib(kib) {
+        Some(pages) if kib <= MAX_FETCH_AHEAD_KIB => {
+            this.session.state.lock().ahead.set_limit(pages);
             Ok(())
         }
         _ => Err(EINVAL),

@@ -43,6 +43,8 @@ pub(crate) struct Pages {
     reservation: KBox<Reservation>,
     /// Memory got on credit before anybody asked for it. It counts as credit still.
     at_hand: Extents<Fresh>,
+    /// Memory fetched together with what somebody asked for. It counts as borrowed.
+    ahead: Extents<Fresh>,
     /// Page frames without memory.
     frames: Extents<Hollow>,
     /// Where further frames come from.
@@ -59,6 +61,7 @@ impl Pages {
         Ok(Self {
             reservation: Reservation::new()?,
             at_hand: Extents::new(),
+            ahead: Extents::new(),
             frames,
             stock: Stock::new(),
             balance,
@@ -70,11 +73,32 @@ impl Pages {
         self.balance
     }
 
-    /// Takes `wanted` pages from Xen, which Dom0 must have granted; returns how many it got.
-    pub(crate) fn take(&mut self, wanted: u64, laps: &mut Laps) -> u64 {
+    /// What was fetched ahead and nobody has asked for yet, in pages.
+    pub(crate) fn ahead(&self) -> u64 {
+        self.ahead.pages() as u64
+    }
+
+    /// Takes `granted` pages from Xen, as Dom0 allows; returns how many it got. Those beyond `wanted`
+    /// are kept at hand.
+    pub(crate) fn take(&mut self, granted: u64, wanted: u64, laps: &mut Laps) -> u64 {
+        let granted = usize::try_from(granted).unwrap_or(usize::MAX);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-        let taken = self.populate(wanted, laps);
-        self.adopt(taken, laps)
+        let mut fresh = self.populate(granted, laps);
+        let taken = fresh.pages();
+        self.balance += taken as i64;
+        self.ahead
+            .append(&mut fresh.take(taken.saturating_sub(wanted)));
+        free(fresh, laps);
+        taken as u64
+    }
+
+    /// Takes `wanted` of the pages that were fetched ahead, and count as borrowed already; none if
+    /// there are not as many. Returns how many.
+    pub(crate) fn take_ahead(&mut self, wanted: u64, laps: &mut Laps) -> u64 {
+        if wanted > self.ahead() {
+            return 0;
+        }
+        free(self.ahead.take(wanted as usize), laps)
     }
 
     /// As [`Pages::take`], on credit: what is at hand first.
@@ -84,7 +108,8 @@ impl Pages {
         if drawn.pages() < wanted {
             drawn.append(&mut self.populate(wanted - drawn.pages(), laps));
         }
-        self.adopt(drawn, laps)
+        self.balance += drawn.pages() as i64;
+        free(drawn, laps)
     }
 
     /// Gets `wanted` pages on credit to have them at hand; returns how many it got.
@@ -100,15 +125,6 @@ impl Pages {
         let mut fresh = self.at_hand.take(pages);
         self.reservation
             .release(&mut fresh, &mut self.frames, |_| ());
-    }
-
-    /// Gives pages to the page allocator.
-    fn adopt(&mut self, fresh: Extents<Fresh>, laps: &mut Laps) -> u64 {
-        let pages = fresh.pages();
-        self.balance += pages as i64;
-        drop(fresh);
-        laps.lap(Phase::Free, now());
-        pages as u64
     }
 
     fn populate(&mut self, wanted: usize, laps: &mut Laps) -> Extents<Fresh> {
@@ -136,6 +152,19 @@ impl Pages {
         }
     }
 
+    /// Gives up to `wanted` of the pages that were fetched ahead back to Xen; returns how many.
+    pub(crate) fn give_ahead(&mut self, wanted: u64, laps: &mut Laps) -> u64 {
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let mut fresh = self.ahead.take(wanted);
+        let released = self
+            .reservation
+            .release(&mut fresh, &mut self.frames, |step| note(laps, step));
+        self.ahead.append(&mut fresh);
+        self.balance -= released as i64;
+        self.return_idle_frames();
+        released as u64
+    }
+
     /// Gives up to `wanted` pages back to Xen, without hurting the domain; returns how many.
     pub(crate) fn give(&mut self, wanted: u64, urgency: Urgency, laps: &mut Laps) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
@@ -154,21 +183,34 @@ impl Pages {
             self.balance -= released as i64;
             given += released;
         }
-        // Frames that are not in use.
+        self.return_idle_frames();
+        given as u64
+    }
+
+    /// Returns the frames that lending does not account for to where they came from.
+    fn return_idle_frames(&mut self) {
         let lent = usize::try_from(-self.balance).unwrap_or(0);
         let idle = self.frames.pages().saturating_sub(lent);
         self.stock.return_to_balloon(idle, &mut self.frames);
-        given as u64
     }
 
     /// Leaves all to the balloon driver; returns the balance that becomes its business.
     pub(crate) fn hand_over(&mut self) -> i64 {
         let balance = core::mem::take(&mut self.balance);
+        drop(core::mem::take(&mut self.ahead));
         self.stock.return_all(&mut self.frames);
         drop(core::mem::take(&mut self.frames));
         balloon::hand_over(balance);
         balance
     }
+}
+
+/// Gives pages to the page allocator; returns how many.
+fn free(fresh: Extents<Fresh>, laps: &mut Laps) -> u64 {
+    let pages = fresh.pages();
+    drop(fresh);
+    laps.lap(Phase::Free, now());
+    pages as u64
 }
 
 /// Puts the time since the last lap down to a step.

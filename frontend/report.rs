@@ -66,10 +66,10 @@ impl Reporter {
 impl Expire for Reporter {
     fn expire(&self) -> Option<u64> {
         let balance = self.session.balance.load(Relaxed);
-        let available = pages::spare() as u64;
+        let available = pages::spare() as u64 + self.session.fetched_ahead.load(Relaxed);
 
         let mut state = self.session.state.lock();
-        if state.wants_stock() {
+        if state.wants_stock() || self.session.has_too_much_ahead(&state) {
             state.wake_thread();
         }
         // If there is no room, there will be.

@@ -183,14 +183,19 @@ impl Session {
     /// `EDQUOT` above the ceiling, `EBUSY` if as many requests are open as may be, `EINTR` on a
     /// signal (what comes then is given back), `ETIMEDOUT` if Dom0 stays silent.
     pub(crate) fn request(&self, pages: u64) -> Result<Outcome> {
-        let mut laps = Laps::begin(0, pages, now());
+        let started = now();
+        let mut laps = Laps::begin(0, pages, started);
         if !balloon::is_settled() {
             return Err(EAGAIN);
         }
-        let (taken, reason) = match self.draw(pages, &mut laps)? {
-            0 => self.ask_and_take(pages, &mut laps)?,
-            drawn if drawn < pages => (drawn, GrantReason::NoDonor),
-            drawn => (drawn, GrantReason::Full),
+        let (taken, reason) = if self.take_ahead(pages, started, &mut laps) {
+            (pages, GrantReason::Full)
+        } else {
+            match self.draw(pages, &mut laps)? {
+                0 => self.ask_and_take(pages, &mut laps)?,
+                drawn if drawn < pages => (drawn, GrantReason::NoDonor),
+                drawn => (drawn, GrantReason::Full),
+            }
         };
 
         self.last_granted.store(taken, Relaxed);
@@ -202,6 +207,18 @@ impl Session {
             pages: taken,
             reason,
         })
+    }
+
+    /// Takes `pages` of what earlier requests fetched ahead, if there are as many.
+    fn take_ahead(&self, pages: u64, now: u64, laps: &mut Laps) -> bool {
+        if self.fetched_ahead.load(Relaxed) < pages {
+            return false;
+        }
+        let taken = self.change(|memory| memory.take_ahead(pages, laps)) == pages;
+        if taken {
+            self.state.lock().ahead.hit(now);
+        }
+        taken
     }
 
     /// Takes `pages` on credit, without waiting for anybody; Dom0 is told afterwards. Returns how
@@ -219,7 +236,7 @@ impl Session {
         Ok(drawn)
     }
 
-    /// Asks Dom0, and takes what it grants. Returns how many pages that were, and why not more.
+    /// Asks Dom0, and takes what it grants. Returns how many of the pages have come, and why not more.
     fn ask_and_take(&self, pages: u64, laps: &mut Laps) -> Result<(u64, GrantReason)> {
         let deadline_us = self.deadline_us.load(Relaxed);
         let (id, epoch) = self.ask(pages, deadline_us)?;
@@ -228,11 +245,17 @@ impl Session {
         let answer = self.wait_for_answer(id, deadline_us)?;
         laps.lap(Phase::Answer, answer.at);
         laps.lap(Phase::WakeUp, now());
-        let taken = self.take_granted(id, epoch, answer.pages, laps);
+        let taken = self.take_granted(id, epoch, answer.pages, pages, laps);
         self.state.lock().requests.close(id);
-        Ok((taken?, answer.reason))
+        let reason = if answer.pages >= pages {
+            GrantReason::Full
+        } else {
+            answer.reason
+        };
+        Ok((taken?.min(pages), reason))
     }
 
+    /// Sends a request for `pages`, and some to have at hand if this domain asks for little, often.
     fn ask(&self, pages: u64, deadline_us: u64) -> Result<(u32, u32)> {
         let size = (balloon::baseline() as u64).saturating_add_signed(self.balance.load(Relaxed));
 
@@ -243,11 +266,13 @@ impl Session {
         if size.saturating_add(pages) > state.ceiling {
             return Err(EDQUOT);
         }
-        let id = state.requests.begin(pages).ok_or(EBUSY)?;
+        let room = state.ceiling.saturating_sub(size);
+        let asked = state.ahead.miss(pages, now()).min(room).max(pages);
+        let id = state.requests.begin(asked).ok_or(EBUSY)?;
         let sent = state.push(
             &Up::Request {
                 id,
-                pages,
+                pages: asked,
                 deadline_us,
                 reason: RequestReason::Manual,
             },
@@ -288,12 +313,20 @@ impl Session {
         }
     }
 
-    /// Takes the memory a grant allows, and says how much that was.
-    fn take_granted(&self, id: u32, epoch: u32, granted: u64, laps: &mut Laps) -> Result<u64> {
+    /// Takes the memory a grant allows, and says how much that was. Pages beyond `wanted` are kept at
+    /// hand.
+    fn take_granted(
+        &self,
+        id: u32,
+        epoch: u32,
+        granted: u64,
+        wanted: u64,
+        laps: &mut Laps,
+    ) -> Result<u64> {
         if granted == 0 {
             return Ok(0);
         }
-        let taken = self.change_in(epoch, |memory| memory.take(granted, laps))?;
+        let taken = self.change_in(epoch, |memory| memory.take(granted, wanted, laps))?;
         // If Dom0 is gone, the next connection's claim tells it.
         let _ = self.send(epoch, &Up::Took { id, pages: taken });
         Ok(taken)
@@ -320,7 +353,11 @@ impl Session {
         let given = self.change_in(epoch, |memory| {
             // Another may have been quicker.
             let borrowed = u64::try_from(memory.balance()).unwrap_or(0);
-            memory.give(pages.min(borrowed), Urgency::Urgent, &mut Laps::default())
+            let pages = pages.min(borrowed);
+            let in_use = borrowed.saturating_sub(memory.ahead());
+            let given = memory.give(pages.min(in_use), Urgency::Urgent, &mut Laps::default());
+            // What is at hand is not what somebody is done with, but it is borrowed, too.
+            given + memory.give_ahead(pages.saturating_sub(in_use), &mut Laps::default())
         })?;
         if given > 0 {
             let _ = self.send(epoch, &Up::Release { id, pages: given });

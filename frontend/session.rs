@@ -8,6 +8,7 @@ use crate::{
     transfer::Last, //
 };
 use cmm::{
+    ahead::Ahead,
     laps::{
         Laps,
         Phase, //
@@ -74,6 +75,10 @@ const SEND_TRIES: u32 = 1000;
 /// Pages to have at hand, if there is credit for them: 1 MiB.
 const AT_HAND: u64 = 256;
 
+/// The most to fetch for a request that asks for less: 2 MiB, the largest extent, which costs little
+/// more than a few pages.
+const FETCH_AHEAD: u64 = 512;
+
 /// What Dom0 asks of this domain, to be done in the channel's thread.
 #[derive(Clone, Copy)]
 enum Order {
@@ -137,6 +142,8 @@ pub(crate) struct State {
     pub(crate) credit: u64,
     /// Those of them that are at hand, or being got.
     at_hand: u64,
+    /// How much more than is asked for is fetched.
+    pub(crate) ahead: Ahead,
     /// Pages drawn of which Dom0 has not been told. It learns before anything else is said.
     untold: u64,
     /// What Dom0 last said this domain's largest size is, in pages.
@@ -162,6 +169,8 @@ pub(crate) struct Session {
     /// The longest a request waits, in microseconds.
     pub(crate) deadline_us: Atomic<u64>,
     pub(crate) balance: Atomic<i64>,
+    /// Pages fetched ahead, as last seen.
+    pub(crate) fetched_ahead: Atomic<u64>,
     /// The balance has changed since the last report.
     pub(crate) moved: Atomic<bool>,
     pub(crate) last_granted: Atomic<u64>,
@@ -188,6 +197,7 @@ impl Session {
                     orders: [None; MAX_ASKS],
                     credit: 0,
                     at_hand: 0,
+                    ahead: Ahead::new(FETCH_AHEAD),
                     untold: 0,
                     ceiling: u64::MAX,
                     fault: None,
@@ -197,6 +207,7 @@ impl Session {
                 last <- new_mutex!(Last::default()),
                 deadline_us: Atomic::new(DEFAULT_DEADLINE_US),
                 balance: Atomic::new(balance),
+                fetched_ahead: Atomic::new(0),
                 moved: Atomic::new(false),
                 last_granted: Atomic::new(0),
                 last_latency: Atomic::new(0),
@@ -264,10 +275,13 @@ impl Session {
             let mut laps = order.laps();
             let done = match order {
                 Order::Reclaim { pages, urgency, .. } => {
-                    self.change_in(epoch, |memory| memory.give(pages, urgency, &mut laps))
+                    self.change_in(epoch, |memory| {
+                        let given = memory.give_ahead(pages, &mut laps);
+                        given + memory.give(pages - given, urgency, &mut laps)
+                    })
                 }
                 Order::Give { pages, .. } => {
-                    self.change_in(epoch, |memory| memory.take(pages, &mut laps))
+                    self.change_in(epoch, |memory| memory.take(pages, pages, &mut laps))
                 }
                 Order::Revoke { pages, .. } => {
                     self.change_in(epoch, |memory| self.revoke(memory, pages))
@@ -289,6 +303,7 @@ impl Session {
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Pages) -> R) -> R {
         let mut pages = self.pages.lock();
         let result = change(&mut pages);
+        self.fetched_ahead.store(pages.ahead(), Relaxed);
         if pages.balance() != self.balance.load(Relaxed) {
             self.balance.store(pages.balance(), Relaxed);
             self.moved.store(true, Relaxed);
@@ -330,6 +345,28 @@ impl Session {
                 state.at_hand = state.at_hand.saturating_sub(wanted - got);
             }
         });
+    }
+
+    /// Gives back what was fetched ahead once nobody asks for more.
+    fn return_ahead(&self) {
+        let (id, epoch) = {
+            let mut state = self.state.lock();
+            if !self.has_too_much_ahead(&state) {
+                return;
+            }
+            (state.requests.next_id(), state.epoch)
+        };
+        let given = self.change_in(epoch, |memory| memory.give_ahead(u64::MAX, &mut Laps::default()));
+        if let Ok(pages @ 1..) = given {
+            // If Dom0 is gone, the next connection's claim tells it.
+            let _ = self.send(epoch, &Up::Release { id, pages });
+        }
+    }
+
+    /// Whether there are pages at hand that nobody asks for any more.
+    pub(crate) fn has_too_much_ahead(&self, state: &State) -> bool {
+        let ahead = self.fetched_ahead.load(Relaxed);
+        ahead > 0 && (state.ahead.is_idle(now()) || state.ahead.limit() == 0)
     }
 
     /// Gives up `pages` of the credit, if there are as many; returns how many.
@@ -534,6 +571,7 @@ impl Handler for Events {
     fn handle_threaded(&self) {
         self.session.carry_out();
         self.session.stock_up();
+        self.session.return_ahead();
         self.session.report_fault();
     }
 }

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod ahead;
 pub mod coordinator;
 pub mod domid;
 pub mod laps;
