@@ -34,6 +34,10 @@ use xen::{
 /// but its answer has to get here.
 const GRACE_MS: u32 = 1000;
 
+/// How long to wait for an answer before the CPU goes idle, in ns: after such a time what that costs
+/// does not matter any more.
+const LINGER: u64 = 5_000_000;
+
 /// Dom0's answer to a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Answer {
@@ -285,10 +289,21 @@ impl Session {
         Ok((id, state.epoch))
     }
 
+    /// Waits a little while for an answer without going idle, if this CPU has nothing else to do.
+    fn linger(&self, id: u32) {
+        let Some(poller) = self.state.lock().poller() else {
+            return;
+        };
+        let began = now();
+        let is_answered = || self.state.lock().requests.result(id).is_some();
+        while !is_answered() && now() - began < LINGER && poller.poll_unless(is_answered) {}
+    }
+
     fn wait_for_answer(&self, id: u32, deadline_us: u64) -> Result<Answer> {
         let deadline_ms = u32::try_from(deadline_us / 1000).unwrap_or(u32::MAX);
         let mut jiffies = msecs_to_jiffies(deadline_ms.saturating_add(GRACE_MS));
 
+        self.linger(id);
         let mut state = self.state.lock();
         loop {
             if let Some(result) = state.requests.result(id) {

@@ -58,6 +58,7 @@ use xen::{
         Handler,
         Notifier,
         Outcome,
+        Poller,
         Waker, //
     },
     grant::GrantedPage,
@@ -126,6 +127,7 @@ pub(crate) struct Link {
     down: Consumer,
     notifier: Notifier,
     waker: Waker,
+    poller: Poller,
     /// Whether the back-end shows that it has connected, too. It may have asked for something, and
     /// be answered, before.
     connected: bool,
@@ -480,6 +482,11 @@ impl State {
         self.at_hand < self.credit.min(AT_HAND).div_ceil(2)
     }
 
+    /// What waits for Dom0's next event without going idle.
+    pub(crate) fn poller(&self) -> Option<Poller> {
+        Some(self.link.as_ref()?.poller)
+    }
+
     /// Lets the channel's thread run.
     pub(crate) fn wake_thread(&self) {
         if let Some(link) = &self.link {
@@ -609,6 +616,7 @@ impl Connection {
                 down: Consumer::new(DOWN),
                 notifier: channel.notifier(),
                 waker: channel.waker(),
+                poller: channel.poller(),
                 connected: false,
             });
         }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/clocksource_ids.h>
+#include <linux/irq.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
+#include <linux/sched.h>
+#include <linux/sched/stat.h>
 #include <linux/sort.h>
 #include <linux/timekeeping.h>
 #include <xen/grant_table.h>
@@ -192,4 +195,30 @@ void xen_helper_map_frames(unsigned long count, struct page **pages,
 void xen_helper_unmap_pages(unsigned long count, struct page **pages)
 {
 	xenmem_reservation_va_mapping_reset(count, pages);
+}
+
+unsigned long xen_helper_irq_save(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	return flags;
+}
+
+void xen_helper_irq_restore(unsigned long flags)
+{
+	local_irq_restore(flags);
+}
+
+/*
+ * Does nobody else want this CPU, and do the events of irq come here? Then they
+ * wait while interrupts are off, and none can be missed. Interrupts must be off.
+ */
+bool xen_helper_may_poll(unsigned int irq)
+{
+	struct irq_data *data = irq_get_irq_data(irq);
+
+	return data && single_task_running() && !need_resched() &&
+	       cpumask_test_cpu(smp_processor_id(),
+				irq_data_get_effective_affinity_mask(data));
 }

@@ -44,5 +44,9 @@ void xen_helper_map_frames(unsigned long count, struct page **pages,
 			   xen_pfn_t *frames);
 void xen_helper_unmap_pages(unsigned long count, struct page **pages);
 
+/* Waiting for an event without going idle. */
+unsigned long xen_helper_irq_save(void);
+void xen_helper_irq_restore(unsigned long flags);
+bool xen_helper_may_poll(unsigned int irq);
 
 #endif

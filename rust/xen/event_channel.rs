@@ -187,6 +187,11 @@ impl<T: Handler> EventChannel<T> {
         }
     }
 
+    /// What waits for an event of this channel without going idle.
+    pub fn poller(&self) -> Poller {
+        Poller { irq: self.irq }
+    }
+
     /// # Safety
     ///
     /// Only for an interrupt whose handler was registered with a `Self` as its cookie.
@@ -265,5 +270,38 @@ impl Waker {
         let cookie = core::ptr::without_provenance_mut(self.cookie);
         // SAFETY: Linux compares the cookie with those of the interrupt's handlers, no more.
         unsafe { bindings::irq_wake_thread(self.irq, cookie) };
+    }
+}
+
+/// Waits for an event of an [`EventChannel`] in Xen.
+///
+/// A CPU that has nothing to do but wait goes idle: it stops its tick, halts, and undoes all that
+/// when the event comes, which for a short wait costs more than what it waits for. Waiting in Xen is
+/// one hypercall (`SCHEDOP_poll`). Any event ends it, a tick at the latest.
+///
+/// It may outlive the channel, and then waits for the next tick.
+#[derive(Clone, Copy)]
+pub struct Poller {
+    irq: u32,
+}
+
+impl Poller {
+    /// Waits for an event, unless `ready` says that what it would bring is there already. Returns
+    /// `false`, having waited for nothing, if this CPU has something else to do meanwhile.
+    ///
+    /// `ready` is called with interrupts off. To be called by a task that may sleep.
+    pub fn poll_unless(&self, ready: impl FnOnce() -> bool) -> bool {
+        // SAFETY: May be called in any context; the flags are given back below.
+        let flags = unsafe { bindings::xen_helper_irq_save() };
+        // SAFETY: Interrupts are off.
+        let may_poll = unsafe { bindings::xen_helper_may_poll(self.irq) };
+        if may_poll && !ready() {
+            // SAFETY: Linux ignores interrupts that are bound to no event channel, as the header of
+            // this type says.
+            unsafe { bindings::xen_poll_irq_timeout(self.irq as c_int, 0) };
+        }
+        // SAFETY: `flags` are from above, on this CPU: with interrupts off, a task stays on it.
+        unsafe { bindings::xen_helper_irq_restore(flags) };
+        may_poll
     }
 }
