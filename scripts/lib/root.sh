@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# The Debian root with the toolchain, the host tests' cargo, the emulator and
-# Xen's tools. It does not depend on the kernel that modules are built for.
+# The Debian root with the toolchain, the host tests' cargo, and Xen's tools. It
+# does not depend on the kernel that modules are built for.
 
 packages() {
 	cat <<-EOF
 		bc bindgen bison busybox-static ca-certificates cargo cpio dwarves
 		file flex g++ gcc gcc-$GCC git gnuplot-nox kmod libc6-dev libelf-dev
-		libssl-dev make python3 qemu-system-x86 rsync rust-clippy rust-src
+		libssl-dev make python3 rsync rust-clippy rust-src
 		rustc rustfmt shellcheck socat xenstore-utils xen-utils-$XEN xz-utils zstd
 	EOF
 }
@@ -32,15 +32,16 @@ host_mirror() {
 		awk -F '|' '$1 == "Debian" { print $2; exit }'
 }
 
-# Fails now, with a sentence, rather than in the middle of a download.
+# check_mirror MIRROR SUITE: fails now, with a sentence, rather than in the middle
+# of a download.
 check_mirror() {
-	local mirror=$1 probe
+	local mirror=$1 suite=$2 probe
 	[ -n "$mirror" ] || return 0
 	probe=$(mktemp)
 	if ! /usr/lib/apt/apt-helper download-file \
-		"${mirror%/}/dists/$SUITE/InRelease" "$probe" >>"$LOG" 2>&1; then
+		"${mirror%/}/dists/$suite/InRelease" "$probe" >>"$LOG" 2>&1; then
 		rm -f -- "$probe"
-		die "cannot fetch the index of $SUITE from $mirror" \
+		die "cannot fetch the index of $suite from $mirror" \
 			"Check the network and the proxy settings of apt on this machine," \
 			"or set CMM_MIRROR to a Debian mirror that works. The log: $LOG"
 	fi
@@ -57,7 +58,7 @@ make_root() {
 	local partial=$1 mirror include sources=() pocket dropped
 	install_mmdebstrap
 	mirror=$(host_mirror)
-	check_mirror "$mirror"
+	check_mirror "$mirror" "$SUITE"
 	include=$(packages | xargs | tr ' ' ,)
 	if [ -n "$mirror" ]; then
 		for pocket in "$SUITE" "$SUITE-updates" "$SUITE-backports"; do
