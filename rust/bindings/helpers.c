@@ -119,17 +119,17 @@ unsigned long xen_helper_page_to_gfn(struct page *page)
 	return xen_page_to_gfn(page);
 }
 
-static int compare_pages(const void *a, const void *b)
+static int compare_runs(const void *a, const void *b)
 {
-	const struct page *x = *(struct page *const *)a;
-	const struct page *y = *(struct page *const *)b;
+	const struct page *x = ((const struct xen_helper_run *)a)->first;
+	const struct page *y = ((const struct xen_helper_run *)b)->first;
 
 	return x < y ? -1 : x > y;
 }
 
-void xen_helper_sort_pages(struct page **pages, unsigned long count)
+void xen_helper_sort_runs(struct xen_helper_run *runs, unsigned long count)
 {
-	sort(pages, count, sizeof(*pages), compare_pages, NULL);
+	sort(runs, count, sizeof(*runs), compare_runs, NULL);
 }
 
 /*

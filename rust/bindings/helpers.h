@@ -34,7 +34,12 @@ unsigned long xen_helper_page_to_pfn(struct page *page);
 unsigned long xen_helper_page_to_gfn(struct page *page);
 void xen_helper_page_set_next(struct page *page, struct page *next);
 struct page *xen_helper_page_next(struct page *page);
-void xen_helper_sort_pages(struct page **pages, unsigned long count);
+/* Pages that are neighbours in memory. */
+struct xen_helper_run {
+	struct page *first;
+	unsigned long count;
+};
+void xen_helper_sort_runs(struct xen_helper_run *runs, unsigned long count);
 void xen_helper_pages_set_hollow(struct page *page, unsigned int order);
 void xen_helper_pages_clear_hollow(struct page *page, unsigned int order);
 void xen_helper_pages_make_single(struct page *page, unsigned int order);

@@ -150,43 +150,72 @@ fn return_to_kernel(batch: &mut [*mut bindings::page]) {
     unsafe { bindings::xen_free_unpopulated_pages(batch.len() as c_uint, batch.as_mut_ptr()) };
 }
 
-/// Takes extents apart, some pages at a time.
+/// Takes extents apart, some pages at a time, in ascending order within each.
 fn for_each_batch(extents: &mut Extents<Hollow>, mut f: impl FnMut(&mut [*mut bindings::page])) {
     let mut batch = [core::ptr::null_mut(); 64];
 
     while let Some((page, order)) = extents.pop() {
         // SAFETY: `pop` gave us the pages, which are hollow.
         unsafe { bindings::xen_helper_pages_make_single(page.as_ptr(), order) };
-        let mut rest = 1usize << order;
-        while rest > 0 {
-            let count = rest.min(batch.len());
-            rest -= count;
+        let count = 1usize << order;
+        for start in (0..count).step_by(batch.len()) {
+            let batch = &mut batch[..(count - start).min(64)];
             for (i, entry) in batch.iter_mut().enumerate() {
-                *entry = page.as_ptr().wrapping_add(rest + i);
+                *entry = page.as_ptr().wrapping_add(start + i);
             }
-            f(&mut batch[..count]);
+            f(batch);
         }
     }
 }
 
-/// Pushes pages, in any order, as extents as large as their numbers permit.
+type Run = bindings::xen_helper_run;
+
+/// The runs of neighbours in a list.
+///
+/// The map of pages is virtually contiguous, so neighbours in it are neighbours in memory.
+fn runs(list: &PageList) -> impl Iterator<Item = Run> + '_ {
+    let neighbours = |a: &*mut bindings::page, b: &*mut _| *b == a.wrapping_add(1);
+    list.chunk_by(neighbours).filter_map(|run| {
+        Some(Run {
+            first: *run.first()?,
+            count: run.len() as c_ulong,
+        })
+    })
+}
+
+/// The runs in ascending order. They are few, where pages are thousands.
+fn sorted_runs(list: &PageList) -> Result<KVVec<Run>> {
+    let mut sorted = KVVec::with_capacity(runs(list).count(), GFP_KERNEL)?;
+    for run in runs(list) {
+        sorted.push_within_capacity(run).map_err(|_| ENOMEM)?;
+    }
+    // SAFETY: `sorted` has as many elements.
+    unsafe { bindings::xen_helper_sort_runs(sorted.as_mut_ptr(), sorted.len() as c_ulong) };
+
+    Ok(sorted)
+}
+
+/// Pushes pages, in any order, as extents as large as their numbers permit, or, without memory to put
+/// them in order, smaller ones.
 ///
 /// # Safety
 ///
 /// The caller must own the pages, which must be hollow, and must not use the list again.
 unsafe fn push_all(list: &mut PageList, to: &mut Extents<Hollow>) {
-    // The map of pages is virtually contiguous, so neighbours in it are neighbours in memory. Most
-    // often they come in order, the last first.
+    // Most often they come in order, the last first.
     list.reverse();
-    if !list.is_sorted() {
-        // SAFETY: `list` holds as many pointers.
-        unsafe { bindings::xen_helper_sort_pages(list.as_mut_ptr(), list.len() as c_ulong) };
-    }
-
-    for run in list.chunk_by(|a, b| *b == a.wrapping_add(1)) {
-        if let Some(first) = run.first() {
-            // SAFETY: By the safety requirements.
-            unsafe { push_neighbours(to, *first, run.len()) };
+    let mut push = |first: &Run, count: c_ulong| {
+        // SAFETY: By the safety requirements.
+        unsafe { push_neighbours(to, first.first, count as usize) }
+    };
+    let Ok(sorted) = sorted_runs(list) else {
+        runs(list).for_each(|run| push(&run, run.count));
+        return;
+    };
+    let touching = |a: &Run, b: &Run| b.first == a.first.wrapping_add(a.count as usize);
+    for row in sorted.chunk_by(touching) {
+        if let Some(first) = row.first() {
+            push(first, row.iter().map(|run| run.count).sum());
         }
     }
 }

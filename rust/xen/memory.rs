@@ -460,7 +460,7 @@ fn run_order(start: usize, end: usize) -> u32 {
     } else {
         start.trailing_zeros().min(MAX_ORDER)
     };
-    aligned.min((end - start).ilog2())
+    aligned.min((end - start).checked_ilog2().unwrap_or(0))
 }
 
 /// Pushes pages `start..end` of an extent, as extents as large as their alignment permits.
