@@ -161,7 +161,7 @@ impl Pages {
             .release(&mut fresh, &mut self.frames, |step| note(laps, step));
         self.ahead.append(&mut fresh);
         self.balance -= released as i64;
-        self.return_idle_frames();
+        self.return_idle_frames(MAX_EXTENT);
         released as u64
     }
 
@@ -183,15 +183,32 @@ impl Pages {
             self.balance -= released as i64;
             given += released;
         }
-        self.return_idle_frames();
+        self.return_idle_frames(MAX_EXTENT);
         given as u64
     }
 
-    /// Returns the frames that lending does not account for to where they came from.
-    fn return_idle_frames(&mut self) {
+    /// Frames that lending does not account for: left over from a release, good for the next request.
+    fn idle_frames(&self) -> usize {
         let lent = usize::try_from(-self.balance).unwrap_or(0);
-        let idle = self.frames.pages().saturating_sub(lent);
+        self.frames.pages().saturating_sub(lent)
+    }
+
+    /// Returns idle frames but for `keep` of them to where they came from.
+    fn return_idle_frames(&mut self, keep: usize) {
+        let idle = self.idle_frames().saturating_sub(keep);
         self.stock.return_to_balloon(idle, &mut self.frames);
+    }
+
+    /// Whether there is anything to tidy up.
+    pub(crate) fn has_leftovers(&self) -> bool {
+        self.ahead() > 0 || self.idle_frames() > 0
+    }
+
+    /// Keeps nothing for a next request; returns how many pages went back to Xen.
+    pub(crate) fn tidy_up(&mut self) -> u64 {
+        let given = self.give_ahead(u64::MAX, &mut Laps::default());
+        self.return_idle_frames(0);
+        given
     }
 
     /// Leaves all to the balloon driver; returns the balance that becomes its business.

@@ -69,11 +69,10 @@ impl Expire for Reporter {
         let available = pages::spare() as u64 + self.session.fetched_ahead.load(Relaxed);
 
         let mut state = self.session.state.lock();
-        if state.wants_stock() || self.session.has_too_much_ahead(&state) {
+        if state.wants_stock() || self.session.is_untidy(&state) {
             state.wake_thread();
         }
-        // If there is no room, there will be.
-        let _ = state.tell_drawn();
+        state.catch_up();
         if self.is_news(available, state.epoch) {
             let report = Up::Stats {
                 available,

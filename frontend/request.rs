@@ -47,6 +47,9 @@ struct Answer {
     at: u64,
 }
 
+/// Dom0 is not woken to hear that less than this has been taken: its own view may lag that far.
+const QUIET_PAGES: u64 = 512;
+
 /// What is known of an open request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
@@ -342,8 +345,13 @@ impl Session {
             return Ok(0);
         }
         let taken = self.change_in(epoch, |memory| memory.take(granted, wanted, laps))?;
+        let took = Up::Took { id, pages: taken };
         // If Dom0 is gone, the next connection's claim tells it.
-        let _ = self.send(epoch, &Up::Took { id, pages: taken });
+        let _ = if granted < QUIET_PAGES {
+            self.send_quietly(epoch, &took)
+        } else {
+            self.send(epoch, &took)
+        };
         Ok(taken)
     }
 

@@ -128,6 +128,8 @@ pub(crate) struct Link {
     notifier: Notifier,
     waker: Waker,
     poller: Poller,
+    /// Dom0 has not been woken for the last message.
+    unheard: bool,
     /// Whether the back-end shows that it has connected, too. It may have asked for something, and
     /// be answered, before.
     connected: bool,
@@ -173,6 +175,8 @@ pub(crate) struct Session {
     pub(crate) balance: Atomic<i64>,
     /// Pages fetched ahead, as last seen.
     pub(crate) fetched_ahead: Atomic<u64>,
+    /// Something is kept for a next request.
+    leftovers: Atomic<bool>,
     /// The balance has changed since the last report.
     pub(crate) moved: Atomic<bool>,
     pub(crate) last_granted: Atomic<u64>,
@@ -210,6 +214,7 @@ impl Session {
                 deadline_us: Atomic::new(DEFAULT_DEADLINE_US),
                 balance: Atomic::new(balance),
                 fetched_ahead: Atomic::new(0),
+                leftovers: Atomic::new(false),
                 moved: Atomic::new(false),
                 last_granted: Atomic::new(0),
                 last_latency: Atomic::new(0),
@@ -247,13 +252,22 @@ impl Session {
     ///
     /// `ENODEV` if there is no connection, `ETIMEDOUT` if Dom0 does not read its lane.
     pub(crate) fn send(&self, epoch: u32, message: &Up) -> Result {
+        self.send_by(|state| state.push(message, 0), epoch)
+    }
+
+    /// As [`Session::send`], by [`State::push_quietly`].
+    pub(crate) fn send_quietly(&self, epoch: u32, message: &Up) -> Result {
+        self.send_by(|state| state.push_quietly(message), epoch)
+    }
+
+    fn send_by(&self, push: impl Fn(&mut State) -> Result, epoch: u32) -> Result {
         for _ in 0..SEND_TRIES {
             let result = {
                 let mut state = self.state.lock();
                 if state.epoch != epoch {
                     return Err(ENODEV);
                 }
-                state.push(message, 0)
+                push(&mut state)
             };
             match result {
                 Err(err) if err == EAGAIN => fsleep(Delta::from_millis(1)),
@@ -306,6 +320,7 @@ impl Session {
         let mut pages = self.pages.lock();
         let result = change(&mut pages);
         self.fetched_ahead.store(pages.ahead(), Relaxed);
+        self.leftovers.store(pages.has_leftovers(), Relaxed);
         if pages.balance() != self.balance.load(Relaxed) {
             self.balance.store(pages.balance(), Relaxed);
             self.moved.store(true, Relaxed);
@@ -349,26 +364,25 @@ impl Session {
         });
     }
 
-    /// Gives back what was fetched ahead once nobody asks for more.
-    fn return_ahead(&self) {
+    /// Gives back what is kept for a next request once there has been none for a while.
+    fn tidy_up(&self) {
         let (id, epoch) = {
             let mut state = self.state.lock();
-            if !self.has_too_much_ahead(&state) {
+            if !self.is_untidy(&state) {
                 return;
             }
             (state.requests.next_id(), state.epoch)
         };
-        let given = self.change_in(epoch, |memory| memory.give_ahead(u64::MAX, &mut Laps::default()));
-        if let Ok(pages @ 1..) = given {
+        if let Ok(pages @ 1..) = self.change_in(epoch, Pages::tidy_up) {
             // If Dom0 is gone, the next connection's claim tells it.
             let _ = self.send(epoch, &Up::Release { id, pages });
         }
     }
 
-    /// Whether there are pages at hand that nobody asks for any more.
-    pub(crate) fn has_too_much_ahead(&self, state: &State) -> bool {
-        let ahead = self.fetched_ahead.load(Relaxed);
-        ahead > 0 && (state.ahead.is_idle(now()) || state.ahead.limit() == 0)
+    /// Whether something is kept for a next request that does not come.
+    pub(crate) fn is_untidy(&self, state: &State) -> bool {
+        let unwanted = state.ahead.limit() == 0 && self.fetched_ahead.load(Relaxed) > 0;
+        unwanted || (self.leftovers.load(Relaxed) && state.ahead.is_idle(now()))
     }
 
     /// Gives up `pages` of the credit, if there are as many; returns how many.
@@ -415,25 +429,49 @@ impl State {
     /// `ENODEV` if there is no connection, `EAGAIN` if there is no room.
     pub(crate) fn push(&mut self, message: &Up, free: u32) -> Result {
         self.tell_drawn()?;
-        self.push_only(message, free)
+        self.enqueue(message, free)?;
+        self.be_heard();
+        Ok(())
     }
 
-    /// Tells Dom0 what was drawn, in one message for all.
-    pub(crate) fn tell_drawn(&mut self) -> Result {
+    /// As [`State::push`], for what need not be heard at once: an event costs as much as some pages.
+    /// Dom0 hears of it with the next message, or the next [report](crate::report).
+    pub(crate) fn push_quietly(&mut self, message: &Up) -> Result {
+        self.tell_drawn()?;
+        self.enqueue(message, 0)
+    }
+
+    /// Wakes Dom0 if there is a message that it has not been woken for.
+    pub(crate) fn be_heard(&mut self) {
+        if let Some(link) = &mut self.link {
+            if core::mem::take(&mut link.unheard) {
+                link.notifier.notify();
+            }
+        }
+    }
+
+    /// Says what was drawn, in one message for all, which Dom0 is not woken for.
+    fn tell_drawn(&mut self) -> Result {
         if self.untold > 0 {
             let id = self.requests.next_id();
             let pages = self.untold;
-            self.push_only(&Up::Drew { id, pages }, 0)?;
+            self.enqueue(&Up::Drew { id, pages }, 0)?;
             self.untold = 0;
         }
         Ok(())
     }
 
-    fn push_only(&mut self, message: &Up, free: u32) -> Result {
+    /// Says all that Dom0 has not heard yet. If there is no room, there will be.
+    pub(crate) fn catch_up(&mut self) {
+        let _ = self.tell_drawn();
+        self.be_heard();
+    }
+
+    fn enqueue(&mut self, message: &Up, free: u32) -> Result {
         let link = self.link.as_mut().ok_or(ENODEV)?;
         match link.up.push_leaving(&**link.page, &message.encode(), free) {
             Ok(()) => {
-                link.notifier.notify();
+                link.unheard = true;
                 Ok(())
             }
             Err(PushError::Full) => Err(EAGAIN),
@@ -470,10 +508,9 @@ impl State {
         }
         self.credit += reserved - drawn;
         self.untold += drawn;
-        // While there is plenty, there is no hurry: the next message or report says it. Should it
-        // fail to be said now, so will it then.
+        // While there is plenty, there is no hurry: the next message or report says it.
         if self.credit < self.untold {
-            let _ = self.tell_drawn();
+            self.catch_up();
         }
     }
 
@@ -578,7 +615,7 @@ impl Handler for Events {
     fn handle_threaded(&self) {
         self.session.carry_out();
         self.session.stock_up();
-        self.session.return_ahead();
+        self.session.tidy_up();
         self.session.report_fault();
     }
 }
@@ -617,6 +654,7 @@ impl Connection {
                 notifier: channel.notifier(),
                 waker: channel.waker(),
                 poller: channel.poller(),
+                unheard: false,
                 connected: false,
             });
         }
