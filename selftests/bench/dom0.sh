@@ -17,7 +17,7 @@ dom_requester=$(xl domid $requester)
 dom_donor=$(xl domid $donor)
 
 # For the largest request of the standard run.
-reserve() { with_reserve $((96 * 1024)) transfers reserve; }
+reserve() { with_reserve $((96 * 1024)) from_reserve; }
 credit() { with_reserve $((96 * 1024)) on_credit --sizes 4,16,64,256 --runs 40; }
 
 larger() { [ "$(size_of "$1")" -ge "$2" ]; }

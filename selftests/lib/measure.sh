@@ -10,6 +10,7 @@
 # The requester, whoever may be its donor, what type it is, what to measure and how
 # often (lists with commas), and whether to say where the time goes, too.
 requester='' donor='' type='' sizes='' runs='' parts=no
+row_sizes=4,64 row_runs=5
 
 PAUSE=300
 TRANSFER=/sys/kernel/debug/xen-cmm/transfer
@@ -86,10 +87,24 @@ phases() {
 	done
 }
 
+# rows PATH: small requests one after the other, as a program makes them that needs
+# memory bit by bit.
+rows() {
+	keep guest "$requester" "/scenario/cmm-latency transfer --row --guest $type \
+		--settle $PAUSE --path $1-row --sizes $row_sizes --runs $row_runs"
+}
+
 # A donor is asked.
 cold() {
 	transfers cold
 	rest cold
+	rows cold
+	rest cold
+}
+
+from_reserve() {
+	transfers reserve
+	rows reserve
 }
 
 # The pool is filled up again only below three quarters.

@@ -10,12 +10,13 @@
 . ../lib/measure.sh
 
 donor=donor sizes=4,64,2048 runs=5,5,3 parts=yes
+row_sizes=64 row_runs=2
 
 # measure NAME: all ways, by the domain that is called after its type.
 measure() {
 	requester=$1 type=$1
 	cold
-	with_reserve 16384 transfers reserve
+	with_reserve 16384 from_reserve
 	with_reserve 16384 on_credit --sizes 4,64
 }
 
@@ -25,7 +26,7 @@ is_skipped() {
 	[ $? -eq 4 ] && grep '# SKIP this is Dom0' /tmp/suite
 }
 
-BARS=12
+BARS=16
 plan $((BARS + 2))
 requester=pv prepare_measuring 65536
 keeps_all pv pvh

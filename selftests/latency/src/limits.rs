@@ -28,7 +28,12 @@ const fn goal(goal: f64) -> Ratio {
     Ratio { goal, bar: goal }
 }
 
-const LIMITS: [Limit; 6] = [
+/// The bar is as far from the goal as the machine keeps it.
+const fn missed(goal: f64, bar: f64) -> Ratio {
+    Ratio { goal, bar }
+}
+
+const LIMITS: [Limit; 8] = [
     Limit {
         what: "warm reserve, 2 MiB and more",
         path: "reserve",
@@ -38,12 +43,21 @@ const LIMITS: [Limit; 6] = [
         pvh: goal(0.3),
     },
     Limit {
-        what: "warm reserve, 64 KiB",
-        path: "reserve",
+        what: "warm reserve, 64 KiB, in a row",
+        path: "reserve-row",
         from: 64,
         to: 64,
         pv: goal(1.0),
         pvh: goal(2.0),
+    },
+    Limit {
+        what: "warm reserve, 64 KiB, alone",
+        path: "reserve",
+        from: 64,
+        to: 64,
+        pv: goal(1.0),
+        // Two hypercalls, two switches of domains and an interrupt: two thirds of it are the VM exits.
+        pvh: missed(2.0, 3.0),
     },
     Limit {
         what: "credit, 64 KiB",
@@ -70,12 +84,21 @@ const LIMITS: [Limit; 6] = [
         pvh: goal(3.0),
     },
     Limit {
-        what: "cold, 64 KiB",
-        path: "cold",
+        what: "cold, 64 KiB, in a row",
+        path: "cold-row",
         from: 64,
         to: 64,
         pv: goal(2.0),
         pvh: goal(4.0),
+    },
+    Limit {
+        what: "cold, 64 KiB, alone",
+        path: "cold",
+        from: 64,
+        to: 64,
+        pv: goal(2.0),
+        // As above, twice, and Xen removes the donor's mappings page by page: 8 us each.
+        pvh: missed(4.0, 7.0),
     },
 ];
 
@@ -104,14 +127,14 @@ pub fn print(records: &[Record]) -> usize {
     let mut missed = 0;
     println!("\nMedian, as a multiple of malloc + touch (the worst of the sizes):\n");
     println!(
-        "{:30} {:5} {:>6} {:>9} {:>6}",
+        "{:31} {:5} {:>6} {:>9} {:>6}",
         "", "guest", "limit", "measured", "bare"
     );
     for limit in &LIMITS {
         for (guest, Ratio { goal, .. }) in limit.guests() {
             let Some(worst) = limit.worst(records, guest) else {
                 println!(
-                    "{:30} {guest:5} {goal:>6} {:>9} {:>6} none",
+                    "{:31} {guest:5} {goal:>6} {:>9} {:>6} none",
                     limit.what, "-", "-"
                 );
                 missed += 1;
@@ -120,7 +143,7 @@ pub fn print(records: &[Record]) -> usize {
             let passed = worst.ratio() <= goal;
             missed += usize::from(!passed);
             println!(
-                "{:30} {guest:5} {goal:>6} {:>9.2} {:>6} {} ({} KiB)",
+                "{:31} {guest:5} {goal:>6} {:>9.2} {:>6} {} ({} KiB)",
                 limit.what,
                 worst.ratio(),
                 table::bare(records, worst).map_or("-".into(), |bare| format!(

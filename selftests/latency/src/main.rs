@@ -42,6 +42,8 @@ Prints one JSON object a line; the suite writes them into CMM_LATENCY_RESULTS. O
   --path NAME       what they call the way the memory came (cold, reserve, credit)
   --sizes KB,...    sizes in KiB (4,64,2048,8192,65536)
   --runs N,...      how often, for each size; the last holds for the rest (40,40,20,10,5)
+  --row             transfer: requests in a row, of 4 MiB together, with fetching ahead; the
+                    result is what one of them takes (without --row nothing is fetched ahead)
   --settle MS       pause between runs, so that all is as before (1000)
   --donor ID, --requester ID   balloon, cost: the two domains
   --tool            balloon: by xl mem-set

@@ -19,6 +19,11 @@ const CALLS: usize = 9;
 /// How long a request may take: a minute, the most there is.
 const DEADLINE_US: &str = "60000000";
 
+/// How much a row of requests brings, and what the driver may fetch ahead in one: what it does at
+/// first.
+const ROW_KB: u64 = 4096;
+const FETCH_AHEAD_KB: &str = "2048";
+
 /// How long to wait until nothing is borrowed any more, in steps.
 const STEP: Duration = Duration::from_millis(50);
 const STEPS: usize = 600;
@@ -75,15 +80,19 @@ pub fn transfers(options: &Options) -> Result<(), String> {
     memory::no_huge_pages()?;
     let known = known_malloc(options)?;
     let mut knobs = Knobs::open()?;
+    if options.row {
+        set("fetch_ahead_kb", FETCH_AHEAD_KB)?;
+    }
+    let once = if options.row { Knobs::row } else { Knobs::once };
     for (size_kb, runs) in options.plan() {
         let malloc = match &options.malloc {
             Some(_) => find_malloc(&known, &options.guest, size_kb),
             None => malloc(size_kb, runs)?.percentile(50),
         };
         let mut samples = Samples::default();
-        knobs.once(size_kb, options)?;
+        once(&mut knobs, size_kb, options)?;
         for _ in 0..runs {
-            samples.push(knobs.once(size_kb, options)?);
+            samples.push(once(&mut knobs, size_kb, options)?);
         }
         let record = Record::new(options, &options.path, size_kb, &samples, malloc);
         println!("{record}");
@@ -116,8 +125,9 @@ impl From<Refused> for String {
     }
 }
 
-/// The front-end's files.
+/// The front-end's files. Those that are turned for measuring are turned back in the end.
 pub struct Knobs {
+    before: [(&'static str, String); 2],
     request: File,
     release: File,
     /// How many ns the last request took.
@@ -132,9 +142,11 @@ impl Knobs {
                 .open(format!("{DEVICE}/{name}"))
                 .map_err(|why| format!("{DEVICE}/{name}: {why}: is xen-cmmfront loaded?"))
         };
-        fs::write(format!("{DEVICE}/deadline_us"), DEADLINE_US)
-            .map_err(|why| format!("{DEVICE}/deadline_us: {why}"))?;
+        let before = ["deadline_us", "fetch_ahead_kb"].map(|knob| (knob, read(knob)));
+        set("deadline_us", DEADLINE_US)?;
+        set("fetch_ahead_kb", "0")?;
         Ok(Self {
+            before,
             request: open("request_kb")?,
             release: open("release_kb")?,
             last: 0,
@@ -145,12 +157,32 @@ impl Knobs {
     pub fn once(&mut self, size_kb: u64, options: &Options) -> Result<u64, Refused> {
         let nanos = self.request(size_kb)?;
         self.release(size_kb)?;
+        Self::rest(size_kb, options)?;
+        Ok(nanos)
+    }
+
+    /// Requests in a row, and then one release of all; returns how many ns a request took.
+    fn row(&mut self, size_kb: u64, options: &Options) -> Result<u64, Refused> {
+        let count = (ROW_KB / size_kb).max(1);
+        let mut nanos = 0;
+        for _ in 0..count {
+            nanos += self.request(size_kb)?;
+        }
+        // With what is left of what was fetched ahead.
+        let borrowed = read("borrowed_kb").parse();
+        self.release(borrowed.map_err(|_| "borrowed_kb is no number".to_string())?)?;
+        Self::rest(ROW_KB, options)?;
+        Ok(nanos / count)
+    }
+
+    /// Lets what was given back get to where it came from.
+    fn rest(size_kb: u64, options: &Options) -> Result<(), String> {
         // What stands to a domain's credit stays with it.
         if options.path != "credit" {
             wait_until_settled()?;
         }
         sleep(options.settle + Duration::from_micros(PAUSE_US_PER_KB * size_kb));
-        Ok(nanos)
+        Ok(())
     }
 
     /// Asks for memory; returns how many ns that took.
@@ -205,6 +237,19 @@ impl Knobs {
         parts += &format!("call {}\ntotal {}\n", self.call()?, self.last);
         Ok(parts)
     }
+}
+
+impl Drop for Knobs {
+    fn drop(&mut self) {
+        for (knob, value) in &self.before {
+            // Should this fail, the driver has gone, and its settings with it.
+            let _ = set(knob, value);
+        }
+    }
+}
+
+fn set(knob: &str, value: &str) -> Result<(), String> {
+    fs::write(format!("{DEVICE}/{knob}"), value).map_err(|why| format!("{DEVICE}/{knob}: {why}"))
 }
 
 fn read(knob: &str) -> String {

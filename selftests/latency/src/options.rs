@@ -16,6 +16,8 @@ pub struct Options {
     pub tool: bool,
     /// transfer: print this domain's part of the last one, too.
     pub parts: bool,
+    /// transfer: many requests in a row, with what the driver fetches ahead.
+    pub row: bool,
     pub path: String,
     pub sizes: Vec<u64>,
     pub runs: Vec<usize>,
@@ -37,6 +39,7 @@ impl Options {
             period: None,
             tool: false,
             parts: false,
+            row: false,
             path: "cold".into(),
             sizes: vec![4, 64, 2048, 8192, 65536],
             runs: vec![40, 40, 20, 10, 5],
@@ -58,6 +61,7 @@ impl Options {
                 }
                 "--tool" => options.tool = true,
                 "--parts" => options.parts = true,
+                "--row" => options.row = true,
                 "--guest" => options.guest = value()?,
                 "--path" => options.path = value()?,
                 "--sizes" => options.sizes = list(&name, &value()?)?,

@@ -65,7 +65,7 @@ pub fn bare(records: &[Record], of: &Record) -> Option<u64> {
     let bare = records.iter().find(|bare| {
         is_way(bare) && bare.path == "bare" && bare.guest == of.guest && bare.size_kb == of.size_kb
     })?;
-    match of.path.as_str() {
+    match of.path.trim_end_matches("-row") {
         "reserve" | "credit" => bare.requester,
         _ => Some(bare.p50),
     }
