@@ -290,12 +290,10 @@ impl Session {
             };
             let mut laps = order.laps();
             let done = match order {
-                Order::Reclaim { pages, urgency, .. } => {
-                    self.change_in(epoch, |memory| {
-                        let given = memory.give_ahead(pages, &mut laps);
-                        given + memory.give(pages - given, urgency, &mut laps)
-                    })
-                }
+                Order::Reclaim { pages, urgency, .. } => self.change_in(epoch, |memory| {
+                    let given = memory.give_ahead(pages, &mut laps);
+                    given + memory.give(pages - given, urgency, &mut laps)
+                }),
                 Order::Give { pages, .. } => {
                     self.change_in(epoch, |memory| memory.take(pages, pages, &mut laps))
                 }

@@ -61,7 +61,10 @@ impl Ahead {
         self.window = if alone {
             pages
         } else {
-            self.window.max(pages).saturating_mul(GROWTH).min(self.limit)
+            self.window
+                .max(pages)
+                .saturating_mul(GROWTH)
+                .min(self.limit)
         };
         self.window
     }

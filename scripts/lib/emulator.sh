@@ -10,19 +10,19 @@
 # would cost a VM exit (7.6 us on the exact clock) that no real machine has.
 
 emulator_name() {
-	printf 'emulator-%s-%s\n' "$QEMU_SUITE" "$(hash_of "$LIB/emulator.sh")"
+	printf 'emulator-%s-%s\n' "$QEMU_FROM" "$(hash_of "$LIB/emulator.sh")"
 }
 
 make_emulator() {
 	local partial=$1 mirror sources=()
 	install_mmdebstrap
 	mirror=$(host_mirror)
-	check_mirror "$mirror" "$QEMU_SUITE"
-	[ -z "$mirror" ] || sources=("deb $mirror $QEMU_SUITE main")
-	logged "unpacking the emulator of $QEMU_SUITE" \
+	check_mirror "$mirror" "$QEMU_FROM"
+	[ -z "$mirror" ] || sources=("deb $mirror $QEMU_FROM main")
+	logged "unpacking the emulator of $QEMU_FROM" \
 		mmdebstrap --mode=root --variant=extract --include=qemu-system-x86 \
 		--aptopt='APT::Install-Recommends "false"' \
 		--dpkgopt=path-exclude='/usr/share/doc/*' --dpkgopt=path-exclude='/usr/share/man/*' \
-		"$QEMU_SUITE" "$partial" "${sources[@]}"
+		"$QEMU_FROM" "$partial" "${sources[@]}"
 	chmod 755 "$partial"
 }

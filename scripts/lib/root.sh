@@ -32,16 +32,16 @@ host_mirror() {
 		awk -F '|' '$1 == "Debian" { print $2; exit }'
 }
 
-# check_mirror MIRROR SUITE: fails now, with a sentence, rather than in the middle
+# check_mirror MIRROR RELEASE: fails now, with a sentence, rather than in the middle
 # of a download.
 check_mirror() {
-	local mirror=$1 suite=$2 probe
+	local mirror=$1 release=$2 probe
 	[ -n "$mirror" ] || return 0
 	probe=$(mktemp)
 	if ! /usr/lib/apt/apt-helper download-file \
-		"${mirror%/}/dists/$suite/InRelease" "$probe" >>"$LOG" 2>&1; then
+		"${mirror%/}/dists/$release/InRelease" "$probe" >>"$LOG" 2>&1; then
 		rm -f -- "$probe"
-		die "cannot fetch the index of $suite from $mirror" \
+		die "cannot fetch the index of $release from $mirror" \
 			"Check the network and the proxy settings of apt on this machine," \
 			"or set CMM_MIRROR to a Debian mirror that works. The log: $LOG"
 	fi
