@@ -222,3 +222,37 @@ bool xen_helper_may_poll(unsigned int irq)
 	       cpumask_test_cpu(smp_processor_id(),
 				irq_data_get_effective_affinity_mask(data));
 }
+
+/*
+ * The machine address of the page table's entry of a page, if those of the
+ * count - 1 that follow lie behind it; 0 otherwise.
+ */
+u64 xen_helper_entries(struct page *first, unsigned long count)
+{
+	unsigned long address = (unsigned long)page_address(first);
+	unsigned int level;
+	pte_t *entry = lookup_address(address, &level);
+
+	if (!entry || level != PG_LEVEL_4K ||
+	    pte_index(address) + count > PTRS_PER_PTE)
+		return 0;
+
+	return arbitrary_virt_to_machine(entry).maddr;
+}
+
+u64 xen_helper_entry_of(xen_pfn_t frame)
+{
+	return pte_val_ma(mfn_pte(frame, PAGE_KERNEL));
+}
+
+int xen_helper_mmu_update(struct mmu_update *updates, int count)
+{
+	return HYPERVISOR_mmu_update(updates, count, NULL, DOMID_SELF);
+}
+
+/* Pages that never had memory may share a part of the p2m that is read-only. */
+bool xen_helper_set_p2m(unsigned long pfn, unsigned long frame)
+{
+	return pfn < xen_p2m_size &&
+	       !xen_safe_write_ulong(xen_p2m_addr + pfn, frame);
+}

@@ -44,10 +44,14 @@ void xen_helper_pages_set_hollow(struct page *page, unsigned int order);
 void xen_helper_pages_clear_hollow(struct page *page, unsigned int order);
 void xen_helper_pages_make_single(struct page *page, unsigned int order);
 
-/* PV mappings. No-ops where the kernel has none. */
+/* PV mappings: by the kernel's own functions, and by hand. */
 void xen_helper_map_frames(unsigned long count, struct page **pages,
 			   xen_pfn_t *frames);
 void xen_helper_unmap_pages(unsigned long count, struct page **pages);
+u64 xen_helper_entries(struct page *first, unsigned long count);
+u64 xen_helper_entry_of(xen_pfn_t frame);
+int xen_helper_mmu_update(struct mmu_update *updates, int count);
+bool xen_helper_set_p2m(unsigned long pfn, unsigned long frame);
 
 /* Waiting for an event without going idle. */
 unsigned long xen_helper_irq_save(void);

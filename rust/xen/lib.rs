@@ -29,6 +29,7 @@ pub mod domain_control;
 pub mod event_channel;
 pub mod frames;
 pub mod grant;
+mod mappings;
 pub mod memory;
 pub mod shared_page;
 pub mod timer;

@@ -15,13 +15,17 @@
 use crate::{
     balloon,
     bindings,
-    domain::DomId, //
+    domain::DomId,
+    mappings::Mappings, //
 };
 use core::{
     marker::PhantomData,
     ptr::NonNull, //
 };
-use kernel::prelude::*;
+use kernel::{
+    alloc::flags::__GFP_ZERO,
+    prelude::*, //
+};
 
 /// The order of the largest extents: 2 MiB, the most a DomU may ask for at once.
 pub const MAX_ORDER: u32 = 9;
@@ -284,22 +288,15 @@ pub enum Step {
 /// Work space for changing this domain's reservation: an extent at a time.
 pub struct Reservation {
     frames: [bindings::xen_pfn_t; MAX_EXTENT],
-    pages: [*mut bindings::page; MAX_EXTENT],
+    mappings: Mappings,
 }
 
-// SAFETY: The pointers are scratch space: none is used after the call that has stored it.
-unsafe impl Send for Reservation {}
-
 impl Reservation {
-    /// Allocates the work space, which is two pages large.
+    /// Allocates the work space, which is four pages large: more than a stack has.
     pub fn new() -> Result<KBox<Self>> {
-        Ok(KBox::new(
-            Self {
-                frames: [0; MAX_EXTENT],
-                pages: [core::ptr::null_mut(); MAX_EXTENT],
-            },
-            GFP_KERNEL,
-        )?)
+        let space = KBox::<Self>::new_uninit(GFP_KERNEL | __GFP_ZERO)?;
+        // SAFETY: It consists of numbers and raw pointers, for all of which zero is a value.
+        Ok(unsafe { space.assume_init() })
     }
 
     /// Gives the memory behind `from` back to Xen; the hollow pages go to `to`.
@@ -317,16 +314,15 @@ impl Reservation {
 
         while let Some((page, order)) = from.pop() {
             let count = 1 << order;
-            self.list_pages(page, count);
-            for (frame, page) in self.frames.iter_mut().zip(&self.pages[..count]) {
+            for (i, frame) in self.frames.iter_mut().take(count).enumerate() {
                 // SAFETY: The page is ours and has memory behind it.
-                *frame = unsafe { bindings::xen_helper_page_to_gfn(*page) };
+                *frame = unsafe { bindings::xen_helper_page_to_gfn(page.as_ptr().add(i)) };
             }
 
             // The mappings go first: of memory that is not ours there must be none.
             //
             // SAFETY: The pages are ours, and nobody uses them.
-            unsafe { bindings::xen_helper_unmap_pages(count as c_ulong, self.pages.as_mut_ptr()) };
+            unsafe { self.mappings.unmap(page, count) };
             // SAFETY: May be called in any context.
             unsafe { bindings::xen_helper_flush_tlb_all() };
             done(Step::Unmap);
@@ -377,7 +373,10 @@ impl Reservation {
         while let Some((page, order)) = from.pop() {
             let got = self.populate_extent(page, order);
             done(Step::Populate);
-            self.map(page, got);
+            if let Some(frames) = self.frames.get_mut(..got) {
+                // SAFETY: The frames are ours, got for these pages, which are ours and mapped nowhere.
+                unsafe { self.mappings.map(page, frames) };
+            }
             done(Step::Map);
             populated += got;
             // SAFETY: Xen has put memory behind the first `got` pages of the extent.
@@ -416,26 +415,6 @@ impl Reservation {
             *frame = i;
         }
         self.memory_op(bindings::XENMEM_populate_physmap, count, 0)
-    }
-
-    /// Maps the first `count` of `self.frames` at the pages from `page` on.
-    fn map(&mut self, page: NonNull<bindings::page>, count: usize) {
-        self.list_pages(page, count);
-        // SAFETY: The frames are ours, got for these pages, which are ours and mapped nowhere.
-        unsafe {
-            bindings::xen_helper_map_frames(
-                count as c_ulong,
-                self.pages.as_mut_ptr(),
-                self.frames.as_mut_ptr(),
-            );
-        }
-    }
-
-    /// Lists the pages of an extent at the beginning of `self.pages`.
-    fn list_pages(&mut self, page: NonNull<bindings::page>, count: usize) {
-        for (i, entry) in self.pages[..count].iter_mut().enumerate() {
-            *entry = page.as_ptr().wrapping_add(i);
-        }
     }
 
     /// Has Xen work on the first `count` extents of `self.frames`; returns how many it has done.

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's own mappings of pages that get other memory, or lose theirs, in a PV domain.
+//!
+//! A PV kernel knows which machine frame is behind each page (the *p2m*), and has its page tables
+//! written by Xen. Its exported functions issue a hypercall a page. Here it is one for an extent, whose
+//! entries lie side by side in one table: that takes a good third less. In any other domain there is
+//! nothing to do.
+//!
+//! C headers: [`include/xen/mem-reservation.h`](srctree/include/xen/mem-reservation.h),
+//! [`arch/x86/include/asm/xen/page.h`](srctree/arch/x86/include/asm/xen/page.h)
+
+use crate::{
+    bindings,
+    domain,
+    memory::MAX_EXTENT, //
+};
+use core::ptr::NonNull;
+use kernel::prelude::*;
+
+/// The p2m's entry of a page without memory.
+const NO_FRAME: bindings::xen_pfn_t = bindings::xen_pfn_t::MAX;
+
+/// Work space for changing the mappings of an extent.
+pub(crate) struct Mappings {
+    updates: [bindings::mmu_update; MAX_EXTENT],
+    pages: [*mut bindings::page; MAX_EXTENT],
+}
+
+// SAFETY: The pointers are scratch space: none is used after the call that has stored it.
+unsafe impl Send for Mappings {}
+
+impl Mappings {
+    /// Maps `frames` at the pages from `first` on, at most [`MAX_EXTENT`].
+    ///
+    /// # Safety
+    ///
+    /// The frames must be this domain's, got for these pages, which must be the caller's and mapped
+    /// nowhere.
+    pub(crate) unsafe fn map(
+        &mut self,
+        first: NonNull<bindings::page>,
+        frames: &mut [bindings::xen_pfn_t],
+    ) {
+        if !domain::is_pv() {
+            return;
+        }
+        // SAFETY: By the safety requirements.
+        let mapped = unsafe {
+            note_frames(first, frames.iter().copied())
+                && self.write_entries(first, frames.iter().copied())
+        };
+        if !mapped {
+            self.list_pages(first, frames.len());
+            // SAFETY: By the safety requirements; what has been done already is done again.
+            unsafe {
+                bindings::xen_helper_map_frames(
+                    frames.len() as c_ulong,
+                    self.pages.as_mut_ptr(),
+                    frames.as_mut_ptr(),
+                );
+            }
+        }
+    }
+
+    /// Removes the mappings of `count` pages from `first` on, at most [`MAX_EXTENT`]. TLBs may have
+    /// them still.
+    ///
+    /// # Safety
+    ///
+    /// The pages must be the caller's, and nobody may use them.
+    pub(crate) unsafe fn unmap(&mut self, first: NonNull<bindings::page>, count: usize) {
+        if !domain::is_pv() {
+            return;
+        }
+        let nothing = core::iter::repeat_n(NO_FRAME, count);
+        // SAFETY: By the safety requirements.
+        let unmapped = unsafe {
+            self.write_entries(first, nothing.clone()) && note_frames(first, nothing)
+        };
+        if !unmapped {
+            self.list_pages(first, count);
+            // SAFETY: By the safety requirements; what has been done already is done again.
+            unsafe { bindings::xen_helper_unmap_pages(count as c_ulong, self.pages.as_mut_ptr()) };
+        }
+    }
+
+    /// Writes the page table's entries of pages from `first` on; [`NO_FRAME`] stands for none.
+    ///
+    /// Returns `false` if they do not lie side by side, or Xen refuses.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Mappings::map`] and [`Mappings::unmap`].
+    unsafe fn write_entries(
+        &mut self,
+        first: NonNull<bindings::page>,
+        frames: impl Iterator<Item = bindings::xen_pfn_t> + ExactSizeIterator,
+    ) -> bool {
+        let count = frames.len();
+        // SAFETY: By the safety requirements the pages are valid.
+        let table = unsafe { bindings::xen_helper_entries(first.as_ptr(), count as c_ulong) };
+        if table == 0 {
+            return false;
+        }
+        for ((update, frame), entry) in self.updates.iter_mut().zip(frames).zip(0u64..) {
+            // The command MMU_NORMAL_PT_UPDATE is 0.
+            update.ptr = table + entry * size_of::<bindings::pteval_t>() as u64;
+            update.val = if frame == NO_FRAME {
+                0
+            } else {
+                // SAFETY: May be called in any context.
+                unsafe { bindings::xen_helper_entry_of(frame) }
+            };
+        }
+        // SAFETY: `updates` has at least `count` elements. The entries are those of the caller's pages.
+        let result =
+            unsafe { bindings::xen_helper_mmu_update(self.updates.as_mut_ptr(), count as c_int) };
+        result == 0
+    }
+
+    /// Lists the pages of an extent at the beginning of `self.pages`.
+    fn list_pages(&mut self, first: NonNull<bindings::page>, count: usize) {
+        for (i, entry) in self.pages.iter_mut().take(count).enumerate() {
+            *entry = first.as_ptr().wrapping_add(i);
+        }
+    }
+}
+
+/// Writes down in the p2m which frames are behind the pages from `first` on. Returns `false` if it has
+/// no room for one.
+///
+/// # Safety
+///
+/// As for [`Mappings::map`] and [`Mappings::unmap`].
+unsafe fn note_frames(
+    first: NonNull<bindings::page>,
+    mut frames: impl Iterator<Item = bindings::xen_pfn_t>,
+) -> bool {
+    // SAFETY: By the safety requirements the page is valid.
+    let mut pfn = unsafe { bindings::xen_helper_page_to_pfn(first.as_ptr()) };
+    frames.all(|frame| {
+        // SAFETY: By the safety requirements the page is the caller's, and the frame is behind it.
+        let noted = unsafe { bindings::xen_helper_set_p2m(pfn, frame) };
+        pfn += 1;
+        noted
+    })
+}
