@@ -85,6 +85,8 @@ pub(crate) struct Links {
     links: KVec<Link>,
     /// Where the time of the turn at hand goes.
     turn: Laps,
+    /// A link's time goes there, too: one is `served`.
+    serving: bool,
 }
 
 impl Links {
@@ -92,6 +94,7 @@ impl Links {
         Self {
             links: KVec::new(),
             turn: Laps::default(),
+            serving: false,
         }
     }
 
@@ -155,6 +158,7 @@ impl Links {
         if let (Up::Request { id, pages, .. }, Some(link)) = (up, self.get(dom)) {
             link.served = true;
             link.laps = turn.again(*id, *pages);
+            self.serving = true;
         }
     }
 
@@ -167,8 +171,9 @@ impl Links {
             }
         }
         self.turn.lap(Phase::Notify, now());
-        for link in &mut self.links {
-            if core::mem::take(&mut link.served) {
+        if core::mem::take(&mut self.serving) {
+            for link in self.links.iter_mut().filter(|link| link.served) {
+                link.served = false;
                 link.laps.join(Phase::Donors, &self.turn);
             }
         }
@@ -208,7 +213,10 @@ impl Host for Hands<'_> {
         {
             Ok(()) => {
                 link.touched = true;
-                link.served |= matches!(message, Down::Grant { .. });
+                if matches!(message, Down::Grant { .. }) {
+                    link.served = true;
+                    self.links.serving = true;
+                }
                 Ok(())
             }
             Err(PushError::Full) => Err(SendError::Full),

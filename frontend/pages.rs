@@ -124,7 +124,7 @@ impl Pages {
     pub(crate) fn put_away(&mut self, pages: usize) {
         let mut fresh = self.at_hand.take(pages);
         self.reservation
-            .release(&mut fresh, &mut self.frames, |_| ());
+            .release(&mut fresh, &mut self.frames, &mut |_| ());
     }
 
     fn populate(&mut self, wanted: usize, laps: &mut Laps) -> Extents<Fresh> {
@@ -134,7 +134,7 @@ impl Pages {
         let mut frames = self.frames.take(wanted);
         laps.lap(Phase::Frames, now());
         self.reservation
-            .populate(&mut frames, &mut fresh, |step| note(laps, step));
+            .populate(&mut frames, &mut fresh, &mut |step| note(laps, step));
         self.frames.append(&mut frames);
         fresh
     }
@@ -179,7 +179,7 @@ impl Pages {
             laps.lap(Phase::Allocate, now());
             let released = self
                 .reservation
-                .release(&mut pages, &mut self.frames, |step| note(laps, step));
+                .release(&mut pages, &mut self.frames, &mut |step| note(laps, step));
             self.balance -= released as i64;
             given += released;
         }

@@ -308,7 +308,7 @@ impl Reservation {
         &mut self,
         from: &mut Extents<C>,
         to: &mut Extents<Hollow>,
-        mut done: impl FnMut(Step),
+        done: &mut dyn FnMut(Step),
     ) -> usize {
         let mut released = 0;
 
@@ -366,7 +366,7 @@ impl Reservation {
         &mut self,
         from: &mut Extents<Hollow>,
         to: &mut Extents<Fresh>,
-        mut done: impl FnMut(Step),
+        done: &mut dyn FnMut(Step),
     ) -> usize {
         let mut populated = 0;
 
