@@ -83,7 +83,8 @@ phases() {
 			--sizes $size --runs 2 --malloc /dev/null --parts" | grep -v '^{' >/tmp/parts
 		grep "^dom0-for-$(xl domid "$requester") " $TRANSFER >>/tmp/parts
 		guest "$donor" "grep '^donor ' $TRANSFER" >>/tmp/parts
-		keep ./cmm-latency phases --guest "$type" --path "$path" --sizes "$size" </tmp/parts
+		keep ./cmm-latency phases --guest "$type" --path "$path" --sizes "$size" \
+			--malloc $results </tmp/parts
 	done
 }
 

@@ -3,7 +3,11 @@
 //! Where the time of a transfer goes: the parts that requester, Dom0 and donor show in
 //! `/sys/kernel/debug/xen-cmm/transfer`, laid side by side on Xen's clock.
 
-use crate::{options::Options, record::Record};
+use crate::{
+    measure::{find_malloc, known_malloc},
+    options::Options,
+    record::Record,
+};
 use std::{collections::BTreeMap, io};
 
 /// The case of records of phases.
@@ -206,10 +210,12 @@ pub fn join(options: &Options) -> Result<(), String> {
     let transfer = Transfer::parse(&text).ok_or(format!("these are no parts:\n{text}"))?;
     let phases = transfer.phases()?;
     transfer.check(&phases)?;
+    let known = known_malloc(options)?;
     for &size_kb in &options.sizes {
         for (phase, nanos) in &phases {
             let mut record = Record::of_part(options, &options.path, size_kb, phase, *nanos);
             record.case = CASE.into();
+            record.malloc = find_malloc(&known, &options.guest, size_kb);
             println!("{record}");
         }
     }
