@@ -158,7 +158,7 @@ impl Pages {
         let mut fresh = self.ahead.take(wanted);
         let released = self
             .reservation
-            .release(&mut fresh, &mut self.frames, |step| note(laps, step));
+            .release(&mut fresh, &mut self.frames, &mut |step| note(laps, step));
         self.ahead.append(&mut fresh);
         self.balance -= released as i64;
         self.return_idle_frames(MAX_EXTENT);

@@ -62,15 +62,22 @@ impl Phase {
         (Self::Free, "free"),
         (Self::Tell, "tell"),
     ];
+
+    fn name(self) -> &'static str {
+        Self::ALL.get(self as usize).map_or("?", |(_, name)| *name)
+    }
 }
 
 /// All laps of a phase together.
+///
+/// In 32 bits, so that a stopwatch is small and cheap to keep: what took four seconds or more is said to have taken as
+/// long as that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lap {
     /// How much time they took.
-    pub spent: u64,
-    /// When the last of them ended, counted from the beginning.
-    pub until: u64,
+    pub spent: u32,
+    /// When the last of them ended, counted from the beginning; 0 if there were none.
+    pub until: u32,
 }
 
 /// The stopwatch of one side's part of a transfer.
@@ -82,7 +89,7 @@ pub struct Laps {
     began: u64,
     /// When the last lap ended.
     last: u64,
-    laps: [Option<Lap>; Phase::ALL.len()],
+    laps: [Lap; Phase::ALL.len()],
 }
 
 impl Laps {
@@ -115,11 +122,9 @@ impl Laps {
     /// Puts `spent` down to a phase that ended at `end`.
     fn add(&mut self, phase: Phase, spent: u64, end: u64) {
         if let Some(lap) = self.laps.get_mut(phase as usize) {
-            let before = lap.unwrap_or_default().spent;
-            *lap = Some(Lap {
-                spent: before.saturating_add(spent),
-                until: end.saturating_sub(self.began),
-            });
+            lap.spent = lap.spent.saturating_add(short(spent));
+            // A phase that has been is told from one that has not, even if no time went by.
+            lap.until = short(end.saturating_sub(self.began)).max(1);
         }
     }
 
@@ -129,7 +134,7 @@ impl Laps {
             self.lap(gap, other.began);
         }
         for (phase, lap) in other.phases() {
-            self.add(phase, lap.spent, other.began + lap.until);
+            self.add(phase, lap.spent.into(), other.began + u64::from(lap.until));
         }
         self.last = self.last.max(other.last);
     }
@@ -145,10 +150,9 @@ impl Laps {
     ) -> fmt::Result {
         let Self { id, pages, .. } = self;
         let began = ahead.map_or(0, |ahead| self.began.saturating_add_signed(ahead));
-        for ((_, name), lap) in Phase::ALL.iter().zip(&self.laps) {
-            if let Some(Lap { spent, until }) = lap {
-                writeln!(f, "{who} {id} {pages} {began} {name} {spent} {until}")?;
-            }
+        for (phase, Lap { spent, until }) in self.phases() {
+            let name = phase.name();
+            writeln!(f, "{who} {id} {pages} {began} {name} {spent} {until}")?;
         }
         Ok(())
     }
@@ -161,6 +165,12 @@ impl Laps {
     /// The phases there were.
     pub fn phases(&self) -> impl Iterator<Item = (Phase, Lap)> + '_ {
         let laps = Phase::ALL.iter().zip(&self.laps);
-        laps.filter_map(|((phase, _), lap)| Some((*phase, (*lap)?)))
+        laps.filter(|(_, lap)| lap.until > 0)
+            .map(|((phase, _), lap)| (*phase, *lap))
     }
+}
+
+/// As many ns as fit.
+fn short(nanos: u64) -> u32 {
+    u32::try_from(nanos).unwrap_or(u32::MAX)
 }

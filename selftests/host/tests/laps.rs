@@ -18,7 +18,7 @@ fn run(mut laps: Laps, mut now: u64, events: &[(Phase, u64)]) -> (Laps, u64) {
 }
 
 fn sum(laps: &Laps) -> u64 {
-    laps.phases().map(|(_, lap)| lap.spent).sum()
+    laps.phases().map(|(_, lap)| u64::from(lap.spent)).sum()
 }
 
 struct Shown<'a>(&'a Laps, Option<i64>);
@@ -66,11 +66,19 @@ fn what_is_shown() {
     );
 }
 
+#[test]
+fn what_takes_too_long_is_said_to_be_long() {
+    let mut laps = Laps::begin(7, 16, 0);
+    laps.lap(Phase::Donors, u64::MAX);
+    let (_, lap) = laps.phases().next().unwrap();
+    assert_eq!((lap.spent, lap.until), (u32::MAX, u32::MAX));
+}
+
 proptest! {
     #[test]
     fn phases_add_up(
         began in 0..1u64 << 50,
-        events in prop::collection::vec((phase(), 0..1u64 << 40), 0..50),
+        events in prop::collection::vec((phase(), 0..1u64 << 26), 0..50),
     ) {
         let (laps, ended) = run(Laps::begin(1, 1, began), began, &events);
         prop_assert_eq!(laps.total(), ended - began);
@@ -79,7 +87,7 @@ proptest! {
 
     #[test]
     fn a_clock_that_goes_backwards_costs_nothing(
-        times in prop::collection::vec((phase(), any::<u64>()), 0..50),
+        times in prop::collection::vec((phase(), 0..1u64 << 31), 0..50),
     ) {
         let mut laps = Laps::begin(1, 1, 1 << 30);
         for (phase, now) in times {
@@ -90,9 +98,9 @@ proptest! {
 
     #[test]
     fn joined_laps_add_up(
-        first in prop::collection::vec((phase(), 0..1u64 << 40), 0..20),
-        gap in 0..1u64 << 40,
-        second in prop::collection::vec((phase(), 0..1u64 << 40), 0..20),
+        first in prop::collection::vec((phase(), 0..1u64 << 26), 0..20),
+        gap in 0..1u64 << 26,
+        second in prop::collection::vec((phase(), 0..1u64 << 26), 0..20),
     ) {
         let (mut laps, ended) = run(Laps::begin(1, 1, 5), 5, &first);
         let (turn, last) = run(Laps::begin(0, 0, ended + gap), ended + gap, &second);
@@ -100,12 +108,12 @@ proptest! {
         prop_assert_eq!(laps.total(), last - 5);
         prop_assert_eq!(sum(&laps), laps.total());
         let ends = laps.phases().map(|(_, lap)| lap.until).max();
-        prop_assert!(ends.unwrap_or(0) <= laps.total());
+        prop_assert!(u64::from(ends.unwrap_or(0)) <= laps.total().max(1));
     }
 
     #[test]
     fn a_turn_is_the_beginning_of_what_it_began(
-        events in prop::collection::vec((phase(), 0..1u64 << 40), 0..20),
+        events in prop::collection::vec((phase(), 0..1u64 << 26), 0..20),
     ) {
         let (turn, _) = run(Laps::begin(0, 0, 9), 9, &events);
         let mut laps = turn.again(4, 2);

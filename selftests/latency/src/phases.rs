@@ -54,7 +54,7 @@ pub struct Transfer {
     donor: Option<Part>,
     /// What the requester's program has measured around the whole.
     total: u64,
-    /// What it has measured around a call that comes to nothing.
+    /// What it has measured around a call that changes next to nothing.
     call: u64,
 }
 
