@@ -90,6 +90,12 @@ impl Expire for Clock {
     }
 }
 
+/// The settings of an earlier back-end.
+fn recorded() -> Option<Settings> {
+    let text = xenstore::read(STORE, c"settings").ok()?;
+    Settings::parse(text.as_str().ok()?)
+}
+
 fn slots(count: usize) -> Result<KVVec<Slot>> {
     let mut slots = KVVec::with_capacity(count, GFP_KERNEL)?;
     slots.resize(count, Slot::default(), GFP_KERNEL)?;
@@ -177,10 +183,7 @@ impl Service {
         })?;
         pr_info!("Xen speaks domctl version {:#x}\n", control.version());
 
-        let settings = Settings {
-            pool: xenstore::read_number(STORE, c"pool").unwrap_or(0),
-            ..Settings::default()
-        };
+        let settings = recorded().unwrap_or_default();
         let coordinator = Coordinator::new(slots(FIRST_SLOTS)?, settings);
         let core = Arc::pin_init(
             pin_init!(Core {
@@ -328,14 +331,14 @@ impl Service {
 
     /// What holds for all domains.
     pub(crate) fn settings(&self) -> Settings {
-        *self.core.state.lock().coordinator.settings()
+        self.core.state.lock().coordinator.settings()
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        if xenstore::write(STORE, c"pool", format_args!("{}", self.pool())).is_err() {
-            pr_warn!("cannot write down the size of the reserve\n");
+        if xenstore::write(STORE, c"settings", format_args!("{}", self.settings())).is_err() {
+            pr_warn!("cannot write down the settings\n");
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use core::ops::DerefMut;
 
-use super::event::{Limits, Nanos, Refused};
+use super::event::{Limits, Nanos, Refused, Settings};
 use super::host::{Gone, Host};
 use super::ledger::Fault;
 use super::slot::{Purpose, Slot};
@@ -28,6 +28,17 @@ impl Limits {
             Err(Refused::OutOfRange)
         } else if self.floor > self.ceiling {
             Err(Refused::FloorAboveCeiling)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Settings {
+    /// Whether an administrator could have set these.
+    pub(super) fn check(&self) -> Result<(), Refused> {
+        if self.reserve.max(self.credit) > MAX_PAGES || self.donor_timeout == 0 {
+            Err(Refused::OutOfRange)
         } else {
             Ok(())
         }

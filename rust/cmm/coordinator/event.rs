@@ -57,8 +57,7 @@ pub struct Settings {
     pub reserve: u64,
     /// Pages that each front-end that can use them may take without asking; 0 for none.
     pub credit: u64,
-    /// Pages that donors gave and nobody had taken when the back-end was last unloaded, as it recorded them from
-    /// [`pool`](super::Coordinator::pool).
+    /// Pages that donors gave and nobody had taken when the back-end was last unloaded.
     pub pool: u64,
     /// Who is asked to give.
     pub policy: Policy,
@@ -96,7 +95,7 @@ pub enum Event {
         claim: Option<i64>,
         /// Whether it understands credit.
         credit: bool,
-        /// Its limits. Not looked at if this coordinator knows it already.
+        /// Its limits, if this coordinator does not know it already and nothing is recorded.
         limits: Limits,
     },
     /// A front-end is gone, its domain perhaps not. What it borrowed or lent is kept.

@@ -26,7 +26,13 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     ) -> Result<(), Refused> {
         let i = match self.find(dom) {
             Some(i) => i,
-            None => self.insert(dom, record.unwrap_or_default(), record.is_some(), limits)?,
+            None => {
+                let fresh = Record {
+                    limits,
+                    ..Record::default()
+                };
+                self.insert(dom, record.unwrap_or(fresh), record.is_some())?
+            }
         };
         self.detach(i);
         let settled = self.settle(i, claim, host);
@@ -48,14 +54,8 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         Ok(())
     }
 
-    fn insert(
-        &mut self,
-        dom: DomId,
-        record: Record,
-        cap_known: bool,
-        limits: Limits,
-    ) -> Result<usize, Refused> {
-        limits.check()?;
+    fn insert(&mut self, dom: DomId, record: Record, cap_known: bool) -> Result<usize, Refused> {
+        record.limits.check()?;
         if !record.is_sane() {
             return Err(Refused::OutOfRange);
         }
@@ -72,7 +72,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             excess: record.excess,
             ..Slot::default()
         };
-        slot.set_limits(limits);
+        slot.set_limits(record.limits);
         slot.seen.maximum = record.maximum;
         slot.toolstack_cap = record.toolstack_maximum;
         self.len = self.len.saturating_add(1);

@@ -356,13 +356,16 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         self.live().iter().map(Slot::view)
     }
 
-    /// Pages that donors gave and nobody has taken; to be written down for [`Settings::pool`].
+    /// Pages that donors gave and nobody has taken.
     pub fn pool(&self) -> u64 {
         self.free.saturating_add(self.held)
     }
 
-    /// What holds for all domains now.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// What holds for all domains now; to be written down for the next coordinator.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            pool: self.pool(),
+            ..self.settings
+        }
     }
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is written down about a domain, so that another back-end can go on.
+//! What is written down, so that another back-end can go on.
 
 use core::fmt;
 
-/// What the ledger holds about a domain: enough to go on after the back-end has been loaded again.
+use super::event::{Limits, Nanos, Settings};
+use super::policy::Policy;
+
+/// What is known of a domain: enough to go on after the back-end has been loaded again.
 ///
-/// Its text form, in a xenstore node, is the six numbers separated by spaces.
+/// Its text form, in a xenstore node, is the nine numbers separated by spaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// Pages borrowed (positive) or lent (negative).
@@ -21,6 +24,8 @@ pub struct Record {
     pub toolstack_maximum: u64,
     /// How far it may be above its cap, because the toolstack lowered that and the stock balloon takes its time.
     pub excess: u64,
+    /// Its limits.
+    pub limits: Limits,
 }
 
 impl Record {
@@ -34,6 +39,11 @@ impl Record {
             maximum: words.next()?.parse().ok()?,
             toolstack_maximum: words.next()?.parse().ok()?,
             excess: words.next()?.parse().ok()?,
+            limits: Limits {
+                floor: words.next()?.parse().ok()?,
+                ceiling: words.next()?.parse().ok()?,
+                weight: words.next()?.parse().ok()?,
+            },
         };
         (words.next().is_none() && record.is_sane()).then_some(record)
     }
@@ -41,7 +51,10 @@ impl Record {
     /// No number is beyond what a machine can hold, which keeps later sums from overflowing.
     pub(super) fn is_sane(&self) -> bool {
         const MOST: u64 = 1 << 40;
-        self.balance.unsigned_abs() <= MOST && self.in_flight <= MOST && self.reclaiming <= MOST
+        self.balance.unsigned_abs() <= MOST
+            && self.in_flight <= MOST
+            && self.reclaiming <= MOST
+            && self.limits.check().is_ok()
     }
 }
 
@@ -49,13 +62,47 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} {} {} {} {} {}",
+            "{} {} {} {} {} {} {} {} {}",
             self.balance,
             self.in_flight,
             self.reclaiming,
             self.maximum,
             self.toolstack_maximum,
-            self.excess
+            self.excess,
+            self.limits.floor,
+            self.limits.ceiling,
+            self.limits.weight
+        )
+    }
+}
+
+impl Settings {
+    /// Reads the text form of what an administrator can set, and the pool; `None` if it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_ascii_whitespace();
+        let settings = Self {
+            reserve: words.next()?.parse().ok()?,
+            credit: words.next()?.parse().ok()?,
+            donor_timeout: words.next()?.parse::<Nanos>().ok()?,
+            policy: Policy::from_name(words.next()?)?,
+            pool: words.next()?.parse().ok()?,
+            ..Self::default()
+        };
+        (words.next().is_none() && settings.check().is_ok()).then_some(settings)
+    }
+}
+
+/// The text form, in a xenstore node.
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} {} {} {}",
+            self.reserve,
+            self.credit,
+            self.donor_timeout,
+            self.policy.name(),
+            self.pool
         )
     }
 }

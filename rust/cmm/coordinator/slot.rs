@@ -266,6 +266,7 @@ impl Slot {
             maximum: self.seen.maximum,
             toolstack_maximum: self.toolstack_cap,
             excess: self.excess,
+            limits: self.limits,
         }
     }
 

@@ -156,6 +156,7 @@ fn attach(dom: DomId, input: &mut Input<'_>) -> Event {
         maximum: input.number(),
         toolstack_maximum: input.number(),
         excess: input.number(),
+        limits: Limits::default(),
     });
     Event::Attach {
         dom,

@@ -5,7 +5,7 @@
 mod coordinator;
 mod input;
 
-use cmm::coordinator::Record;
+use cmm::coordinator::{Record, Settings};
 use cmm::protocol::layout::{Bytes, Lane, DOWN, PAGE_SIZE, UP};
 use cmm::protocol::{Down, Up, MESSAGE_SIZE};
 use cmm::ring::{Consumer, Producer};
@@ -111,12 +111,15 @@ fn write(page: &Page, offset: usize, bytes: &[u8]) {
     }
 }
 
-/// A record: parsing refuses it, or what is written again means the same.
+/// What is written down: parsing refuses it, or what is written again means the same.
 pub fn record(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else {
         return;
     };
     if let Some(record) = Record::parse(text) {
         assert_eq!(Record::parse(&record.to_string()), Some(record));
+    }
+    if let Some(settings) = Settings::parse(text) {
+        assert_eq!(Settings::parse(&settings.to_string()), Some(settings));
     }
 }

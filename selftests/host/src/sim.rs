@@ -147,9 +147,12 @@ impl Sim {
                 Some(record)
             })
             .collect();
+        let settings = self.coordinator.settings();
         let settings = Settings {
-            pool: self.coordinator.pool(),
-            ..*self.coordinator.settings()
+            default_deadline: settings.default_deadline,
+            request_rate: settings.request_rate,
+            request_burst: settings.request_burst,
+            ..Settings::parse(&settings.to_string()).expect("its own words")
         };
         self.coordinator = Coordinator::new(vec![Slot::default(); self.room], settings);
         for (dom, record) in doms.iter().zip(records) {

@@ -575,12 +575,24 @@ fn records_that_make_no_sense_are_refused() {
     for text in [
         "",
         "1 2 3",
-        "1 2 3 4 5 6 7",
-        "a 2 3 4 5 6",
-        "1 -2 3 4 5 6",
-        "99999999999999 0 0 0 0 0",
+        "1 2 3 4 5 6 7 8 9 10",
+        "a 2 3 4 5 6 7 8 9",
+        "1 -2 3 4 5 6 7 8 9",
+        "99999999999999 0 0 0 0 0 0 9 100",
+        "0 0 0 0 0 0 9 8 100",
+        "0 0 0 0 0 0 8 9 0",
     ] {
         assert_eq!(Record::parse(text), None, "{text}");
+    }
+    for text in [
+        "",
+        "1 2 3 largest",
+        "1 2 3 largest 4 5",
+        "1 2 3 smallest 4",
+        "1 2 0 largest 4",
+        "99999999999999 2 3 largest 4",
+    ] {
+        assert_eq!(Settings::parse(text), None, "{text}");
     }
     let mut coordinator = Coordinator::new(vec![Slot::default(); 1], Settings::default());
     let mut world = cmm_host_tests::world::World::new(0);
@@ -599,6 +611,38 @@ fn records_that_make_no_sense_are_refused() {
         coordinator.handle(event, 0, &mut world),
         Err(Refused::OutOfRange)
     );
+}
+
+#[test]
+fn what_the_administrator_set_is_recorded() {
+    let limits = Limits {
+        floor: 1_000,
+        ceiling: 3_000,
+        weight: 7,
+    };
+    let mut sim = Sim::new(10_000, 8, Settings::default());
+    assert!(sim.boot(dom(A), 2_000, limits));
+    for event in [
+        Event::SetCredit { pages: 5 },
+        Event::SetReserve { pages: 6 },
+        Event::SetPolicy(Policy::Spread),
+    ] {
+        sim.handle(event).expect("sensible");
+    }
+    let settings = sim.coordinator.settings();
+    let written = Settings::parse(&settings.to_string()).expect("its own words");
+    assert_eq!(written, settings);
+
+    let mut next = Coordinator::new(vec![Slot::default(); 1], written);
+    let attach = Event::Attach {
+        dom: dom(A),
+        record: sim.coordinator.record(dom(A)),
+        claim: None,
+        credit: false,
+        limits: Limits::default(),
+    };
+    next.handle(attach, 0, &mut sim.world).expect("sensible");
+    assert_eq!(next.domain(dom(A)).expect("attached").limits, limits);
 }
 
 #[test]
