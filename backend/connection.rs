@@ -130,7 +130,7 @@ struct Details {
 
 impl Details {
     fn read(dev: &Device<device::Bound>) -> Result<Self, Failure> {
-        let dir = dev.otherend();
+        let dir = dev.otherend().ok_or(Failure::Service(ENODEV))?;
         let number = |node: &'static CStr| {
             xenstore::read_number(dir, node).map_err(|err| Failure::Node(node, err))
         };

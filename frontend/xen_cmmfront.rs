@@ -137,6 +137,14 @@ impl xenbus::Driver for Frontend {
     }
 
     fn unbind(dev: &Device<device::Core<'_>>, _context: &(), this: Pin<&Self>) {
+        if dev.otherend().is_none() {
+            // The domain was restored without the device. The connection is that of the domain it
+            // was, and so are its debts.
+            this.session.hang_up();
+            this.connection.lock().take();
+            this.session.hand_over();
+            return;
+        }
         this.session.settle();
         this.session.hang_up();
         this.connection.lock().take();

@@ -638,10 +638,14 @@ impl<Ctx: device::DeviceContext> Device<Ctx> {
 }
 
 impl Device<device::Bound> {
-    /// The other half's directory in xenstore.
-    pub fn otherend(&self) -> &CStr {
-        // SAFETY: The bus reads this before it probes and frees it after it removes.
-        unsafe { CStr::from_char_ptr((*self.as_raw()).otherend) }
+    /// The other half's directory in xenstore. A front-end's device has none after its domain was
+    /// restored without one, until it is removed.
+    pub fn otherend(&self) -> Option<&CStr> {
+        // SAFETY: The device is valid. The bus reads this before it probes, and changes it only
+        // when the domain is resumed, in which no callback of the device's runs.
+        let path = unsafe { (*self.as_raw()).otherend };
+        // SAFETY: If it is not null, it is a string that lives as long as shown above.
+        (!path.is_null()).then(|| unsafe { CStr::from_char_ptr(path) })
     }
 
     /// The domain of the other half.
@@ -652,9 +656,12 @@ impl Device<device::Bound> {
 
     /// The state the other half shows now.
     pub fn otherend_state(&self) -> State {
-        // SAFETY: The device is valid and bound, so its `otherend` is set.
+        let Some(path) = self.otherend() else {
+            return State::Unknown;
+        };
+        // SAFETY: The device is valid, and the path is a string.
         State::from_raw(unsafe {
-            bindings::xenbus_read_driver_state(self.as_raw(), (*self.as_raw()).otherend)
+            bindings::xenbus_read_driver_state(self.as_raw(), path.as_char_ptr())
         })
     }
 
