@@ -73,6 +73,10 @@ use xen::{
 /// How often, a millisecond apart, to try to send before Dom0 is believed dead.
 const SEND_TRIES: u32 = 1000;
 
+/// Where the balance that was handed over to the balloon driver is written down, for the driver of
+/// the next device: the device's own directory may go with it.
+const HANDED_OVER: (&CStr, &CStr) = (c"data", c"cmm-balance");
+
 /// Pages to have at hand, if there is credit for them: 1 MiB.
 const AT_HAND: u64 = 256;
 
@@ -189,8 +193,8 @@ const DEFAULT_DEADLINE_US: u64 = 1_000_000;
 
 impl Session {
     pub(crate) fn new(dev: &Device<device::Bound>) -> Result<Arc<Self>> {
-        let recorded = xenstore::read_number(dev.node(), c"balance").unwrap_or(0);
-        let pages = Pages::new(recorded)?;
+        let (dir, node) = HANDED_OVER;
+        let pages = Pages::new(xenstore::read_number(dir, node).unwrap_or(0))?;
         let balance = pages.balance();
 
         Arc::pin_init(
@@ -693,8 +697,27 @@ impl Session {
         }
     }
 
-    /// Makes what is not settled the stock balloon driver's business; returns how much that is.
-    pub(crate) fn hand_over(&self) -> i64 {
+    /// Makes what is not settled the stock balloon driver's business, for good: nobody knows of it
+    /// any more.
+    pub(crate) fn write_off(&self) {
+        self.note(0);
+        self.hand_over();
+    }
+
+    /// As [`Session::write_off`], until the next driver takes it back.
+    pub(crate) fn leave(&self) {
+        let balance = self.hand_over();
+        self.note(balance);
+    }
+
+    fn note(&self, balance: i64) {
+        let (dir, node) = HANDED_OVER;
+        if xenstore::write(dir, node, format_args!("{balance}")).is_err() {
+            pr_warn!("cannot leave the balance in xenstore\n");
+        }
+    }
+
+    fn hand_over(&self) -> i64 {
         let balance = self.change(Pages::hand_over);
         if balance != 0 {
             pr_warn!(

@@ -44,8 +44,7 @@ use xen::{
         Device,
         Fate,
         State, //
-    },
-    xenstore, //
+    }, //
 };
 
 kernel::module_driver! {
@@ -116,7 +115,13 @@ impl xenbus::Driver for Frontend {
         match state {
             State::InitWait => this.connect(dev),
             State::Connected => this.connected(dev),
-            State::Closing | State::Closed | State::Unknown => this.disconnect(dev),
+            State::Closing => {
+                if dev.is_taken_away() {
+                    this.session.settle();
+                }
+                this.disconnect(dev);
+            }
+            State::Closed | State::Unknown => this.disconnect(dev),
             _ => (),
         }
         Fate::Keep
@@ -132,7 +137,7 @@ impl xenbus::Driver for Frontend {
         // ledger. Once the new back-end shows itself, all begins anew.
         this.session.hang_up();
         this.connection.lock().take();
-        this.session.hand_over();
+        this.session.write_off();
         Ok(())
     }
 
@@ -142,16 +147,12 @@ impl xenbus::Driver for Frontend {
             // was, and so are its debts.
             this.session.hang_up();
             this.connection.lock().take();
-            this.session.hand_over();
-            return;
+            return this.session.write_off();
         }
         this.session.settle();
         this.session.hang_up();
         this.connection.lock().take();
-        let balance = this.session.hand_over();
-        if xenstore::write(dev.node(), c"balance", format_args!("{balance}")).is_err() {
-            pr_warn!("cannot leave the balance in xenstore\n");
-        }
+        this.session.leave();
     }
 }
 

@@ -21,7 +21,8 @@ use crate::{
         RawStore, //
     },
     bindings,
-    domain::DomId, //
+    domain::DomId,
+    xenstore, //
 };
 use core::{
     marker::PhantomData,
@@ -663,6 +664,13 @@ impl Device<device::Bound> {
         State::from_raw(unsafe {
             bindings::xenbus_read_driver_state(self.as_raw(), path.as_char_ptr())
         })
+    }
+
+    /// Whether the toolstack takes the device away. As [`is_online`](Self::is_online), from the
+    /// front-end's side.
+    pub fn is_taken_away(&self) -> bool {
+        let back = self.otherend();
+        back.is_some_and(|back| matches!(xenstore::read_number(back, c"online"), Ok(0u32)))
     }
 
     /// Whether the toolstack still wants the device (`online` in the back-end's directory).
