@@ -16,11 +16,16 @@ ledger() {
 # books DOMID...: what must be as before once all is settled: each domain's size,
 # cap, balance, and what is under way; the pool; and whether the books balance.
 books() {
-	for cmm_dom in "$@"; do
-		echo "$(ledger "$cmm_dom" size) $(ledger "$cmm_dom" max) $(ledger "$cmm_dom" balance)" \
-			"$(ledger "$cmm_dom" in-flight) $(ledger "$cmm_dom" asked)"
-	done
-	grep -E '^(pool|books) ' $LEDGER
+	awk -v doms="$*" '
+		$1 == "dom" { for (i = 1; i <= NF; i++) at[$i] = i; next }
+		$1 == "pool" || $1 == "books" { all = all "\n" $0; next }
+		{ row[$1] = $at["size"] " " $at["max"] " " $at["balance"] " " $at["in-flight"] " " $at["asked"] }
+		END {
+			n = split(doms, dom, " ")
+			for (i = 1; i <= n; i++)
+				print row[dom[i]]
+			print substr(all, 2)
+		}' $LEDGER
 }
 
 # books_are WANT DOMID...
