@@ -26,10 +26,6 @@ modules: ## Build xen-cmmfront.ko and xen-cmmback.ko in build/ (the default)
 check: modules ## Run all tests, on the host and in the lab
 	@selftests/run
 
-.PHONY: check-all
-check-all: modules ## Run the slow tests, too: faults at each step, a hostile front-end
-	@selftests/run --all
-
 .PHONY: demo
 demo: modules ## Show memory moving between two domains
 	@scripts/lab selftests/demo
@@ -59,6 +55,11 @@ simulate: ## Try the coordinator on simulated domains: SEED= DOMAINS= EVENTS=
 	@$(HOST_PROGRAM) simulate -- --out build/simulation $(if $(SEED),--seed $(SEED)) \
 		$(if $(DOMAINS),--domains $(DOMAINS)) $(if $(EVENTS),--events $(EVENTS))
 	$(call draw,build/simulation,memory)
+
+.PHONY: soak
+soak: modules ## Move memory among six domains, with faults, at random: SEED= ROUNDS=
+	@scripts/lab --clock exact --timeout 86400 --out build/soak --set SEED=$(or $(SEED),$(shell date +%s)) \
+		--set ROUNDS=$(or $(ROUNDS),200) selftests/soak
 
 .PHONY: fuzz
 fuzz: ## Fuzz everything that reads what the other side wrote, FUZZ_SECONDS=60 each
