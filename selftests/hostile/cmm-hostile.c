@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A front-end that means harm. It connects like any other, and then commits the
- * crime that the parameter names, from a thread, until its device is taken away.
+ * crime that data/crime names in xenstore, from a thread, until its device is taken
+ * away, when it removes that node.
  *
  * What can be done with nodes alone, or from user space, is in badinput.
  */
@@ -21,10 +22,6 @@
 #undef pr_fmt
 #define pr_fmt(fmt) "cmm-hostile: " fmt
 
-static char *crime = "";
-module_param(crime, charp, 0644);
-MODULE_PARM_DESC(crime, "What to do once connected: see the table in the source");
-
 /* The shared page: see Documentation/protocol.rst. */
 #define UP_PROD		0
 #define DOWN_PROD	128
@@ -37,6 +34,7 @@ MODULE_PARM_DESC(crime, "What to do once connected: see the table in the source"
 enum up { REQUEST = 1, RELEASE, OFFERED, TOOK, STATS, DREW };
 enum down { GRANT = 1, RECLAIM };
 
+static char *crime;
 static u8 *page;
 static int ref;
 static evtchn_port_t port;
@@ -284,6 +282,13 @@ static void flood_stats(void)
 	}
 }
 
+/* No crime, but the CPU that one takes. */
+static void busy(void)
+{
+	while (!kthread_should_stop())
+		cond_resched();
+}
+
 static void flood_events(void)
 {
 	while (!kthread_should_stop()) {
@@ -383,6 +388,7 @@ static const struct {
 	{ "offered-unfreed", offered_unfreed },
 	{ "offered-twice", offered_twice },
 	{ "took-for-reclaim", took_for_reclaim },
+	{ "busy", busy },
 	{ "flood-requests", flood_requests },
 	{ "flood-stats", flood_stats },
 	{ "flood-events", flood_events },
@@ -397,10 +403,9 @@ static const struct {
 	{ "channel-of-xenstore", nothing },
 };
 
-/* What is written to a parameter ends with a newline. */
 static bool is(const char *name)
 {
-	return sysfs_streq(crime, name);
+	return !strcmp(crime, name);
 }
 
 static int commit(void *unused)
@@ -422,10 +427,17 @@ static irqreturn_t ignore(int irq, void *unused)
 
 static int connect(struct xenbus_device *dev)
 {
-	/* The reference of the xenstore ring is always the second. */
-	int published = is("grant-of-xenstore") ? 1 : 0;
+	int published;
 	int err;
 
+	crime = xenbus_read(XBT_NIL, "data", "crime", NULL);
+	if (IS_ERR(crime)) {
+		err = PTR_ERR(crime);
+		crime = NULL;
+		return err;
+	}
+	/* The reference of the xenstore ring is always the second. */
+	published = is("grant-of-xenstore") ? 1 : 0;
 	page = (u8 *)get_zeroed_page(GFP_KERNEL);
 	if (!page)
 		return -ENOMEM;
@@ -480,6 +492,9 @@ static void hostile_remove(struct xenbus_device *dev)
 	if (page)
 		gnttab_end_foreign_access(ref, virt_to_page(page));
 	page = NULL;
+	kfree(crime);
+	crime = NULL;
+	xenbus_rm(XBT_NIL, "data", "crime");
 }
 
 static const struct xenbus_device_id hostile_ids[] = { { "cmm" }, { "" } };
