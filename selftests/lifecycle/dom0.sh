@@ -39,7 +39,7 @@ borrow() {
 	front alice request_kb "$AMOUNT"
 }
 
-plan 50
+plan 52
 all_memory=$(total)
 alice_size=$(size_of alice)
 bob_size=$(size_of bob)
@@ -65,6 +65,7 @@ check "PV connects by itself" connected alice
 check "PVH connects by itself" connected bob
 check "memory moves" transfers
 
+back bob weight 7
 check "alice borrows" borrow
 check "the back-end is unloaded meanwhile" rmmod xen_cmmback
 check "and loaded again" load_back
@@ -72,6 +73,8 @@ check "alice connects" connected alice
 check "bob connects" connected bob
 check "what alice borrowed is known" eventually 5 equals $AMOUNT back alice borrowed_kb
 check "what bob lent is known" eventually 5 equals $AMOUNT back bob lent_kb
+check "his weight is known" equals 7 back bob weight
+check "the settings are known" equals 20000 driver donor_timeout_ms
 check "no page is lost" conserved
 check "a borrower's front-end is unloaded" unload_front alice
 check "the lender has its memory again" eventually 15 size_is bob "$bob_size"
