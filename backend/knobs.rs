@@ -141,6 +141,16 @@ pub(crate) const DRIVER_KNOBS: &[Knob<(), Arc<Service>>] = &[
             tell(service, Event::SetPolicy(policy))
         },
     ),
+    Knob::read_write(
+        c"ask_ready",
+        |(), service, text| show(text, service.settings().ask_ready.into()),
+        |(), service, text| tell(service, Event::SetAskReady(switch(text)?)),
+    ),
+    Knob::read_write(
+        c"boost",
+        |(), service, text| show(text, service.settings().boost.into()),
+        |(), service, text| tell(service, Event::SetBoost(switch(text)?)),
+    ),
 ];
 
 fn show(text: &mut Text<'_>, value: u64) -> Result {
@@ -149,6 +159,15 @@ fn show(text: &mut Text<'_>, value: u64) -> Result {
 
 fn number<T: core::str::FromStr>(text: &str) -> Result<T> {
     text.parse().map_err(|_| EINVAL)
+}
+
+/// Reads 0 or 1.
+fn switch(text: &str) -> Result<bool> {
+    match text {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err(EINVAL),
+    }
 }
 
 /// Reads a size in KiB; returns pages.

@@ -4,6 +4,7 @@
 
 use cmm::{
     coordinator::{
+        Activity,
         Gone,
         Host,
         Reservation,
@@ -40,6 +41,7 @@ use xen::{
         Waker, //
     },
     grant::MappedPage,
+    scheduling,
     timer::now, //
 };
 
@@ -232,6 +234,26 @@ impl Host for Hands<'_> {
             current: found.current,
             maximum: found.maximum,
         })
+    }
+
+    fn activity(&mut self, dom: DomId) -> Option<Activity> {
+        let found = self
+            .links
+            .in_xen(|| self.control.activity(domain::DomId(dom.raw())))
+            .ok()?;
+        Some(match found {
+            scheduling::Activity::Running => Activity::Running,
+            scheduling::Activity::Blocked => Activity::Blocked,
+            scheduling::Activity::Waiting => Activity::Waiting,
+            scheduling::Activity::Paused => Activity::Paused,
+        })
+    }
+
+    fn boost(&mut self, dom: DomId) {
+        // It may have gone meanwhile.
+        let _ = self
+            .links
+            .in_xen(|| self.control.boost(domain::DomId(dom.raw())));
     }
 
     fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone> {

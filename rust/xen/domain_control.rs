@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What Dom0 may ask and change of other domains' memory.
+//! What Dom0 may ask and change of other domains.
 //!
-//! Reading a reservation is a stable interface. Changing its maximum is a *domctl*, whose version
-//! must be exactly the one of the running Xen; Linux itself issues none. [`DomainControl::probe`]
-//! finds out which one Xen answers to.
+//! Reading a reservation is a stable interface. Anything else is a *domctl*, whose version must be
+//! exactly the one of the running Xen; Linux itself issues none. [`DomainControl::probe`] finds out
+//! which one Xen answers to. Those on scheduling are in [`crate::scheduling`].
 //!
 //! Xen headers: `public/memory.h`, `public/domctl.h`
 
@@ -17,20 +17,22 @@ use kernel::{
     prelude::*, //
 };
 
-/// The domctl interface versions in which `XEN_DOMCTL_max_mem` is as below: Xen 4.17 to 4.22.
+/// The domctl interface versions in which the operations used here are the same: Xen 4.17 to 4.22.
 const VERSIONS: core::ops::RangeInclusive<u32> = 0x15..=0x18;
 
 const XEN_DOMCTL_MAX_MEM: u32 = 11;
 
-/// `struct xen_domctl` with `struct xen_domctl_max_mem` in it. Xen reads and writes all of it.
+/// The operand of a domctl: whatever structure it takes, in the words of this machine.
+pub(crate) type Operand = [u64; 16];
+
+/// `struct xen_domctl`. Xen reads and writes all of it.
 #[repr(C)]
-struct MaxMem {
+struct Domctl {
     cmd: u32,
     interface_version: u32,
     domain: u16,
     pad: [u16; 3],
-    max_memkb: u64,
-    rest: [u64; 15],
+    operand: Operand,
 }
 
 /// Xen's own word on a domain's memory, in pages.
@@ -97,17 +99,30 @@ impl DomainControl {
     pub fn set_maximum(&self, dom: DomId, pages: u64) -> Result {
         max_mem(self.version, dom, pages)
     }
+
+    /// Issues a domctl. May be called in any context.
+    pub(crate) fn issue(&self, cmd: u32, dom: DomId, operand: &mut Operand) -> Result {
+        domctl(self.version, cmd, dom, operand)
+    }
 }
 
 fn max_mem(version: u32, dom: DomId, pages: u64) -> Result {
-    let mut op = MaxMem {
-        cmd: XEN_DOMCTL_MAX_MEM,
+    let mut operand = [0; 16];
+    operand[0] = pages.saturating_mul(4);
+    domctl(version, XEN_DOMCTL_MAX_MEM, dom, &mut operand)
+}
+
+fn domctl(version: u32, cmd: u32, dom: DomId, operand: &mut Operand) -> Result {
+    let mut op = Domctl {
+        cmd,
         interface_version: version,
         domain: dom.0,
         pad: [0; 3],
-        max_memkb: pages.saturating_mul(4),
-        rest: [0; 15],
+        operand: *operand,
     };
-    // SAFETY: `op` is as large as any `struct xen_domctl`.
-    to_result(unsafe { bindings::xen_helper_domctl((&raw mut op).cast()) } as c_int)
+    // SAFETY: `op` is as large as any `struct xen_domctl`, and none of the operations of this crate
+    // has a pointer in its operand.
+    let result = unsafe { bindings::xen_helper_domctl((&raw mut op).cast()) };
+    *operand = op.operand;
+    to_result(result as c_int)
 }

@@ -14,7 +14,7 @@
 //! - [`memory`]: this domain's own reservation;
 //! - [`frames`]: page frames for memory from elsewhere;
 //! - [`balloon`]: the stock balloon driver, which owns the rest of it;
-//! - [`domain_control`]: what Dom0 may ask and change of others.
+//! - [`domain_control`], [`scheduling`]: what Dom0 may ask and change of others.
 //!
 //! Besides, [`attribute`], [`clock`] and [`timer`] have what the `kernel` crate lacks.
 //!
@@ -31,6 +31,7 @@ pub mod frames;
 pub mod grant;
 mod mappings;
 pub mod memory;
+pub mod scheduling;
 pub mod shared_page;
 pub mod timer;
 pub mod xenbus;

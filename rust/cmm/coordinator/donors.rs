@@ -7,7 +7,7 @@ use core::ops::DerefMut;
 use super::event::{Nanos, MILLISECOND, SECOND};
 use super::host::Host;
 use super::ledger::{signed, Fault};
-use super::policy::{pick, Candidate, Need};
+use super::policy::{best, ready_first, share_out, Candidate, Need};
 use super::slot::{Ask, Purpose, Request, Slot};
 use super::Coordinator;
 use crate::protocol::{Down, RequestReason, Urgency, Violation, COORDINATOR_ID, MAX_ASKS};
@@ -86,8 +86,13 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 },
                 readiness: slot.readiness,
             });
+        let policy = self.settings.policy;
+        let mut best = best(need, candidates);
+        if self.settings.ask_ready {
+            best = ready_first(policy, need, &best, |i| host.activity(self.slot(i)?.dom));
+        }
         let mut asked = Asked::default();
-        for (donor, pages) in pick(self.settings.policy, need, candidates) {
+        for (donor, pages) in share_out(policy, need, &best) {
             if pages == 0 {
                 continue;
             }
@@ -133,6 +138,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             // It was never asked, so nobody waits for its answer.
             self.forget_ask(i, id);
             return Err(fault);
+        }
+        if matches!(purpose, Purpose::Request { .. }) {
+            self.boost(i, host);
         }
         Ok(pages)
     }

@@ -61,6 +61,10 @@ pub struct Settings {
     pub pool: u64,
     /// Who is asked to give.
     pub policy: Policy,
+    /// Whether donors that wait for a CPU are asked last, and paused ones not at all.
+    pub ask_ready: bool,
+    /// Whether domains that a transfer waits for are boosted.
+    pub boost: bool,
     /// The requests a second that one domain may make in the long run; 0 for any number.
     pub request_rate: u32,
     /// The requests that it may make at once.
@@ -76,6 +80,8 @@ impl Default for Settings {
             credit: 0,
             pool: 0,
             policy: Policy::default(),
+            ask_ready: true,
+            boost: false,
             request_rate: 20_000,
             request_burst: 4_096,
         }
@@ -160,6 +166,10 @@ pub enum Event {
     },
     /// The administrator picks a policy.
     SetPolicy(Policy),
+    /// The administrator says whether it matters what donors are doing.
+    SetAskReady(bool),
+    /// The administrator says whether domains that a transfer waits for are boosted.
+    SetBoost(bool),
     /// The administrator gives Xen's free memory to a domain, by hand.
     Give {
         /// To which domain.

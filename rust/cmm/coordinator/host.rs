@@ -15,6 +15,19 @@ pub struct Reservation {
     pub maximum: u64,
 }
 
+/// What a domain is doing, which tells how soon it can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// It runs.
+    Running,
+    /// It sleeps until an event comes.
+    Blocked,
+    /// It would run, and waits for a CPU: an event does not make it run any sooner.
+    Waiting,
+    /// Its toolstack does not let it run.
+    Paused,
+}
+
 /// The domain does not exist any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
@@ -45,6 +58,14 @@ pub trait Host {
 
     /// What Xen says about `dom`; `None` if it does not exist any more.
     fn reservation(&mut self, dom: DomId) -> Option<Reservation>;
+
+    /// What `dom` is doing; `None` if it does not exist any more.
+    fn activity(&mut self, dom: DomId) -> Option<Activity>;
+
+    /// Lets `dom`, which waits for a CPU, run as soon as if an event had woken it.
+    ///
+    /// There is nothing to be taken back: it lasts until the domain sleeps, or has run for a while.
+    fn boost(&mut self, dom: DomId);
 
     /// Sets the cap of `dom` (`XEN_DOMCTL_max_mem`).
     ///

@@ -17,6 +17,7 @@ use crate::protocol::{Down, Violation};
 const REPAID_AT_ONCE: usize = 8;
 
 /// Where granted pages came from.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
     Grant,
     Repay,
@@ -71,6 +72,10 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             Source::Grant | Source::Repay => self.put_free(left),
         }
         self.repay_after = 0;
+        if source == Source::Grant {
+            // Whoever asked is about to go on with the memory.
+            self.boost(i, host);
+        }
         Ok(())
     }
 

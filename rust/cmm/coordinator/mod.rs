@@ -10,6 +10,7 @@
 //! - `donors`, `policy`: who is asked to give, and what becomes of the answers.
 //! - `lenders`, `reserve`: what becomes of pages that nobody waits for.
 //! - `credit`: what domains may take without asking.
+//! - `boost`: whom a transfer waits for runs soon.
 //! - `ledger`: the books, and the caps that make Xen keep to them; `check` proves them.
 //! - `lifecycle`, `admin`: domains come and go, knobs are turned.
 
@@ -19,6 +20,7 @@ mod credit;
 mod donors;
 mod event;
 mod host;
+mod boost;
 mod ledger;
 mod lenders;
 mod lifecycle;
@@ -35,7 +37,7 @@ use core::ops::DerefMut;
 
 pub use check::Broken;
 pub use event::{Event, Limits, Nanos, Refused, Settings, MICROSECOND, MILLISECOND, SECOND};
-pub use host::{Gone, Host, Reservation, SendError};
+pub use host::{Activity, Gone, Host, Reservation, SendError};
 pub use policy::Policy;
 pub use record::Record;
 pub use slot::Slot;
@@ -203,6 +205,8 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             Event::SetCredit { pages } => self.set_credit(pages)?,
             Event::SetDonorTimeout { nanos } => self.set_donor_timeout(nanos)?,
             Event::SetPolicy(policy) => self.settings.policy = policy,
+            Event::SetAskReady(ready) => self.settings.ask_ready = ready,
+            Event::SetBoost(boost) => self.settings.boost = boost,
             Event::Give { dom, pages } => self.give_by_hand(self.known(dom)?, pages, now, host)?,
             Event::Take { dom, pages } => self.take_by_hand(self.known(dom)?, pages, now, host)?,
             Event::ShutDown => self.shut_down(host),

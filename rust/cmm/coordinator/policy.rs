@@ -2,6 +2,7 @@
 
 //! Who is asked to give: pure functions of what is known about the candidates.
 
+use super::host::Activity;
 use super::top::Top;
 use crate::protocol::MAX_PAGES;
 
@@ -59,31 +60,69 @@ pub(super) struct Need {
 
 /// Recalls rank before all that is given freely.
 const RECALL: u64 = 1 << 63;
-/// The largest key without that mark; a few of them can be summed.
+/// Among these, those that can answer at once before those that cannot.
+const READY: u64 = 1 << 62;
+/// The largest key without marks; a few of them can be summed.
 const KEY_MAX: u64 = (1 << 59) - 1;
+
+/// The best donors, with their keys.
+pub(super) type Best = Top<Candidate, MAX_DONORS>;
 
 /// Donors with what to ask each for, in pages; at most [`MAX_DONORS`].
 pub(super) type Picks = [(usize, u64); MAX_DONORS];
 
-/// Picks donors; places left over ask for nothing.
-pub(super) fn pick(
-    policy: Policy,
-    need: Need,
-    candidates: impl Iterator<Item = Candidate>,
-) -> Picks {
-    let mut best = Top::<Candidate, MAX_DONORS>::new();
+/// Finds the best donors.
+pub(super) fn best(need: Need, candidates: impl Iterator<Item = Candidate>) -> Best {
+    let mut best = Best::new();
     for candidate in candidates {
         let recalls = need.recall > 0 && candidate.recallable > 0;
         if candidate.spare > 0 || recalls {
             best.offer(rank(&candidate, recalls), candidate);
         }
     }
+    best
+}
+
+/// Leaves out those that are paused, and those that wait for a CPU if the others have enough.
+///
+/// What a domain is doing costs a question, so it is not asked about those who will not be asked for anything.
+pub(super) fn ready_first(
+    policy: Policy,
+    need: Need,
+    best: &Best,
+    mut activity: impl FnMut(usize) -> Option<Activity>,
+) -> Best {
+    let (mut ready, mut waiting) = (Best::new(), Best::new());
+    let mut left = need;
+    for (key, candidate) in best.iter() {
+        if left.pages == 0 && policy == Policy::Largest {
+            break;
+        }
+        match activity(candidate.index) {
+            Some(Activity::Running | Activity::Blocked) => {
+                left.take(&candidate, u64::MAX);
+                ready.offer(key | READY, candidate);
+            }
+            Some(Activity::Waiting) => waiting.offer(key, candidate),
+            Some(Activity::Paused) | None => {}
+        }
+    }
+    if left.pages > 0 {
+        for (key, candidate) in waiting.iter() {
+            ready.offer(key, candidate);
+        }
+    }
+    ready
+}
+
+/// Shares out what is needed among the best; places left over ask for nothing.
+pub(super) fn share_out(policy: Policy, need: Need, best: &Best) -> Picks {
     let mut picks = Picks::default();
     let mut left = need;
     if policy == Policy::Spread {
-        let total: u64 = best.iter().map(|(key, _)| key & !RECALL).sum();
+        let total: u64 = best.iter().map(|(key, _)| key & KEY_MAX).sum();
         for ((key, candidate), pick) in best.iter().zip(&mut picks) {
-            let share = share(need.pages, key & !RECALL, total);
+            let share = share(need.pages, key & KEY_MAX, total);
             *pick = (candidate.index, left.take(&candidate, share));
         }
     }

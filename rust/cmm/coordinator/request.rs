@@ -180,7 +180,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         } else {
             reason
         };
-        self.send(i, &Down::Grant { id, pages, reason }, host)
+        self.send(i, &Down::Grant { id, pages, reason }, host)?;
+        self.boost(i, host);
+        Ok(())
     }
 
     /// Shares out the pool among the requests that wait for donors: lenders first, then emergencies, then by age.

@@ -3,7 +3,7 @@
 //! Any sequence of events, with hands that say anything: the books balance after each.
 
 use cmm::coordinator::{
-    Coordinator, Event, Gone, Host, Limits, Policy, Record, Reservation, SendError, Settings, Slot,
+    Activity, Coordinator, Event, Gone, Host, Limits, Policy, Record, Reservation, SendError, Settings, Slot,
 };
 use cmm::protocol::{Down, RequestReason, Up, Violation};
 use cmm::DomId;
@@ -39,6 +39,20 @@ impl Host for Hands {
 
     fn reservation(&mut self, dom: DomId) -> Option<Reservation> {
         self.sizes[index(dom)]
+    }
+
+    fn activity(&mut self, dom: DomId) -> Option<Activity> {
+        let all = [
+            Activity::Running,
+            Activity::Blocked,
+            Activity::Waiting,
+            Activity::Paused,
+        ];
+        self.sizes[index(dom)].map(|size| all[(size.current % 4) as usize])
+    }
+
+    fn boost(&mut self, dom: DomId) {
+        assert_eq!(self.activity(dom), Some(Activity::Waiting));
     }
 
     fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone> {
@@ -135,7 +149,11 @@ fn event(input: &mut Input<'_>, hands: &mut Hands) -> Option<Event> {
         17 => Event::SetCredit {
             pages: input.number(),
         },
-        18 => Event::SetPolicy([Policy::Largest, Policy::Spread][usize::from(input.u8() % 2)]),
+        18 => match input.u8() % 6 {
+            0 | 1 => Event::SetAskReady(input.u8() % 2 == 0),
+            2 | 3 => Event::SetBoost(input.u8() % 2 == 0),
+            which => Event::SetPolicy([Policy::Largest, Policy::Spread][usize::from(which % 2)]),
+        },
         _ => by_hand(dom, input),
     })
 }

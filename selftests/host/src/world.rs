@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use cmm::coordinator::{Gone, Host, Limits, Nanos, Reservation, SendError};
+use cmm::coordinator::{Activity, Gone, Host, Limits, Nanos, Reservation, SendError};
 use cmm::protocol::layout::DOWN;
 use cmm::protocol::{Down, Violation, MAX_ASKS, MAX_PAGES};
 use cmm::DomId;
@@ -35,6 +35,8 @@ pub struct Domain {
     pub connected: bool,
     /// Whether nothing in it runs.
     pub paused: bool,
+    /// Whether it waits for a CPU.
+    pub starved: bool,
     /// The limits that the coordinator is to keep.
     pub limits: Limits,
     /// Questions that the coordinator has asked and that are not answered, with their pages.
@@ -98,6 +100,8 @@ pub struct World {
     pub touched: Vec<DomId>,
     /// Domains that were sent something since somebody looked.
     pub notified: Vec<DomId>,
+    /// Domains that were boosted.
+    pub boosted: Vec<DomId>,
     /// What the coordinator is to seem to do wrong, and from when on.
     pub mistake: Option<(Nanos, Mistake)>,
 }
@@ -128,6 +132,7 @@ impl World {
             cap_ambiguous: false,
             connected: false,
             paused: false,
+            starved: false,
             limits,
             asked: BTreeMap::new(),
             frontend: Frontend::default(),
@@ -341,6 +346,24 @@ impl Host for World {
             current: domain.current,
             maximum: domain.maximum,
         })
+    }
+
+    fn activity(&mut self, dom: DomId) -> Option<Activity> {
+        let domain = self.domains.get(&dom)?;
+        Some(if domain.paused {
+            Activity::Paused
+        } else if domain.starved {
+            Activity::Waiting
+        } else {
+            Activity::Blocked
+        })
+    }
+
+    fn boost(&mut self, dom: DomId) {
+        let domain = self.domains.get_mut(&dom).expect("a living domain");
+        assert!(domain.starved, "{dom} is boosted, and does not wait");
+        domain.starved = false;
+        self.boosted.push(dom);
     }
 
     fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone> {

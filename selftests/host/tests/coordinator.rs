@@ -106,6 +106,107 @@ fn spreading_asks_each_for_its_share() {
     assert_eq!((balance(&sim, B), balance(&sim, C)), (-50, -50));
 }
 
+fn starve(sim: &mut Sim, number: u16) {
+    sim.world
+        .domains
+        .get_mut(&dom(number))
+        .expect("known")
+        .starved = true;
+}
+
+fn pause(sim: &mut Sim, number: u16) {
+    sim.world
+        .domains
+        .get_mut(&dom(number))
+        .expect("known")
+        .paused = true;
+}
+
+/// Makes B the best donor by far.
+fn prefer_b(sim: &mut Sim) {
+    let (dom, weight) = (dom(C), 1_000);
+    sim.handle(Event::SetWeight { dom, weight })
+        .expect("accepted");
+}
+
+#[test]
+fn a_donor_that_waits_for_a_cpu_is_asked_last() {
+    for policy in [Policy::Largest, Policy::Spread] {
+        let mut sim = three(Settings {
+            policy,
+            ..Settings::default()
+        });
+        prefer_b(&mut sim);
+        starve(&mut sim, B);
+        ask(&mut sim, A, 1_000);
+        run(&mut sim);
+        assert_eq!((balance(&sim, B), balance(&sim, C)), (0, -1_000));
+        ask(&mut sim, A, 600);
+        run(&mut sim);
+        assert_eq!(balance(&sim, A), 1_600, "it is asked if the others have not enough");
+    }
+}
+
+#[test]
+fn it_is_asked_as_any_other_if_that_is_not_to_matter() {
+    let mut sim = three(Settings {
+        ask_ready: false,
+        ..Settings::default()
+    });
+    prefer_b(&mut sim);
+    starve(&mut sim, B);
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    assert_eq!((balance(&sim, B), balance(&sim, C)), (-100, 0));
+}
+
+#[test]
+fn a_paused_donor_is_not_waited_for() {
+    let mut sim = three(Settings::default());
+    pause(&mut sim, B);
+    pause(&mut sim, C);
+    ask(&mut sim, A, 100);
+    assert_eq!(grant(&sim, A), Some((0, GrantReason::NoDonor)));
+}
+
+/// Asks for 100 pages, with everybody waiting for a CPU whenever something is done for the request. Returns who was
+/// boosted, in order.
+fn boosted_in_a_transfer(boost: bool) -> Vec<DomId> {
+    let mut sim = three(Settings {
+        boost,
+        ..Settings::default()
+    });
+    let starve_all = |sim: &mut Sim| [A, B, C].map(|number| starve(sim, number));
+    starve_all(&mut sim);
+    ask(&mut sim, A, 100);
+    starve_all(&mut sim);
+    donors_answer(&mut sim, &[B, C]);
+    starve_all(&mut sim);
+    run(&mut sim);
+    assert_eq!(balance(&sim, A), 100);
+    std::mem::take(&mut sim.world.boosted)
+}
+
+#[test]
+fn whom_a_transfer_waits_for_is_boosted() {
+    // The donor when it is asked, the requester when it is granted the memory, and when it has taken it.
+    assert_eq!(boosted_in_a_transfer(true), [dom(B), dom(A), dom(A)]);
+    assert_eq!(boosted_in_a_transfer(false), []);
+}
+
+#[test]
+fn nobody_is_boosted_for_the_reserve() {
+    let mut sim = three(Settings {
+        boost: true,
+        reserve: 100,
+        ..Settings::default()
+    });
+    [A, B, C].map(|number| starve(&mut sim, number));
+    run_and_fill(&mut sim);
+    assert_eq!(sim.coordinator.pool(), 100);
+    assert_eq!(sim.world.boosted, []);
+}
+
 #[test]
 fn weights_tell_who_gives_first() {
     let mut sim = three(Settings::default());

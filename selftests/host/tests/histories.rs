@@ -21,6 +21,8 @@ enum Step {
     Attach(u16),
     Detach(u16),
     Pause(u16, bool),
+    /// A domain waits for a CPU, or does not.
+    Starve(u16, bool),
     Request(u16, u64, u64),
     Release(u16, u64),
     Draw(u16, u64),
@@ -42,6 +44,8 @@ enum Step {
     Credit(u64),
     Timeout(u64),
     Policy(Policy),
+    AskReady(bool),
+    Boost(bool),
     Give(u16, u64),
     Take(u16, u64),
     Reload,
@@ -69,6 +73,11 @@ fn play(sim: &mut Sim, step: &Step) {
         Step::Pause(d, paused) => {
             if let Some(domain) = sim.world.domains.get_mut(&dom(d)) {
                 domain.paused = paused;
+            }
+        }
+        Step::Starve(d, starved) => {
+            if let Some(domain) = sim.world.domains.get_mut(&dom(d)) {
+                domain.starved = starved;
             }
         }
         Step::Request(d, pages, deadline) => {
@@ -118,6 +127,10 @@ fn play(sim: &mut Sim, step: &Step) {
             .handle(Event::SetDonorTimeout { nanos })
             .expect("in range"),
         Step::Policy(policy) => sim.handle(Event::SetPolicy(policy)).expect("never refused"),
+        Step::AskReady(ready) => sim
+            .handle(Event::SetAskReady(ready))
+            .expect("never refused"),
+        Step::Boost(boost) => sim.handle(Event::SetBoost(boost)).expect("never refused"),
         Step::Give(d, pages) => {
             if pages <= sim.spare() {
                 let _ = sim.handle(Event::Give { dom: dom(d), pages });
@@ -203,6 +216,7 @@ fn honest_step() -> impl Strategy<Value = Step> {
         2 => d().prop_map(Step::Attach),
         1 => d().prop_map(Step::Detach),
         1 => (d(), any::<bool>()).prop_map(|(d, p)| Step::Pause(d, p)),
+        2 => (d(), any::<bool>()).prop_map(|(d, s)| Step::Starve(d, s)),
         12 => (d(), pages(), deadline).prop_map(|(d, p, t)| Step::Request(d, p, t)),
         3 => (d(), pages()).prop_map(|(d, p)| Step::Release(d, p)),
         6 => (d(), pages()).prop_map(|(d, p)| Step::Draw(d, p)),
@@ -222,6 +236,8 @@ fn honest_step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![Just(0), 0..64u64].prop_map(Step::Credit),
         1 => timeout.prop_map(Step::Timeout),
         1 => prop_oneof![Just(Policy::Largest), Just(Policy::Spread)].prop_map(Step::Policy),
+        1 => any::<bool>().prop_map(Step::AskReady),
+        1 => any::<bool>().prop_map(Step::Boost),
         1 => (d(), pages()).prop_map(|(d, p)| Step::Give(d, p)),
         1 => (d(), pages()).prop_map(|(d, p)| Step::Take(d, p)),
         1 => Just(Step::Reload),

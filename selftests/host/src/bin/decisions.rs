@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cmm::coordinator::{
-    Coordinator, Event, Gone, Host, Limits, Nanos, Reservation, SendError, Settings, Slot,
+    Activity, Coordinator, Event, Gone, Host, Limits, Nanos, Reservation, SendError, Settings, Slot,
     MICROSECOND, SECOND,
 };
 use cmm::protocol::{Down, RequestReason, Up, Violation};
@@ -60,6 +60,12 @@ impl Host for Hands {
     fn reservation(&mut self, dom: DomId) -> Option<Reservation> {
         Some(*self.size(dom))
     }
+
+    fn activity(&mut self, _dom: DomId) -> Option<Activity> {
+        Some(Activity::Blocked)
+    }
+
+    fn boost(&mut self, _dom: DomId) {}
 
     fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone> {
         self.size(dom).maximum = pages;
