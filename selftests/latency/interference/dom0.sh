@@ -1,9 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The scheduler's interference: transfers while 0, 1, 2 and 4 other domains burn
-# all the CPU they get, with the scheduler as it comes and set in other ways.
-# Results go to /out/results.json.
+# The scheduler's interference: transfers while other domains burn all the CPU they
+# get, with the scheduler as it comes and set in other ways, and with what the
+# drivers do about it switched on and off. Results go to /out/results.json.
+#
+# On a machine of one CPU everybody shares it. On one of four or more, Dom0, the
+# requester and the donor have one each, and a hog shares it with one of them.
 
 # shellcheck source=selftests/lib/ktap.sh
 . ../lib/ktap.sh
@@ -13,92 +16,162 @@
 HOGS='hog1 hog2 hog3 hog4'
 PAIR='Domain-0 pv donor'
 RESERVE=16384
-RUNS=10
-# With the CPU shared by five, memory takes a while to get back to its lender.
+RUNS=100
 PAUSE=150
 results=/out/results.json
 sched=$(xl info | awk '/^xen_scheduler/ { print $3 }')
+cpus=$(xl info | awk '/^nr_cpus/ { print $3 }')
+running=0
+
+make_hogs() {
+	for name in $HOGS; do
+		printf '%s\n' "name = '$name'" "type = 'pv'" "kernel = '/scenario/hog'" 'memory = 8' >/tmp/hog.cfg
+		xl create -q -p /tmp/hog.cfg || return 1
+	done
+}
 
 # hogs COUNT: lets so many run.
 hogs() {
 	n=0
 	for name in $HOGS; do
 		n=$((n + 1))
-		if [ $n -le "$1" ]; then xl unpause "$name"; else xl pause "$name"; fi
+		if [ $n -gt "$running" ] && [ $n -le "$1" ]; then xl unpause "$name"; fi
+		if [ $n -le "$running" ] && [ $n -gt "$1" ]; then xl pause "$name"; fi
 	done
+	running=$1
 }
 
-# transfers PATH HOGS SETTING SIZES
+# transfers PATH SETTING SIZES
 transfers() {
-	guest pv "/scenario/cmm-latency transfer --case interference --guest pv --path $1 --hogs $2 \
-		--sched $3 --sizes $4 --runs $RUNS --settle $PAUSE" >/tmp/series || {
-		cat /tmp/series
-		return 1
-	}
-	cat /tmp/series >>"$results"
+	guest pv "/scenario/cmm-latency transfer --case interference --guest pv --path $1 --hogs $running \
+		--sched $2 --sizes $3 --runs $RUNS --settle $PAUSE" >/tmp/series
+	status=$?
+	[ $status -ne 0 ] || cat /tmp/series >>"$results"
+	cat /tmp/series
+	return $status
 }
 
-settled() { [ "$(back donor lent_kb)" -eq 0 ]; }
+# measure PATH SETTING SIZES
+measure() {
+	eventually 60 settled
+	check "$1, $running hogs, $2" transfers "$@"
+	sed 's/^/# /' /tmp/series
+}
+
+settled() { [ "$(back donor lent_kb)" -eq 0 ] && [ "$(back other lent_kb)" -eq 0 ]; }
 has_to_spare() { [ "$(back donor available_kb)" -gt 65536 ]; }
 pool_is_ready() { [ "$(driver pool_kb)" -ge $((RESERVE * 3 / 4)) ]; }
 least() { [ "$1" -lt "$2" ] && echo "$1" || echo "$2"; }
-credit_knob() { echo /sys/bus/xen-backend/drivers/*cmm*/credit_kb; }
+# keep NAME: is nobody's donor.
+keep() { back "$1" floor_kb "$(least "$(size_of "$1")" "$(back "$1" ceiling_kb)")"; }
 
-# series HOGS SETTING: the three ways memory comes.
-series() {
-	hogs "$1"
-	eventually 20 settled
-	check "cold, $1 hogs, $2" transfers cold "$1" "$2" 2048
+cold() { measure cold "$1" 64,2048; }
+
+# warm SETTING: the ways that need nobody else to be scheduled, or only Dom0.
+warm() {
+	eventually 60 settled
 	driver reserve_kb $RESERVE
-	eventually 20 pool_is_ready
-	check "reserve, $1 hogs, $2" transfers reserve "$1" "$2" 64,2048
-	if [ -e "$(credit_knob)" ]; then
-		driver credit_kb 4096
-		sleep 1
-		check "credit, $1 hogs, $2" transfers credit "$1" "$2" 64
-		driver credit_kb 0
-	else
-		skip "credit, $1 hogs, $2" "this back-end has no credit_kb"
-	fi
+	eventually 60 pool_is_ready
+	check "reserve, $running hogs, $1" transfers reserve "$1" 64,2048
+	sed 's/^/# /' /tmp/series
+	driver credit_kb 4096
+	sleep 1
+	check "credit, $running hogs, $1" transfers credit "$1" 4,64
+	sed 's/^/# /' /tmp/series
+	driver credit_kb 0
 	driver reserve_kb 0
-	tail -n 4 "$results" | sed 's/^/# /'
 }
 
+# What is turned, on and off.
+ratelimit() { xl "sched-$sched" -s -r "$1"; }
 # weights N: of those a transfer needs; the hogs have 256.
 weights() {
 	for name in $PAIR; do
 		xl "sched-$sched" -d "$name" -w "$1"
 	done
 }
+busy_donor() { guest donor '/scenario/hog >/dev/null 2>&1 & echo $! >/tmp/busy'; }
+idle_donor() { guest donor 'kill "$(cat /tmp/busy)"'; }
 
-ratelimit() { xl "sched-$sched" -s -r "$1"; }
+# Everybody on one CPU.
+shared_cpu() {
+	for count in 0 1 2 4; do
+		hogs $count
+		cold "$sched"
+		warm "$sched"
+	done
+	ratelimit 0
+	cold "$sched-ratelimit0"
+	ratelimit 1000
+	weights 4096
+	cold "$sched-weights"
+	weights 256
+	driver boost 1
+	cold "$sched-boost"
+	ratelimit 0
+	weights 4096
+	cold "$sched-all"
+	warm "$sched-all"
+	weights 256
+	ratelimit 1000
+	hogs 0
+	cold "$sched-boost"
+}
+
+# A donor with work of its own, and another without.
+busy_donors() {
+	busy_donor
+	hogs 4
+	driver boost 0
+	driver ask_ready 0
+	cold "$sched-busy"
+	driver boost 1
+	cold "$sched-busy-boost"
+	driver boost 0
+	driver ask_ready 1
+	back other floor_kb "$other_floor"
+	cold "$sched-busy-ask_ready"
+	driver boost 1
+	cold "$sched-busy-both"
+	idle_donor
+}
+
+# pin NAME CPU
+pin() { xl vcpu-pin "$1" 0 "$2"; }
+
+# Each on a CPU of its own, and a hog beside one of them.
+own_cpus() {
+	pin Domain-0 0
+	pin pv 1
+	pin donor 2
+	pin other 3
+	hogs 1
+	for setting in "$sched" "$sched-boost"; do
+		[ "$setting" = "$sched" ] || driver boost 1
+		for place in nobody:3 dom0:0 requester:1 donor:2; do
+			pin hog1 "${place#*:}"
+			cold "$setting-beside-${place%:*}"
+		done
+	done
+}
 
 case $sched in
 credit | credit2) ;;
 *) skip_all "the settings are those of credit and credit2, and this is $sched" ;;
 esac
-plan 30
-for name in $HOGS; do
-	guest "$name" '/scenario/cmm-latency hog >/dev/null 2>&1 &'
-	xl pause "$name"
-done
+if [ "$cpus" -ge 4 ]; then plan 8; else plan 23; fi
+make_hogs || exit 1
 driver donor_timeout_ms 20000
-for name in pv $HOGS; do
-	back "$name" floor_kb "$(least "$(size_of "$name")" "$(back "$name" ceiling_kb)")"
-done
-eventually 20 has_to_spare
-
-for count in 0 1 2 4; do
-	series $count "$sched"
-done
-ratelimit 0
-series 0 "$sched-ratelimit0"
-series 4 "$sched-ratelimit0"
-weights 4096
-series 0 "$sched-both"
-series 4 "$sched-both"
-ratelimit 1000
-series 0 "$sched-weights"
-series 4 "$sched-weights"
+driver boost 0
+other_floor=$(back other floor_kb)
+keep pv
+keep other
+eventually 60 has_to_spare
+if [ "$cpus" -ge 4 ]; then
+	own_cpus
+else
+	shared_cpu
+	busy_donors
+fi
 hogs 4
 finish
