@@ -164,7 +164,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     }
 
     /// Answers everything that waits, and begins nothing new.
-    pub(super) fn shut_down<H: Host>(&mut self, host: &mut H) {
+    pub(super) fn shut_down<H: Host>(&mut self, now: Nanos, host: &mut H) {
         self.shutting_down = true;
         for i in 0..self.len {
             for place in 0..MAX_REQUESTS {
@@ -182,7 +182,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 let held = core::mem::take(&mut request.held);
                 self.held = self.held.saturating_sub(held);
                 self.put_free(held);
-                let answered = self.answer(i, id, GrantReason::ShuttingDown, host);
+                let answered = self.answer(i, id, GrantReason::ShuttingDown, now, host);
                 self.settle_fault(i, answered, host);
             }
         }

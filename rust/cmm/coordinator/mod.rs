@@ -15,12 +15,12 @@
 //! - `lifecycle`, `admin`: domains come and go, knobs are turned.
 
 mod admin;
+mod boost;
 mod check;
 mod credit;
 mod donors;
 mod event;
 mod host;
-mod boost;
 mod ledger;
 mod lenders;
 mod lifecycle;
@@ -45,6 +45,7 @@ pub use view::View;
 
 use crate::protocol::Up;
 use crate::DomId;
+use boost::Watched;
 use ledger::{signed, Fault};
 use request::Wish;
 use todo::Todo;
@@ -92,6 +93,7 @@ pub struct Coordinator<S> {
     requests_seen: u64,
     last_ask: u32,
     todo: Todo,
+    watched: Watched,
 }
 
 impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
@@ -122,6 +124,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             requests_seen: 0,
             last_ask: 0,
             todo: Todo::default(),
+            watched: Watched::default(),
         }
     }
 
@@ -143,6 +146,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         let result = self.take_in(event, now, host);
         self.serve();
         self.drive_ready(now, host);
+        self.watch(now, host);
         self.adjust_credits(now, host);
         self.repay(now, host);
         self.fill(now, host);
@@ -206,10 +210,13 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             Event::SetDonorTimeout { nanos } => self.set_donor_timeout(nanos)?,
             Event::SetPolicy(policy) => self.settings.policy = policy,
             Event::SetAskReady(ready) => self.settings.ask_ready = ready,
-            Event::SetBoost(boost) => self.settings.boost = boost,
+            Event::SetBoost(boost) => {
+                self.settings.boost = boost;
+                self.watched = Watched::default();
+            }
             Event::Give { dom, pages } => self.give_by_hand(self.known(dom)?, pages, now, host)?,
             Event::Take { dom, pages } => self.take_by_hand(self.known(dom)?, pages, now, host)?,
-            Event::ShutDown => self.shut_down(host),
+            Event::ShutDown => self.shut_down(now, host),
         }
         Ok(())
     }

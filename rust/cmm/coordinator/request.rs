@@ -67,9 +67,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         self.requests_seen = order.wrapping_add(1);
         self.wake(deadline);
         if self.shutting_down {
-            self.answer(i, wish.id, GrantReason::ShuttingDown, host)
+            self.answer(i, wish.id, GrantReason::ShuttingDown, now, host)
         } else if !self.pay(i, now) {
-            self.answer(i, wish.id, GrantReason::RateLimit, host)
+            self.answer(i, wish.id, GrantReason::RateLimit, now, host)
         } else {
             self.hold(i, wish.id);
             self.mark_ready(i);
@@ -131,10 +131,10 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         host: &mut H,
     ) -> Result<(), Fault> {
         if request.lacks() == 0 {
-            return self.answer(i, request.id, GrantReason::Full, host);
+            return self.answer(i, request.id, GrantReason::Full, now, host);
         }
         if request.deadline <= now {
-            return self.answer(i, request.id, GrantReason::Deadline, host);
+            return self.answer(i, request.id, GrantReason::Deadline, now, host);
         }
         if request.asks > 0 {
             return Ok(());
@@ -142,7 +142,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         if self.ask_donors(i, request, now, host) {
             return Ok(());
         }
-        self.answer(i, request.id, GrantReason::NoDonor, host)
+        self.answer(i, request.id, GrantReason::NoDonor, now, host)
     }
 
     /// Answers a waiting request with what is held for it.
@@ -151,6 +151,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         i: usize,
         id: u32,
         reason: GrantReason,
+        now: Nanos,
         host: &mut H,
     ) -> Result<(), Fault> {
         let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
@@ -181,7 +182,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             reason
         };
         self.send(i, &Down::Grant { id, pages, reason }, host)?;
-        self.boost(i, host);
+        self.expect_soon(i, pages, now, host);
         Ok(())
     }
 

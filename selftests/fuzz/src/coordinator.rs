@@ -3,7 +3,8 @@
 //! Any sequence of events, with hands that say anything: the books balance after each.
 
 use cmm::coordinator::{
-    Activity, Coordinator, Event, Gone, Host, Limits, Policy, Record, Reservation, SendError, Settings, Slot,
+    Activity, Coordinator, Event, Gone, Host, Limits, Policy, Record, Reservation, SendError,
+    Settings, Slot,
 };
 use cmm::protocol::{Down, RequestReason, Up, Violation};
 use cmm::DomId;

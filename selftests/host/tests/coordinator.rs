@@ -143,7 +143,11 @@ fn a_donor_that_waits_for_a_cpu_is_asked_last() {
         assert_eq!((balance(&sim, B), balance(&sim, C)), (0, -1_000));
         ask(&mut sim, A, 600);
         run(&mut sim);
-        assert_eq!(balance(&sim, A), 1_600, "it is asked if the others have not enough");
+        assert_eq!(
+            balance(&sim, A),
+            1_600,
+            "it is asked if the others have not enough"
+        );
     }
 }
 
@@ -192,6 +196,47 @@ fn whom_a_transfer_waits_for_is_boosted() {
     // The donor when it is asked, the requester when it is granted the memory, and when it has taken it.
     assert_eq!(boosted_in_a_transfer(true), [dom(B), dom(A), dom(A)]);
     assert_eq!(boosted_in_a_transfer(false), []);
+}
+
+/// Starves everybody for `ms` milliseconds. Returns how often which domain was boosted.
+fn boosted_while_starving(sim: &mut Sim, ms: u64) -> [usize; 3] {
+    sim.world.boosted.clear();
+    for _ in 0..ms {
+        [A, B, C].map(|number| starve(sim, number));
+        sim.advance(MILLISECOND);
+    }
+    let boosted = &sim.world.boosted;
+    [A, B, C].map(|number| boosted.iter().filter(|d| **d == dom(number)).count())
+}
+
+#[test]
+fn who_does_not_answer_is_boosted_again_some_times() {
+    let mut sim = three(Settings {
+        boost: true,
+        donor_timeout: 10 * SECOND,
+        ..Settings::default()
+    });
+    assert!(sim.request(dom(A), 100, 20_000_000));
+    while sim.hear(dom(A)) {}
+    assert_eq!(boosted_while_starving(&mut sim, 500), [0, 6, 0]);
+    donors_answer(&mut sim, &[B]);
+    assert_eq!(boosted_while_starving(&mut sim, 500), [6, 0, 0]);
+    run(&mut sim);
+    assert_eq!(balance(&sim, A), 100);
+    assert_eq!(boosted_while_starving(&mut sim, 500), [0, 0, 0]);
+}
+
+#[test]
+fn a_donor_that_is_passed_over_is_not_boosted() {
+    let mut sim = three(Settings {
+        boost: true,
+        donor_timeout: 2 * MILLISECOND,
+        ..Settings::default()
+    });
+    ask(&mut sim, A, 100);
+    // After 1.1 ms; by 3.3 ms nobody waits for it any more.
+    let [_, b, _] = boosted_while_starving(&mut sim, 500);
+    assert_eq!(b, 1);
 }
 
 #[test]

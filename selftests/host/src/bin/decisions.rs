@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cmm::coordinator::{
-    Activity, Coordinator, Event, Gone, Host, Limits, Nanos, Reservation, SendError, Settings, Slot,
-    MICROSECOND, SECOND,
+    Activity, Coordinator, Event, Gone, Host, Limits, Nanos, Reservation, SendError, Settings,
+    Slot, MICROSECOND, SECOND,
 };
 use cmm::protocol::{Down, RequestReason, Up, Violation};
 use cmm::DomId;
