@@ -77,7 +77,7 @@ crime() {
 	check "ring: $1: others do not notice" others_work
 }
 
-plan 138
+plan 140
 eventually 15 test "$(back bob available_kb)" -gt 32768 >/dev/null
 all_memory=$(total)
 
@@ -99,7 +99,7 @@ for knob in floor_kb ceiling_kb weight give_kb take_kb; do
 	done
 done
 check "a floor above the ceiling" fails_with "$INVALID" back alice floor_kb 10485760
-for knob in reserve_kb donor_timeout_ms policy; do
+for knob in reserve_kb donor_timeout_ms policy ask_ready boost; do
 	check "the driver's $knob: nonsense" fails_with "$INVALID" driver $knob nonsense
 done
 
@@ -113,6 +113,7 @@ check "and back" front alice release_kb 12288
 
 interrupted() {
 	driver donor_timeout_ms 20000
+	driver ask_ready 0
 	front alice deadline_us 30000000
 	xl pause bob
 	back mallory floor_kb 131072

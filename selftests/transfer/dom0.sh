@@ -79,7 +79,18 @@ mem_set() {
 	check "$1: no page is lost" conserved
 }
 
-plan 92
+# paused REQUESTER DONOR: the only donor there is cannot answer.
+paused() {
+	only_donor "$2"
+	xl pause "$2"
+	check "$2 is paused: nobody waits for it" fails_with 'temporarily unavailable' front "$1" request_kb $AMOUNT
+	check "$2 is paused: the reason" equals no-donor front "$1" last_reason
+	xl unpause "$2"
+	check "$2 is asked again" front "$1" request_kb $AMOUNT
+	check "$2 gave, and gets it back" front "$1" release_kb $AMOUNT
+}
+
+plan 96
 all_memory=$(total)
 # Emulated domains are slow, and the machine may be busy.
 driver donor_timeout_ms 20000
@@ -92,4 +103,5 @@ pairing pvha pva
 pairing pvha pvhb
 mem_set pvb pva
 mem_set pvhb pvha
+paused pva pvb
 finish
