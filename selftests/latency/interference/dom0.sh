@@ -46,9 +46,9 @@ transfers() {
 	guest pv "/scenario/cmm-latency transfer --case interference --guest pv --path $1 --hogs $running \
 		--sched $2 --sizes $3 --runs $RUNS --settle $PAUSE" >/tmp/series
 	status=$?
-	[ $status -ne 0 ] || cat /tmp/series >>"$results"
+	[ "$status" -ne 0 ] || cat /tmp/series >>"$results"
 	cat /tmp/series
-	return $status
+	return "$status"
 }
 
 # measure PATH SETTING SIZES
@@ -90,7 +90,9 @@ weights() {
 		xl "sched-$sched" -d "$name" -w "$1"
 	done
 }
+# shellcheck disable=SC2016
 busy_donor() { guest donor '/scenario/hog >/dev/null 2>&1 & echo $! >/tmp/busy'; }
+# shellcheck disable=SC2016
 idle_donor() { guest donor 'kill "$(cat /tmp/busy)"'; }
 
 # Everybody on one CPU.
@@ -173,5 +175,4 @@ else
 	shared_cpu
 	busy_donors
 fi
-hogs 4
 finish
