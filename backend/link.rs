@@ -32,10 +32,7 @@ use kernel::{
 };
 use xen::{
     domain,
-    domain_control::{
-        self,
-        DomainControl, //
-    },
+    domain_control::DomainControl,
     event_channel::{
         Notifier,
         Waker, //
@@ -201,6 +198,17 @@ impl Links {
 pub(crate) struct Hands<'a> {
     pub(crate) links: &'a mut Links,
     pub(crate) control: &'a DomainControl,
+    /// What the domain that was last looked at for this event was doing.
+    pub(crate) seen: Option<(DomId, Activity)>,
+}
+
+fn from_xen(activity: scheduling::Activity) -> Activity {
+    match activity {
+        scheduling::Activity::Running => Activity::Running,
+        scheduling::Activity::Blocked => Activity::Blocked,
+        scheduling::Activity::Waiting => Activity::Waiting,
+        scheduling::Activity::Paused => Activity::Paused,
+    }
 }
 
 impl Host for Hands<'_> {
@@ -227,9 +235,11 @@ impl Host for Hands<'_> {
     }
 
     fn reservation(&mut self, dom: DomId) -> Option<Reservation> {
-        let found = self
+        let (found, activity) = self
             .links
-            .in_xen(|| domain_control::reservation(domain::DomId(dom.raw())))?;
+            .in_xen(|| self.control.look(domain::DomId(dom.raw())))
+            .ok()?;
+        self.seen = Some((dom, from_xen(activity)));
         Some(Reservation {
             current: found.current,
             maximum: found.maximum,
@@ -237,19 +247,14 @@ impl Host for Hands<'_> {
     }
 
     fn activity(&mut self, dom: DomId) -> Option<Activity> {
-        let found = self
-            .links
-            .in_xen(|| self.control.activity(domain::DomId(dom.raw())))
-            .ok()?;
-        Some(match found {
-            scheduling::Activity::Running => Activity::Running,
-            scheduling::Activity::Blocked => Activity::Blocked,
-            scheduling::Activity::Waiting => Activity::Waiting,
-            scheduling::Activity::Paused => Activity::Paused,
-        })
+        if !matches!(self.seen, Some((seen, _)) if seen == dom) {
+            self.reservation(dom)?;
+        }
+        self.seen.map(|(_, activity)| activity)
     }
 
     fn boost(&mut self, dom: DomId) {
+        self.seen = None;
         // It may have gone meanwhile.
         let _ = self
             .links

@@ -140,6 +140,7 @@ impl State {
         let mut hands = Hands {
             links: &mut self.links,
             control,
+            seen: None,
         };
         self.coordinator.handle(event, now(), &mut hands)
     }

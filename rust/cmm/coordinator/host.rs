@@ -59,7 +59,8 @@ pub trait Host {
     /// What Xen says about `dom`; `None` if it does not exist any more.
     fn reservation(&mut self, dom: DomId) -> Option<Reservation>;
 
-    /// What `dom` is doing; `None` if it does not exist any more.
+    /// What `dom` is doing, or was when its reservation was last asked for while the same event was handled; `None` if
+    /// it does not exist any more.
     fn activity(&mut self, dom: DomId) -> Option<Activity>;
 
     /// Lets `dom`, which waits for a CPU, run as soon as if an event had woken it.
