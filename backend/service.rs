@@ -41,6 +41,7 @@ use kernel::{
     }, //
 };
 use xen::{
+    domain,
     domain_control::DomainControl,
     event_channel::Outcome,
     timer::{
@@ -53,6 +54,9 @@ use xen::{
 
 /// Domains to have room for at first.
 const FIRST_SLOTS: usize = 16;
+
+/// Under whose scheduler the others run, too, unless somebody has made pools of CPUs.
+const DOM0: domain::DomId = domain::DomId(0);
 
 /// Where what belongs to no domain is written down for the next back-end.
 const STORE: &CStr = c"cmm";
@@ -184,7 +188,10 @@ impl Service {
         })?;
         pr_info!("Xen speaks domctl version {:#x}\n", control.version());
 
-        let settings = recorded().unwrap_or_default();
+        let settings = recorded().unwrap_or_else(|| Settings {
+            boost: control.wakers_go_first(DOM0),
+            ..Settings::default()
+        });
         let coordinator = Coordinator::new(slots(FIRST_SLOTS)?, settings);
         let core = Arc::pin_init(
             pin_init!(Core {

@@ -17,6 +17,11 @@ const XEN_DOMCTL_PAUSEDOMAIN: u32 = 3;
 const XEN_DOMCTL_UNPAUSEDOMAIN: u32 = 4;
 const XEN_DOMCTL_GETDOMAININFO: u32 = 5;
 
+const XEN_DOMCTL_SCHEDULER_OP: u32 = 16;
+
+const XEN_DOMCTL_SCHEDOP_GETINFO: u64 = 1;
+const XEN_SCHEDULER_CREDIT: u64 = 5;
+
 const XEN_DOMINF_PAUSED: u32 = 1 << 3;
 const XEN_DOMINF_BLOCKED: u32 = 1 << 4;
 const XEN_DOMINF_RUNNING: u32 = 1 << 5;
@@ -71,6 +76,15 @@ impl DomainControl {
             maximum: info[2],
         };
         Ok((reservation, Activity::from_flags((info[0] >> 32) as u32)))
+    }
+
+    /// Whether the scheduler of `dom` lets domains that wake up go before others: `credit` does.
+    pub fn wakers_go_first(&self, dom: DomId) -> bool {
+        // Xen tells the parameters of `struct xen_domctl_scheduler_op` only to those who name the
+        // right scheduler.
+        let mut op = [0; 16];
+        op[0] = XEN_DOMCTL_SCHEDOP_GETINFO << 32 | XEN_SCHEDULER_CREDIT;
+        self.issue(XEN_DOMCTL_SCHEDULER_OP, dom, &mut op).is_ok()
     }
 
     /// Lets `dom` go before others that wait for a CPU, if it waits and its scheduler favours domains

@@ -86,9 +86,19 @@ impl Settings {
             donor_timeout: words.next()?.parse::<Nanos>().ok()?,
             policy: Policy::from_name(words.next()?)?,
             pool: words.next()?.parse().ok()?,
+            ask_ready: parse_flag(words.next()?)?,
+            boost: parse_flag(words.next()?)?,
             ..Self::default()
         };
         (words.next().is_none() && settings.check().is_ok()).then_some(settings)
+    }
+}
+
+fn parse_flag(word: &str) -> Option<bool> {
+    match word {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
     }
 }
 
@@ -97,12 +107,14 @@ impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} {} {} {} {}",
+            "{} {} {} {} {} {} {}",
             self.reserve,
             self.credit,
             self.donor_timeout,
             self.policy.name(),
-            self.pool
+            self.pool,
+            u8::from(self.ask_ready),
+            u8::from(self.boost)
         )
     }
 }

@@ -732,11 +732,12 @@ fn records_that_make_no_sense_are_refused() {
     }
     for text in [
         "",
-        "1 2 3 largest",
-        "1 2 3 largest 4 5",
-        "1 2 3 smallest 4",
-        "1 2 0 largest 4",
-        "99999999999999 2 3 largest 4",
+        "1 2 3 largest 4 0",
+        "1 2 3 largest 4 0 1 0",
+        "1 2 3 largest 4 0 2",
+        "1 2 3 smallest 4 0 1",
+        "1 2 0 largest 4 0 1",
+        "99999999999999 2 3 largest 4 0 1",
     ] {
         assert_eq!(Settings::parse(text), None, "{text}");
     }
@@ -772,6 +773,8 @@ fn what_the_administrator_set_is_recorded() {
         Event::SetCredit { pages: 5 },
         Event::SetReserve { pages: 6 },
         Event::SetPolicy(Policy::Spread),
+        Event::SetBoost(true),
+        Event::SetAskReady(false),
     ] {
         sim.handle(event).expect("sensible");
     }
