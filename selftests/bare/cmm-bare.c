@@ -20,7 +20,6 @@
 /* memory.h uses what xen.h defines. */
 #include <xen/interface/xen.h>
 #include <xen/interface/memory.h>
-#include <xen/mem-reservation.h>
 #include <xen/page.h>
 #include <xen/xen.h>
 #include <asm/xen/hypercall.h>
@@ -42,7 +41,7 @@ static unsigned int runs = 5;
 module_param(runs, uint, 0444);
 MODULE_PARM_DESC(runs, "How often to measure each size");
 
-static struct page *list[EXTENT_PAGES];
+static struct mmu_update updates[EXTENT_PAGES];
 static xen_pfn_t frames[EXTENT_PAGES];
 
 enum phase { ALLOCATE, UNMAP, RELEASE, POPULATE, MAP, FREE, NR_PHASES };
@@ -58,12 +57,25 @@ static void lap(enum phase phase)
 	last = now;
 }
 
-static void list_pages(struct page *page, unsigned long count)
+/*
+ * Point the kernel's mappings of an extent, whose entries lie side by side in one
+ * page table, at the frames from @frame on, or at nothing.
+ */
+static int map(struct page *page, unsigned long count, xen_pfn_t frame)
 {
-	unsigned long i;
+	unsigned long pfn = page_to_pfn(page), i;
+	bool nothing = frame == INVALID_P2M_ENTRY;
+	unsigned int level;
+	pte_t *entry = lookup_address((unsigned long)page_address(page), &level);
+	u64 machine = arbitrary_virt_to_machine(entry).maddr;
 
-	for (i = 0; i < count; i++)
-		list[i] = page + i;
+	for (i = 0; i < count; i++) {
+		updates[i].ptr = (machine + i * sizeof(*entry)) | MMU_NORMAL_PT_UPDATE;
+		updates[i].val = nothing ? 0 : pte_val_ma(mfn_pte(frame + i, PAGE_KERNEL));
+		if (xen_safe_write_ulong(xen_p2m_addr + pfn + i, nothing ? frame : frame + i))
+			return -EFAULT;
+	}
+	return HYPERVISOR_mmu_update(updates, count, NULL, DOMID_SELF);
 }
 
 static long memory_op(unsigned int cmd, unsigned long count, unsigned int order)
@@ -89,12 +101,14 @@ static int release(struct page *page, unsigned int order)
 	struct mmuext_op flush = { .cmd = MMUEXT_TLB_FLUSH_ALL };
 	unsigned long i, count = 1UL << order;
 	long done;
+	int err;
 
-	list_pages(page, count);
 	for (i = 0; i < count; i++)
 		frames[i] = xen_page_to_gfn(page + i);
 	if (xen_pv_domain()) {
-		xenmem_reservation_va_mapping_reset(count, list);
+		err = map(page, count, INVALID_P2M_ENTRY);
+		if (err)
+			return err;
 		HYPERVISOR_mmuext_op(&flush, 1, NULL, DOMID_SELF);
 	}
 	lap(UNMAP);
@@ -106,8 +120,9 @@ static int release(struct page *page, unsigned int order)
 /* Have memory put behind an extent, map it and free it to the allocator. */
 static int populate(struct page *page, unsigned int order)
 {
-	unsigned long i, count = 1UL << order;
+	unsigned long count = 1UL << order;
 	long done;
+	int err;
 
 	frames[0] = page_to_pfn(page);
 	done = memory_op(XENMEM_populate_physmap, 1, order);
@@ -116,10 +131,9 @@ static int populate(struct page *page, unsigned int order)
 	lap(POPULATE);
 
 	if (xen_pv_domain()) {
-		list_pages(page, count);
-		for (i = 1; i < count; i++)
-			frames[i] = frames[0] + i;
-		xenmem_reservation_va_mapping_update(count, list, frames);
+		err = map(page, count, frames[0]);
+		if (err)
+			return err;
 	}
 	lap(MAP);
 	__free_pages(page, order);
