@@ -119,7 +119,7 @@ settle() {
 		rm -f /run/asked /run/answer
 		[ ! -e /run/busy ] || kill "$(cat /run/busy)"
 		rm -f /run/busy
-		cd /sys/bus/xen/devices/cmm-0
+		cd /sys/bus/xen/devices/cmm-0 || exit 1
 		while read -r debt <borrowed_kb && [ "$debt" -gt 0 ]; do
 			echo "$debt" >release_kb || again "keeps $debt KiB"
 		done
