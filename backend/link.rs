@@ -10,6 +10,7 @@ use cmm::{
         Reservation,
         SendError, //
     },
+    histogram::Histograms,
     laps::{
         Laps,
         Phase, //
@@ -84,17 +85,20 @@ pub(crate) struct Links {
     links: KVec<Link>,
     /// Where the time of the turn at hand goes.
     turn: Laps,
+    /// Where that of all turns has gone.
+    turns: KBox<Histograms>,
     /// A link's time goes there, too: one is `served`.
     serving: bool,
 }
 
 impl Links {
-    pub(crate) fn new() -> Self {
-        Self {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
             links: KVec::new(),
             turn: Laps::default(),
+            turns: KBox::new(Histograms::default(), GFP_KERNEL)?,
             serving: false,
-        }
+        })
     }
 
     /// Begins a turn: something came in that may make something be sent.
@@ -170,6 +174,7 @@ impl Links {
             }
         }
         self.turn.lap(Phase::Notify, now());
+        self.turns.add(&self.turn);
         if core::mem::take(&mut self.serving) {
             for link in self.links.iter_mut().filter(|link| link.served) {
                 link.served = false;
@@ -183,6 +188,11 @@ impl Links {
         for link in self.links.iter().take(room.capacity()) {
             let _ = room.push_within_capacity((link.dom, link.laps));
         }
+    }
+
+    /// How often each phase of a turn took how long.
+    pub(crate) fn turns(&self) -> &Histograms {
+        &self.turns
     }
 
     /// Lets Xen do something, and puts the time down to that.

@@ -24,6 +24,7 @@ use cmm::{
         Slot,
         View, //
     },
+    histogram::Histograms,
     laps::Laps,
     protocol::{
         layout::UP,
@@ -124,6 +125,13 @@ impl Core {
         Ok(room)
     }
 
+    /// How often each phase of what is done here took how long.
+    pub(crate) fn phases(&self) -> Result<KBox<Histograms>> {
+        let mut phases = KBox::new(Histograms::default(), GFP_KERNEL)?;
+        *phases = *self.state.lock().links.turns();
+        Ok(phases)
+    }
+
     /// What is known of all domains, the size of the pool, and whether the books balance.
     pub(crate) fn books(&self) -> Result<(KVec<View>, u64, bool)> {
         let count = self.state.lock().coordinator.domains().count();
@@ -193,11 +201,12 @@ impl Service {
             ..Settings::default()
         });
         let coordinator = Coordinator::new(slots(FIRST_SLOTS)?, settings);
+        let links = Links::new()?;
         let core = Arc::pin_init(
             pin_init!(Core {
                 state <- new_spinlock_irq!(State {
                     coordinator,
-                    links: Links::new(),
+                    links,
                 }),
                 control,
             }),

@@ -207,12 +207,8 @@ impl Session {
 
         self.last_granted.store(taken, Relaxed);
         self.last_reason.store(reason.to_wire(), Relaxed);
-        let mut last = self.last.lock();
-        last.taken = laps;
-        // Writing this down takes its time, too.
-        last.taken.lap(Phase::Tell, now());
-        self.last_latency.store(last.taken.total(), Relaxed);
-        drop(last);
+        let latency = self.parts.lock().taken(&laps);
+        self.last_latency.store(latency, Relaxed);
         Ok(Outcome {
             pages: taken,
             reason,

@@ -5,7 +5,7 @@
 use crate::{
     pages::Pages,
     request::Requests,
-    transfer::Last, //
+    transfer::Parts, //
 };
 use cmm::{
     ahead::Ahead,
@@ -171,9 +171,9 @@ pub(crate) struct Session {
     pub(crate) changed: CondVar,
     #[pin]
     pub(crate) pages: Mutex<Pages>,
-    /// Where the time of the last transfers went.
+    /// Where the time of transfers goes.
     #[pin]
-    pub(crate) last: Mutex<Last>,
+    pub(crate) parts: Mutex<Parts>,
     /// The longest a request waits, in microseconds.
     pub(crate) deadline_us: Atomic<u64>,
     pub(crate) balance: Atomic<i64>,
@@ -195,6 +195,7 @@ impl Session {
     pub(crate) fn new(dev: &Device<device::Bound>) -> Result<Arc<Self>> {
         let (dir, node) = HANDED_OVER;
         let pages = Pages::new(xenstore::read_number(dir, node).unwrap_or(0))?;
+        let parts = Parts::new()?;
         let balance = pages.balance();
 
         Arc::pin_init(
@@ -214,7 +215,7 @@ impl Session {
                 }),
                 changed <- new_condvar!(),
                 pages <- new_mutex!(pages),
-                last <- new_mutex!(Last::default()),
+                parts <- new_mutex!(parts),
                 deadline_us: Atomic::new(DEFAULT_DEADLINE_US),
                 balance: Atomic::new(balance),
                 fetched_ahead: Atomic::new(0),
@@ -307,8 +308,7 @@ impl Session {
             };
             let sent = done.and_then(|pages| self.send(epoch, &order.answer(pages)));
             if matches!(order, Order::Reclaim { .. }) {
-                laps.lap(Phase::Tell, now());
-                self.last.lock().given = laps;
+                self.parts.lock().given(&laps);
             }
             if sent.is_err() {
                 // The next connection's claim tells it.

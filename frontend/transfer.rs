@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where the time of the last transfers went, in `/sys/kernel/debug/xen-cmm/transfer`.
+//! Where the time of the last transfers went, in `/sys/kernel/debug/xen-cmm/transfer`, and of all, in
+//! `phases` beside it.
 
 use crate::session::Session;
-use cmm::laps::Laps;
+use cmm::{
+    histogram::Histograms,
+    laps::{
+        Laps,
+        Phase, //
+    }, //
+};
 use kernel::{
     debugfs::{
         Dir,
@@ -14,42 +21,95 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
-use xen::clock;
+use xen::{
+    clock,
+    timer::now, //
+};
 
-/// This domain's part of the last transfers that somebody waited for.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Last {
-    /// As the requester.
-    pub(crate) taken: Laps,
-    /// As a donor.
-    pub(crate) given: Laps,
+/// This domain's part of transfers that somebody waits for.
+pub(crate) struct Parts {
+    taken: Part,
+    given: Part,
 }
 
-/// The file, removed when dropped.
+struct Part {
+    last: Laps,
+    all: KBox<Histograms>,
+}
+
+impl Part {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            last: Laps::default(),
+            all: KBox::new(Histograms::default(), GFP_KERNEL)?,
+        })
+    }
+
+    /// Takes down a transfer of which Dom0 has been told; returns how long it took.
+    fn note(&mut self, laps: &Laps) -> u64 {
+        self.all.add(laps);
+        self.last = *laps;
+        // This takes its time, too.
+        self.last.lap(Phase::Tell, now());
+        self.all.count(Phase::Tell, self.last.spent(Phase::Tell));
+        self.last.total()
+    }
+}
+
+impl Parts {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            taken: Part::new()?,
+            given: Part::new()?,
+        })
+    }
+
+    /// This domain was the requester; returns how long it took.
+    pub(crate) fn taken(&mut self, laps: &Laps) -> u64 {
+        self.taken.note(laps)
+    }
+
+    /// This domain was a donor.
+    pub(crate) fn given(&mut self, laps: &Laps) {
+        self.given.note(laps);
+    }
+}
+
+/// The files, removed when dropped.
 pub(crate) struct Transfer {
-    _file: Pin<KBox<File<Table>>>,
+    _last: Pin<KBox<File<Last>>>,
+    _all: Pin<KBox<File<All>>>,
 }
 
 impl Transfer {
     pub(crate) fn new(session: Arc<Session>) -> Result<Self> {
         let dir = Dir::new(c"xen-cmm");
-        let file = dir.read_only_file(c"transfer", Table { session });
+        let last = Last(session.clone());
         Ok(Self {
-            _file: KBox::pin_init(file, GFP_KERNEL)?,
+            _last: KBox::pin_init(dir.read_only_file(c"transfer", last), GFP_KERNEL)?,
+            _all: KBox::pin_init(dir.read_only_file(c"phases", All(session)), GFP_KERNEL)?,
         })
     }
 }
 
-struct Table {
-    session: Arc<Session>,
-}
+struct Last(Arc<Session>);
 
-impl Writer for Table {
+impl Writer for Last {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ahead = clock::ahead();
-        let last = *self.session.last.lock();
+        let parts = self.0.parts.lock();
         writeln!(f, "{}", Laps::TITLE)?;
-        last.taken.show(f, format_args!("requester"), ahead)?;
-        last.given.show(f, format_args!("donor"), ahead)
+        parts.taken.last.show(f, format_args!("requester"), ahead)?;
+        parts.given.last.show(f, format_args!("donor"), ahead)
+    }
+}
+
+struct All(Arc<Session>);
+
+impl Writer for All {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = self.0.parts.lock();
+        parts.taken.all.show(f, "requester")?;
+        parts.given.all.show(f, "donor")
     }
 }

@@ -157,6 +157,11 @@ impl Laps {
         Ok(())
     }
 
+    /// How long a phase was.
+    pub fn spent(&self, phase: Phase) -> u32 {
+        self.laps.get(phase as usize).map_or(0, |lap| lap.spent)
+    }
+
     /// All the time until the last lap's end.
     pub fn total(&self) -> u64 {
         self.last - self.began

@@ -18,6 +18,7 @@
 pub mod ahead;
 pub mod coordinator;
 pub mod domid;
+pub mod histogram;
 pub mod laps;
 pub mod pages;
 pub mod protocol;
