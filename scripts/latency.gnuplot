@@ -60,26 +60,3 @@ do for [guest in "pv pvh"] {
 			using 2:xtic(1) lc rgb colour(i) title word(parts, i)
 	}
 }
-set style data linespoints
-set rmargin 6
-set key inside left top noinvert
-set format x "%g"
-set logscale y
-
-interference(scheduler, path, size, value) = sprintf( \
-	"< awk '$1 == \"interference\" && $4 == \"%s\" && $3 == \"%s\" && $6 == %d { print $5, %s / 1000 }' %s", \
-	scheduler, path, size, value, columns)
-unset logscale x
-set xrange [-0.3:4.3]
-set xtics 1
-set xlabel "other domains burning the CPU"
-do for [scheduler in "credit credit2"] {
-	set output out . "/interference-" . scheduler . ".svg"
-	set title "Transfers on a busy CPU, scheduler " . scheduler . ": median (line) and p99 (dashed)"
-	plot interference(scheduler, "cold", 2048, "$7") with linespoints lw 2 lc 1 title "cold, 2 MiB", \
-		interference(scheduler, "cold", 2048, "$9") with linespoints lw 2 dt 2 lc 1 notitle, \
-		interference(scheduler, "reserve", 2048, "$7") with linespoints lw 2 lc 2 title "reserve, 2 MiB", \
-		interference(scheduler, "reserve", 2048, "$9") with linespoints lw 2 dt 2 lc 2 notitle, \
-		interference(scheduler, "credit", 64, "$7") with linespoints lw 2 lc 3 title "credit, 64 KiB", \
-		interference(scheduler, "credit", 64, "$9") with linespoints lw 2 dt 2 lc 3 notitle
-}
