@@ -37,8 +37,9 @@ bob_is_ready() { [ "$(ledger "$bob" available)" -gt $((AMOUNT + 8192)) ]; }
 # reach STEP
 reach() {
 	driver donor_timeout_ms 20000
-	# Bob is to be asked, paused or not.
+	# Bob is to be asked, paused or not, and to be no quicker than he is made.
 	driver ask_ready 0
+	driver boost 0
 	eventually 20 bob_is_ready || return 1
 	case $1 in
 	asked)
