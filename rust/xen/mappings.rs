@@ -75,9 +75,8 @@ impl Mappings {
         }
         let nothing = core::iter::repeat_n(NO_FRAME, count);
         // SAFETY: By the safety requirements.
-        let unmapped = unsafe {
-            self.write_entries(first, nothing.clone()) && note_frames(first, nothing)
-        };
+        let unmapped =
+            unsafe { self.write_entries(first, nothing.clone()) && note_frames(first, nothing) };
         if !unmapped {
             self.list_pages(first, count);
             // SAFETY: By the safety requirements; what has been done already is done again.
