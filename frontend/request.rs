@@ -192,6 +192,9 @@ impl Session {
     pub(crate) fn request(&self, pages: u64) -> Result<Outcome> {
         let started = now();
         let mut laps = Laps::begin(0, pages, started);
+        if self.is_orphan() {
+            return Err(ENODEV);
+        }
         if !balloon::is_settled() {
             return Err(EAGAIN);
         }
@@ -363,7 +366,7 @@ impl Session {
     pub(crate) fn release(&self, pages: u64) -> Result {
         let (id, epoch) = {
             let mut state = self.state.lock();
-            if !state.is_connected() {
+            if self.is_orphan() || !state.is_connected() {
                 return Err(ENODEV);
             }
             (state.requests.next_id(), state.epoch)

@@ -229,6 +229,12 @@ impl Session {
         )
     }
 
+    /// Whether the domain was restored without the device. The connection is then that of the domain
+    /// it was, and whoever still waits for something in here keeps the device from being removed.
+    pub(crate) fn is_orphan(&self) -> bool {
+        !self.dev.has_otherend()
+    }
+
     /// The back-end has connected: requests may be sent.
     pub(crate) fn connected(&self) {
         if let Some(link) = &mut self.state.lock().link {

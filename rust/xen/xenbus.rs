@@ -615,6 +615,15 @@ impl<Ctx: device::DeviceContext> Device<Ctx> {
         State::from_raw(unsafe { (*self.as_raw()).state })
     }
 
+    /// Whether there is another half. A front-end's device has none after its domain was restored
+    /// without one, until it is removed. May be called in any context.
+    pub fn has_otherend(&self) -> bool {
+        // SAFETY: By the type invariant the device is valid; the path may be freed meanwhile, and is
+        // not looked at.
+        let path = unsafe { (&raw const (*self.as_raw()).otherend).read_volatile() };
+        !path.is_null()
+    }
+
     /// Shows the other half a new state. May sleep.
     ///
     /// It cannot fail for the caller: if xenstore refuses, the bus reports that itself.
