@@ -4,8 +4,8 @@
 //!
 //! A domain that sleeps is woken by the event that tells it something, and Xen's scheduler lets a domain that was
 //! woken go first. One that waits for a CPU already is not woken by anything: it goes on waiting, behind all others
-//! that do, for as long as they like to run. So it is looked at when it is told something, and again a while later if
-//! it has not answered: it may have begun, and have lost the CPU to somebody who was woken.
+//! that do, for as long as they like to run. So a requester is looked at when it is told something; and it and donors
+//! again a while later if they have not answered: they may have begun, and have lost the CPU to somebody who was woken.
 
 use core::ops::DerefMut;
 
@@ -63,9 +63,29 @@ impl Watched {
 }
 
 impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
-    /// A domain was told something about so many pages, and a transfer waits for what it does.
-    pub(super) fn expect_soon<H: Host>(&mut self, i: usize, pages: u64, now: Nanos, host: &mut H) {
+    /// A donor was asked for so many pages.
+    ///
+    /// One that waited for a CPU before has work of its own, and has likely used up its share: it is left alone.
+    pub(super) fn donor_asked<H: Host>(&mut self, i: usize, pages: u64, now: Nanos, host: &mut H) {
+        if !self.waits(i, host) {
+            self.look_again(i, pages, now);
+        }
+    }
+
+    /// A requester was told that it gets so many pages.
+    pub(super) fn requester_told<H: Host>(
+        &mut self,
+        i: usize,
+        pages: u64,
+        now: Nanos,
+        host: &mut H,
+    ) {
         self.boost(i, host);
+        self.look_again(i, pages, now);
+    }
+
+    /// Begins to watch a domain that may work on so many pages.
+    fn look_again(&mut self, i: usize, pages: u64, now: Nanos) {
         let Some(slot) = self.slot(i).filter(|_| self.settings.boost) else {
             return;
         };
@@ -82,12 +102,15 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
 
     /// Boosts a domain if it waits for a CPU.
     pub(super) fn boost<H: Host>(&self, i: usize, host: &mut H) {
-        let Some(slot) = self.slot(i).filter(|_| self.settings.boost) else {
-            return;
-        };
-        if host.activity(slot.dom) == Some(Activity::Waiting) {
+        if let Some(slot) = self.slot(i).filter(|_| self.waits(i, host)) {
             host.boost(slot.dom);
         }
+    }
+
+    /// Whether a domain waits for a CPU, if that matters.
+    fn waits<H: Host>(&self, i: usize, host: &mut H) -> bool {
+        let slot = self.slot(i).filter(|_| self.settings.boost);
+        slot.is_some_and(|slot| host.activity(slot.dom) == Some(Activity::Waiting))
     }
 
     /// Looks again at those that are due.

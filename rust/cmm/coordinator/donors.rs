@@ -140,7 +140,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             return Err(fault);
         }
         if matches!(purpose, Purpose::Request { .. }) {
-            self.expect_soon(i, pages, now, host);
+            self.donor_asked(i, pages, now, host);
         }
         Ok(pages)
     }

@@ -182,7 +182,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             reason
         };
         self.send(i, &Down::Grant { id, pages, reason }, host)?;
-        self.expect_soon(i, pages, now, host);
+        self.requester_told(i, pages, now, host);
         Ok(())
     }
 
