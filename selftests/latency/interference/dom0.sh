@@ -111,6 +111,7 @@ shared_cpu() {
 	driver boost 1
 	cold "$sched-boost"
 	ratelimit 0
+	cold "$sched-boost-ratelimit0"
 	weights 4096
 	cold "$sched-all"
 	warm "$sched-all"
@@ -161,7 +162,7 @@ case $sched in
 credit | credit2) ;;
 *) skip_all "the settings are those of credit and credit2, and this is $sched" ;;
 esac
-if [ "$cpus" -ge 4 ]; then plan 8; else plan 19; fi
+if [ "$cpus" -ge 4 ]; then plan 8; else plan 20; fi
 make_hogs || exit 1
 driver donor_timeout_ms 20000
 driver boost 0
