@@ -157,10 +157,13 @@ impl Links {
 
     /// Takes down that a domain has said something.
     pub(crate) fn note(&mut self, dom: DomId, up: &Up) {
-        let turn = self.turn;
-        if let (Up::Request { id, pages, .. }, Some(link)) = (up, self.get(dom)) {
+        let Up::Request { id, pages, .. } = up else {
+            return;
+        };
+        let laps = self.turn.again(*id, *pages);
+        if let Some(link) = self.get(dom) {
             link.served = true;
-            link.laps = turn.again(*id, *pages);
+            link.laps = laps;
             self.serving = true;
         }
     }

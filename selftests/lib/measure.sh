@@ -15,11 +15,10 @@ row_sizes=4,64 row_runs=5
 PAUSE=300
 TRANSFER=/sys/kernel/debug/xen-cmm/transfer
 results=/out/results.json
-measured=0 failed=0
+failed=0
 
 # keep COMMAND...: its output to the results, or a complaint.
 keep() {
-	measured=$((measured + 1))
 	if "$@" >/tmp/series; then
 		grep '^{' /tmp/series >>$results
 		sed 's/^/# /' /tmp/series

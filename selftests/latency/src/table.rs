@@ -60,8 +60,11 @@ pub fn print(options: &Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The bare loop's median for the same work.
+/// The bare loop's median for the same work, if this is of a transfer.
 pub fn bare(records: &[Record], of: &Record) -> Option<u64> {
+    if of.case != "transfer" {
+        return None;
+    }
     let bare = records.iter().find(|bare| {
         is_way(bare) && bare.path == "bare" && bare.guest == of.guest && bare.size_kb == of.size_kb
     })?;
