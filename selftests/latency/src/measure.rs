@@ -125,6 +125,15 @@ impl From<Refused> for String {
     }
 }
 
+/// The way memory will come, as far as a DomU can tell: `credit`, if it has any, or else `request`,
+/// from a donor or the reserve.
+pub fn way() -> &'static str {
+    match read("credit_kb").as_str() {
+        "0" | "" => "request",
+        _ => "credit",
+    }
+}
+
 /// The front-end's files. Those that are turned for measuring are turned back in the end.
 pub struct Knobs {
     before: [(&'static str, String); 2],

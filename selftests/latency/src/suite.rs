@@ -31,7 +31,7 @@ const RESULTS: &str = "CMM_LATENCY_RESULTS";
 
 pub fn run(mut options: Options) -> ExitCode {
     options.settle = SETTLE;
-    options.path = "request".into();
+    options.path = measure::way().into();
     println!("KTAP version 1");
     let knobs = match prepare() {
         Ok(knobs) => knobs,
@@ -167,7 +167,7 @@ impl Suite {
             Ok(samples) => {
                 self.keep(&Record::new(
                     &self.options,
-                    "request",
+                    &self.options.path,
                     size_kb,
                     &samples,
                     median,
@@ -203,7 +203,8 @@ impl Suite {
         let transfer = Transfer::parse(&text).ok_or(format!("these are no phases: {text}"))?;
         let phases = transfer.own_phases();
         for (phase, nanos) in &phases {
-            let mut record = Record::of_part(&self.options, "request", size_kb, phase, *nanos);
+            let mut record =
+                Record::of_part(&self.options, &self.options.path, size_kb, phase, *nanos);
             record.case = phases::CASE.into();
             record.malloc = malloc;
             println!("# {phase:12} {:>10.2} us", *nanos as f64 / 1000.0);
