@@ -204,15 +204,15 @@ fn sorted_runs(list: &PageList) -> Result<KVVec<Run>> {
 unsafe fn push_all(list: &mut PageList, to: &mut Extents<Hollow>) {
     // Most often they come in order, the last first.
     list.reverse();
-    let mut push = |first: &Run, count: c_ulong| {
+    let mut push = |first: &Run, count: usize| {
         // SAFETY: By the safety requirements.
-        unsafe { push_neighbours(to, first.first, count as usize) }
+        unsafe { push_neighbours(to, first.first, count) }
     };
     let Ok(sorted) = sorted_runs(list) else {
         runs(list).for_each(|run| push(&run, run.count));
         return;
     };
-    let touching = |a: &Run, b: &Run| b.first == a.first.wrapping_add(a.count as usize);
+    let touching = |a: &Run, b: &Run| b.first == a.first.wrapping_add(a.count);
     for row in sorted.chunk_by(touching) {
         if let Some(first) = row.first() {
             push(first, row.iter().map(|run| run.count).sum());

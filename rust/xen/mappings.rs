@@ -94,7 +94,7 @@ impl Mappings {
     unsafe fn write_entries(
         &mut self,
         first: NonNull<bindings::page>,
-        frames: impl Iterator<Item = bindings::xen_pfn_t> + ExactSizeIterator,
+        frames: impl ExactSizeIterator<Item = bindings::xen_pfn_t>,
     ) -> bool {
         let count = frames.len();
         // SAFETY: By the safety requirements the pages are valid.
