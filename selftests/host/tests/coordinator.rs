@@ -243,13 +243,14 @@ fn a_donor_that_is_passed_over_is_not_boosted() {
 fn nobody_is_boosted_for_the_reserve() {
     let mut sim = three(Settings {
         boost: true,
-        reserve: 100,
         ..Settings::default()
     });
-    [A, B, C].map(|number| starve(&mut sim, number));
-    run_and_fill(&mut sim);
+    sim.handle(Event::SetReserve { pages: 100 })
+        .expect("in range");
+    sim.advance(100 * MILLISECOND);
+    assert_eq!(boosted_while_starving(&mut sim, 50), [0, 0, 0]);
+    run(&mut sim);
     assert_eq!(sim.coordinator.pool(), 100);
-    assert_eq!(sim.world.boosted, []);
 }
 
 #[test]
