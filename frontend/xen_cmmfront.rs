@@ -4,8 +4,12 @@
 //!
 //! It asks Dom0 for memory when somebody writes `request_kb`, and gives memory up when Dom0 asks.
 //!
-//! - [`session`]: the connection to Dom0, and what the interrupt handler does;
+//! - [`session`]: all that is known of the dealings with Dom0;
+//! - [`state`]: how these stand, behind the lock that the interrupt handler takes;
+//! - [`connection`]: how a connection comes about, and what its events do;
+//! - [`orders`]: what Dom0 asks of this domain;
 //! - [`request`]: what becomes of a request;
+//! - [`at_hand`]: what is at hand for a next request;
 //! - [`pages`]: the memory itself;
 //! - [`report`]: Dom0 is told how this domain fares;
 //! - [`knobs`]: the files in sysfs;
@@ -14,13 +18,18 @@
 //! Lock order: [`session::Session::pages`], then [`session::Session::state`]. The latter is taken in
 //! interrupt context.
 
+mod at_hand;
+mod connection;
 mod knobs;
+mod orders;
 mod pages;
 mod report;
 mod request;
 mod session;
+mod state;
 mod transfer;
 
+use connection::Connection;
 use kernel::{
     device,
     new_mutex,
@@ -30,10 +39,7 @@ use kernel::{
         Mutex, //
     }, //
 };
-use session::{
-    Connection,
-    Session, //
-};
+use session::Session;
 use transfer::Transfer;
 use xen::{
     attribute::Knob,

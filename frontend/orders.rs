@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What Dom0 asks of this domain, to be done in the channel's thread.
+
+use crate::session::Session;
+use cmm::{
+    laps::{
+        Laps,
+        Phase, //
+    },
+    protocol::{
+        Up,
+        Urgency, //
+    }, //
+};
+use kernel::prelude::*;
+use xen::timer::now;
+
+/// Something Dom0 asks.
+#[derive(Clone, Copy)]
+pub(crate) enum Order {
+    Reclaim {
+        id: u32,
+        pages: u64,
+        urgency: Urgency,
+        /// When it came.
+        at: u64,
+    },
+    Give {
+        id: u32,
+        pages: u64,
+    },
+    Revoke {
+        id: u32,
+        pages: u64,
+    },
+}
+
+impl Order {
+    /// What to answer when `pages` pages were moved.
+    fn answer(self, pages: u64) -> Up {
+        match self {
+            Order::Reclaim { id, .. } | Order::Revoke { id, .. } => Up::Offered { id, pages },
+            Order::Give { id, .. } => Up::Took { id, pages },
+        }
+    }
+
+    /// The stopwatch of carrying it out, at its start.
+    fn laps(self) -> Laps {
+        let mut laps = Laps::default();
+        if let Order::Reclaim { id, pages, at, .. } = self {
+            laps = Laps::begin(id, pages, at);
+            laps.lap(Phase::WakeUp, now());
+        }
+        laps
+    }
+}
+
+impl Session {
+    /// Does what Dom0 has asked, one order at a time.
+    pub(crate) fn carry_out(&self) {
+        loop {
+            let (order, epoch) = {
+                let mut state = self.state.lock();
+                let epoch = state.epoch;
+                match state.orders.iter_mut().find_map(Option::take) {
+                    Some(order) => (order, epoch),
+                    None => return,
+                }
+            };
+            let mut laps = order.laps();
+            let done = match order {
+                Order::Reclaim { pages, urgency, .. } => self.change_in(epoch, |memory| {
+                    let given = memory.give_ahead(pages, &mut laps);
+                    given + memory.give(pages - given, urgency, &mut laps)
+                }),
+                Order::Give { pages, .. } => {
+                    self.change_in(epoch, |memory| memory.take(pages, pages, &mut laps))
+                }
+                Order::Revoke { pages, .. } => {
+                    self.change_in(epoch, |memory| self.revoke(memory, pages))
+                }
+            };
+            let sent = done.and_then(|pages| self.send(epoch, &order.answer(pages)));
+            if matches!(order, Order::Reclaim { .. }) {
+                self.parts.lock().given(&laps);
+            }
+            if sent.is_err() {
+                // The next connection's claim tells it.
+                pr_info!("Dom0 went away before it could be answered\n");
+            }
+        }
+    }
+}
