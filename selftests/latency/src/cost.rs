@@ -7,10 +7,7 @@
 //! left is Xen's own.
 
 use crate::{options::Options, record::Record, xen::Hypervisor};
-use std::{
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{process::Command, time::Instant};
 
 /// The case of records of CPU time.
 pub const CASE: &str = "cpu";
@@ -22,7 +19,8 @@ const KB_PER_GIB: u64 = 1 << 20;
 /// CPU time in ns: of the domains asked for, and of what is neither a domain nor idle.
 struct Spent {
     domains: Vec<u64>,
-    others: u64,
+    /// May be below 0 by what it takes to look.
+    others: i64,
 }
 
 pub fn measure(options: &Options) -> Result<(), String> {
@@ -54,7 +52,8 @@ pub fn measure(options: &Options) -> Result<(), String> {
     for (i, part) in ["dom0", "requester", "donor"].iter().enumerate() {
         print(part, a_gib(few.domains[i], many.domains[i]));
     }
-    print("xen", a_gib(few.others, many.others));
+    let others = many.others - few.others;
+    print("xen", a_gib(0, others.max(0) as u64));
     Ok(())
 }
 
@@ -106,9 +105,9 @@ impl Meter {
             .map(|(after, before)| after - before)
             .collect();
         let all = elapsed * self.hypervisor.cpus()?;
-        let used = Duration::from_nanos(idle_after - idle + spent.iter().sum::<u64>());
+        let used = idle_after - idle + spent.iter().sum::<u64>();
         Ok(Spent {
-            others: all.saturating_sub(used).as_nanos() as u64,
+            others: all.as_nanos() as i64 - used as i64,
             domains: spent,
         })
     }

@@ -52,6 +52,19 @@ pub fn malloc(size_kb: u64, runs: usize) -> Result<Samples, String> {
     series(memory::map_and_touch, size_kb, runs)
 }
 
+/// The comparator's median: what the results of `--malloc` say, or what is measured now.
+pub fn median_malloc(options: &Options, size_kb: u64, runs: usize) -> Result<u64, String> {
+    if options.malloc.is_some() {
+        return Ok(find_malloc(
+            &known_malloc(options)?,
+            &options.guest,
+            size_kb,
+        ));
+    }
+    memory::no_huge_pages()?;
+    Ok(malloc(size_kb, runs)?.percentile(50))
+}
+
 /// Measures the ways to get memory from the own kernel.
 pub fn local(options: &Options) -> Result<(), String> {
     memory::no_huge_pages()?;
@@ -77,18 +90,13 @@ pub fn local(options: &Options) -> Result<(), String> {
 
 /// Asks for memory of each size, and prints how long it took beside malloc.
 pub fn transfers(options: &Options) -> Result<(), String> {
-    memory::no_huge_pages()?;
-    let known = known_malloc(options)?;
     let mut knobs = Knobs::open()?;
     if options.row {
         set("fetch_ahead_kb", FETCH_AHEAD_KB)?;
     }
     let once = if options.row { Knobs::row } else { Knobs::once };
     for (size_kb, runs) in options.plan() {
-        let malloc = match &options.malloc {
-            Some(_) => find_malloc(&known, &options.guest, size_kb),
-            None => malloc(size_kb, runs)?.percentile(50),
-        };
+        let malloc = median_malloc(options, size_kb, runs)?;
         let mut samples = Samples::default();
         once(&mut knobs, size_kb, options)?;
         for _ in 0..runs {

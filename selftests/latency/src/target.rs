@@ -7,10 +7,7 @@
 //! donor has given its memory to Xen long before.
 
 use crate::{
-    balloon::until_noticed,
-    measure::{find_malloc, known_malloc},
-    options::Options,
-    record::Record,
+    balloon::until_noticed, measure::median_malloc, options::Options, record::Record,
     samples::Samples,
 };
 use std::{
@@ -27,9 +24,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 const SELF_PERIOD: Duration = Duration::from_secs(5);
 
 pub fn series(options: &Options) -> Result<(), String> {
-    let known = known_malloc(options)?;
     for (size_kb, runs) in options.plan() {
         let (mut both, mut grow, mut own) = <(Samples, Samples, Samples)>::default();
+        let malloc = median_malloc(options, size_kb, runs)?;
         let target = read("target_kb")?;
         for run in 0..runs {
             let shrunk = set_target(target - size_kb)?;
@@ -41,7 +38,6 @@ pub fn series(options: &Options) -> Result<(), String> {
             // Waiting makes no difference to the work, so it need not be done.
             own.push(grown + until_noticed(Some(SELF_PERIOD), run, runs).as_nanos() as u64);
         }
-        let malloc = find_malloc(&known, &options.guest, size_kb);
         let mut record = Record::new(options, "target_kb", size_kb, &both, malloc);
         record.requester = Some(grow.percentile(50));
         println!("{record}");
