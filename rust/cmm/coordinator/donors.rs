@@ -223,7 +223,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         let Some(slot) = self.slot_mut(i) else { return };
         slot.available = slot.available.saturating_sub(pages);
         if pages == ask.pages {
-            slot.penalty = 0;
+            slot.set_penalty(0);
             return;
         }
         // It gave all it could: believe that until its next statistics.
@@ -236,7 +236,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     fn penalise(&mut self, i: usize, now: Nanos) {
         let Some(slot) = self.slot_mut(i) else { return };
         slot.shy_until = now.saturating_add(backoff(slot.penalty));
-        slot.penalty = slot.penalty.saturating_add(1);
+        slot.set_penalty(slot.penalty.saturating_add(1));
     }
 
     /// One donor less to wait for: what it gave is for this request first.

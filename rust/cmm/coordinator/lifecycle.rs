@@ -44,7 +44,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         slot.is_drawing = false;
         slot.limits_due = true;
         slot.available = 0;
-        slot.penalty = 0;
+        slot.set_penalty(0);
         slot.declined = 0;
         slot.shy_until = Nanos::MIN;
         slot.give_after = Nanos::MIN;

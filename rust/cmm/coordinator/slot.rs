@@ -30,7 +30,7 @@ pub struct Slot {
     pub(super) available: u64,
     /// Pages asked for in a `Reclaim` and not yet answered.
     pub(super) reclaiming: u64,
-    /// How readily it is used as a donor: from the weight in its limits.
+    /// How readily it is used as a donor: from the weight in its limits, and its penalty.
     pub(super) readiness: u64,
     pub(super) seen: Reservation,
     pub(super) limits: Limits,
@@ -174,7 +174,14 @@ impl Slot {
 
     pub(super) fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
-        self.readiness = readiness(limits.weight);
+        self.set_penalty(self.penalty);
+    }
+
+    /// Sets how often in a row it was late or short as a donor. Each time makes it an eighth as ready to be used.
+    pub(super) fn set_penalty(&mut self, penalty: u8) {
+        self.penalty = penalty;
+        let shift = 3 * u32::from(penalty.min(10));
+        self.readiness = (readiness(self.limits.weight) >> shift).max(1);
     }
 
     pub(super) fn is_lender(&self) -> bool {

@@ -336,6 +336,21 @@ fn a_silent_donor_is_passed_over_for_another() {
 }
 
 #[test]
+fn a_donor_that_was_late_is_asked_after_one_that_was_not() {
+    let mut sim = three(Settings::default());
+    sim.corrupt(dom(B), Lie::Silent);
+    ask(&mut sim, A, 100);
+    sim.advance(100 * MILLISECOND);
+    donors_answer(&mut sim, &[C]);
+    // Long enough to be asked again, and still with more to spare than the other.
+    sim.advance(SECOND);
+    ask(&mut sim, A, 100);
+    donors_answer(&mut sim, &[C]);
+    assert_eq!(grant(&sim, A), Some((100, GrantReason::Full)));
+    assert_eq!(sim.coordinator.domain(dom(B)).expect("known").penalty, 1);
+}
+
+#[test]
 fn what_is_released_goes_back_to_the_lender() {
     let mut sim = three(Settings::default());
     ask(&mut sim, A, 100);
