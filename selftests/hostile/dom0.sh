@@ -72,18 +72,18 @@ refused() {
 }
 
 plan $((21 * 4 + 4 + 6 * 2 + 3 * 2 + 5))
-driver donor_timeout_ms 5000
 for name in alice bob; do
 	front $name deadline_us 30000000
 done
 eventually 15 test "$(back bob available_kb)" -gt $((AMOUNT * 2)) >/dev/null
+books_before=$(books "$alice" "$bob")
+xenstore-write "$crime_node" none
+guest -t 60 mallory 'rmmod xen_cmmfront; insmod /modules/cmm-hostile.ko'
+# She is nobody's donor now, and bob is alice's only one.
 found=$(latency)
 note "beside an idle neighbour: $found us"
 idle=${found% *}
 check "before: alice and bob work" test "$idle" -gt 0
-books_before=$(books "$alice" "$bob")
-xenstore-write "$crime_node" none
-guest -t 60 mallory 'rmmod xen_cmmfront; insmod /modules/cmm-hostile.ko'
 check "mallory keeps a CPU busy" begin busy
 found=$(latency)
 note "beside a busy neighbour: $found us"
