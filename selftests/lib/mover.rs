@@ -23,6 +23,9 @@ const DEVICE: &str = "/sys/bus/xen/devices/cmm-0";
 /// How many ask at once, in one domain.
 const THREADS: u64 = 2;
 
+/// How long memory that was given back may take to be with its lender.
+const REST: Duration = Duration::from_millis(50);
+
 fn read(knob: &str) -> io::Result<u64> {
     let text = fs::read_to_string(format!("{DEVICE}/{knob}"))?;
     text.trim()
@@ -133,6 +136,8 @@ fn time(count: u64, size: u64) -> io::Result<()> {
         write("request_kb", size)?;
         times.push(begun.elapsed().as_micros());
         write("release_kb", size)?;
+        // Until it is with its lender again: the next request is to take the same way.
+        sleep(REST);
     }
     times.sort_unstable();
     println!("{} {}", times[times.len() / 2], times[times.len() - 1]);
