@@ -51,7 +51,7 @@ impl Reporter {
         }
     }
 
-    /// Dom0 counts down what this domain gives, and not up what it gets: after either, it wants to
+    /// Dom0 counts down what this domain gives, and not up all that it gets: after either, it wants to
     /// know, even if in the end nothing has changed.
     fn is_news(&self, available: u64, epoch: u32) -> bool {
         if self.session.moved.load(Relaxed) {

@@ -66,6 +66,11 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             slot.give_after = now.saturating_add(backoff(slot.declined));
             slot.declined = slot.declined.saturating_add(1);
         }
+        if source == Source::Repay {
+            // It can spare again what it could spare before it gave it. Otherwise somebody who asks and gives
+            // back all the time would leave nobody anything to ask for until the lenders' next statistics.
+            slot.available = slot.available.saturating_add(pages);
+        }
         self.move_balance(i, signed(pages));
         match source {
             Source::ByHand => self.set_adrift(left),

@@ -361,6 +361,19 @@ fn what_is_released_goes_back_to_the_lender() {
 }
 
 #[test]
+fn a_lender_can_spare_again_what_it_got_back() {
+    let mut sim = three(Settings::default());
+    let available = |sim: &Sim| sim.coordinator.domain(dom(B)).expect("known").available;
+    let before = available(&sim);
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    assert_eq!(available(&sim), before - 100);
+    sim.release(dom(A), 100);
+    run(&mut sim);
+    assert_eq!(available(&sim), before);
+}
+
+#[test]
 fn a_lender_recalls_what_its_borrower_cannot_spare() {
     let mut sim = three(Settings::default());
     ask(&mut sim, A, 100);
