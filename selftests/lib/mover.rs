@@ -137,7 +137,7 @@ fn time(count: u64, size: u64) -> io::Result<()> {
         times.push(begun.elapsed().as_micros());
         write("release_kb", size)?;
         // Until it is with its lender again: the next request is to take the same way.
-        sleep(REST);
+        thread::sleep(REST);
     }
     times.sort_unstable();
     println!("{} {}", times[times.len() / 2], times[times.len() - 1]);
