@@ -50,7 +50,7 @@ leaves() {
 	check "$what: it has arrived" eventually 20 equals $((was + AMOUNT)) size_of "$taker"
 	# shellcheck disable=SC2046
 	set -- $(peek "$giver" "$letter")
-	check "$what: the mark was in it" at_least $((before - $2)) $((AMOUNT / 2))
+	check "$what: the mark was in it" at_least $((before - $2)) $((AMOUNT / 4))
 	# shellcheck disable=SC2046
 	set -- $(peek "$taker" "$letter")
 	check "$what: all pages are seen" seen_all "$1" "$(mem "$taker" MemTotal)"

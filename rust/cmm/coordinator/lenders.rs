@@ -5,7 +5,7 @@
 use core::ops::DerefMut;
 
 use super::donors::{backoff, check_answer};
-use super::event::Nanos;
+use super::event::{Nanos, SECOND};
 use super::host::Host;
 use super::ledger::{signed, Fault};
 use super::slot::{Purpose, Request, Slot};
@@ -23,6 +23,9 @@ enum Source {
     Repay,
     ByHand,
 }
+
+/// How long a pool that is nobody's is kept for lenders that may still come.
+const PATIENCE: Nanos = 10 * SECOND;
 
 impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     /// A domain gave pages back unasked.
@@ -98,12 +101,21 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         }
     }
 
+    /// A domain came back that an earlier back-end knew: so may those that have lent.
+    pub(super) fn expect_lenders(&mut self, now: Nanos) {
+        self.lenders_due = now.saturating_add(PATIENCE);
+    }
+
     /// Gives what the pool has above the reserve back to those who lent it, the largest debt first.
     pub(super) fn repay<H: Host>(&mut self, now: Nanos, host: &mut H) {
         let surplus = self.surplus();
         // Requests that wait come first.
         let wanted = self.free_grew && self.waiting > 0;
         if surplus == 0 || self.shutting_down || wanted {
+            return;
+        }
+        if self.lenders == 0 && self.lenders_due > now {
+            self.wake(self.lenders_due);
             return;
         }
         if self.lenders == 0 {

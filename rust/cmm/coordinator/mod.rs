@@ -86,6 +86,8 @@ pub struct Coordinator<S> {
     /// The pool grew, and requests that wait may have a share.
     free_grew: bool,
     repay_after: Nanos,
+    /// Lenders that an earlier back-end knew may still come until then.
+    lenders_due: Nanos,
     fill_after: Nanos,
     /// The pool was low when it was last looked at.
     low: bool,
@@ -118,6 +120,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             review: None,
             free_grew: false,
             repay_after: 0,
+            lenders_due: 0,
             fill_after: 0,
             low: false,
             fill_failures: 0,
@@ -165,6 +168,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 credit,
                 limits,
             } => {
+                if record.is_some() {
+                    self.expect_lenders(now);
+                }
                 self.attach(dom, record, claim, credit, limits, host)?;
                 self.credit_due = Some(dom);
             }

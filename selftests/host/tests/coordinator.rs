@@ -361,6 +361,25 @@ fn what_is_released_goes_back_to_the_lender() {
 }
 
 #[test]
+fn a_pool_waits_for_the_lenders_that_an_earlier_back_end_knew() {
+    let mut sim = three(Settings::default());
+    // The lender's number is the last, so that the others are there before it.
+    for number in [A, B] {
+        let domain = sim.world.domains.get_mut(&dom(number)).expect("exists");
+        domain.needs = domain.current;
+        sim.stats(dom(number));
+    }
+    run(&mut sim);
+    ask(&mut sim, A, 100);
+    donors_answer(&mut sim, &[C]);
+    assert_eq!(balance(&sim, C), -100);
+    // What was granted and not taken is the pool's as soon as A is back.
+    sim.reload();
+    run(&mut sim);
+    assert_eq!((balance(&sim, A), balance(&sim, C)), (0, 0));
+}
+
+#[test]
 fn a_lender_can_spare_again_what_it_got_back() {
     let mut sim = three(Settings::default());
     let available = |sim: &Sim| sim.coordinator.domain(dom(B)).expect("known").available;
