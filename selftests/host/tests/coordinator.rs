@@ -338,6 +338,9 @@ fn a_silent_donor_is_passed_over_for_another() {
 #[test]
 fn a_donor_that_was_late_is_asked_after_one_that_was_not() {
     let mut sim = three(Settings::default());
+    sim.world.domains.get_mut(&dom(C)).expect("exists").needs = 1_500;
+    sim.stats(dom(C));
+    run(&mut sim);
     sim.corrupt(dom(B), Lie::Silent);
     ask(&mut sim, A, 100);
     sim.advance(100 * MILLISECOND);
