@@ -344,7 +344,8 @@ fn a_donor_that_was_late_is_asked_after_one_that_was_not() {
     sim.corrupt(dom(B), Lie::Silent);
     ask(&mut sim, A, 100);
     sim.advance(100 * MILLISECOND);
-    donors_answer(&mut sim, &[C]);
+    donors_answer(&mut sim, &[C, A]);
+    assert_eq!((balance(&sim, A), grant(&sim, A)), (100, None));
     // Long enough to be asked again, and still with more to spare than the other.
     sim.advance(SECOND);
     ask(&mut sim, A, 100);
