@@ -92,7 +92,7 @@ fn micros(nanos: u64) -> f64 {
 fn print_all(records: &[Record]) {
     println!("Times in microseconds; \"bare\" is the same work in a plain loop, without asking anybody.\n");
     println!(
-        "{:5} {:9} {:>9} {:>3} {:>10} {:>10} {:>10} {:>10} {:>10} {:>8} {:>7} {:>10}",
+        "{:5} {:11} {:>9} {:>3} {:>10} {:>10} {:>10} {:>10} {:>10} {:>8} {:>7} {:>10}",
         "guest",
         "path",
         "size KiB",
@@ -109,7 +109,7 @@ fn print_all(records: &[Record]) {
     for record in records.iter().filter(is_way) {
         let bare = bare(records, record);
         println!(
-            "{:5} {:9} {:>9} {:>3} {:>10.1} {:>10.1} {:>10.1} {:>10.1} {:>10} {:>8.2} {:>7.3} {:>10}",
+            "{:5} {:11} {:>9} {:>3} {:>10.1} {:>10.1} {:>10.1} {:>10.1} {:>10} {:>8.2} {:>7.3} {:>10}",
             record.guest,
             record.path,
             record.size_kb,
