@@ -382,7 +382,7 @@ impl Session {
             let in_use = borrowed.saturating_sub(memory.ahead());
             let given = memory.give(pages.min(in_use), Urgency::Urgent, &mut Laps::default());
             // What is at hand is not what somebody is done with, but it is borrowed, too.
-            given + memory.give_ahead(pages.saturating_sub(in_use), &mut Laps::default())
+            given + memory.give_ahead(pages - given, &mut Laps::default())
         })?;
         if given > 0 {
             let _ = self.send(epoch, &Up::Release { id, pages: given });

@@ -165,7 +165,7 @@ impl State {
     }
 
     /// Wakes Dom0 if there is a message that it has not been woken for.
-    pub(crate) fn be_heard(&mut self) {
+    fn be_heard(&mut self) {
         if let Some(link) = &mut self.link {
             if core::mem::take(&mut link.unheard) {
                 link.notifier.notify();
