@@ -28,10 +28,6 @@ use xen::{
     timer::now, //
 };
 
-/// Pages that are always kept, whatever the kernel calls available: 16 MiB, and a part of the whole.
-const KEEP_PAGES: usize = 4096;
-const KEEP_PART: usize = 32;
-
 /// Pages given in one go, so that what is on its way is neither here nor there only for a short
 /// time: 8 MiB.
 const BATCH: usize = 2048;
@@ -252,7 +248,8 @@ pub(crate) fn spare() -> usize {
     if !balloon::is_settled() {
         return 0;
     }
-    memory::available().saturating_sub(KEEP_PAGES.max(memory::total() / KEEP_PART))
+    let spare = cmm::spare::spare(memory::available() as u64, memory::total() as u64);
+    spare as usize
 }
 
 /// Allocates up to `wanted` zeroed pages, the largest extents first.

@@ -6,10 +6,13 @@ use crate::{
     pages,
     session::Session, //
 };
-use cmm::protocol::{
-    Up,
-    MAX_ASKS,
-    MAX_REQUESTS, //
+use cmm::{
+    protocol::{
+        Up,
+        MAX_ASKS,
+        MAX_REQUESTS, //
+    },
+    spare::is_worth_telling, //
 };
 use kernel::{
     prelude::*,
@@ -29,10 +32,6 @@ use xen::{
 
 /// How often to look, in ns.
 const INTERVAL: u64 = 100_000_000;
-
-/// A change worth reporting: 1 MiB, or a part of what was reported.
-const CHANGE_PAGES: u64 = 256;
-const CHANGE_PART: u64 = 64;
 
 /// Sends reports, from the timer's interrupt.
 pub(crate) struct Reporter {
@@ -57,9 +56,8 @@ impl Reporter {
         if self.session.moved.load(Relaxed) {
             return true;
         }
-        let last = self.available.load(Relaxed);
         epoch != self.epoch.load(Relaxed)
-            || available.abs_diff(last) > CHANGE_PAGES.max(last / CHANGE_PART)
+            || is_worth_telling(available, self.available.load(Relaxed))
     }
 }
 

@@ -23,5 +23,6 @@ pub mod laps;
 pub mod pages;
 pub mod protocol;
 pub mod ring;
+pub mod spare;
 
 pub use domid::DomId;
