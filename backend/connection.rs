@@ -56,11 +56,6 @@ use xen::{
     xenstore, //
 };
 
-/// The least a domain keeps unless the administrator says otherwise: 64 MiB, or a part of what its
-/// toolstack gave it, or all of it if that is less.
-const MIN_FLOOR_KIB: u64 = 64 << 10;
-const FLOOR_PART: u64 = 4;
-
 /// Tells the front-end what we speak, and that we wait for it.
 ///
 /// One that has not noticed yet that an earlier back-end went must notice first, and close: what it
@@ -162,29 +157,28 @@ fn speaks(dir: &CStr) -> Result<bool> {
     Ok(false)
 }
 
-/// The limits a domain of this size has at first. A domain may be larger than its toolstack says, by
-/// what the toolstack does not count; it is not too large for that.
-fn default_limits(dom: DomId, size: u64) -> Result<Limits> {
-    let dir = CString::try_from_fmt(format_args!("/local/domain/{}/memory", dom.raw()))?;
-    let target: u64 = xenstore::read_number(&dir, c"target")?;
-    let largest: u64 = xenstore::read_number(&dir, c"static-max").unwrap_or(target);
-    let floor = (target / FLOOR_PART).max(MIN_FLOOR_KIB).min(target);
-    Ok(Limits {
-        floor: cmm::pages::from_kib(floor).ok_or(EINVAL)?,
-        ceiling: cmm::pages::from_kib(largest.max(target))
-            .ok_or(EINVAL)?
-            .max(size),
-        weight: Limits::DEFAULT_WEIGHT,
-    })
+/// The directory in which the toolstack says what memory a domain is to have.
+fn memory_dir(dom: DomId) -> Result<CString> {
+    CString::try_from_fmt(format_args!("/local/domain/{}/memory", dom.raw()))
 }
 
-/// The size the domain has now, without what it borrowed or lent.
-fn baseline(dom: DomId, record: Option<Record>) -> Result<u64> {
-    let size = domain_control::reservation(domain::DomId(dom.raw()))
+/// Reads a size in KiB; returns pages.
+fn read_size(dir: &CStr, node: &CStr) -> Result<u64> {
+    cmm::pages::from_kib(xenstore::read_number(dir, node)?).ok_or(EINVAL)
+}
+
+/// What the toolstack wants a domain to have, in pages.
+pub(crate) fn target(dom: DomId) -> Result<u64> {
+    read_size(&memory_dir(dom)?, c"target")
+}
+
+/// The limits a domain has as long as nobody sets others.
+fn default_limits(dom: DomId, target: u64) -> Result<Limits> {
+    let largest = read_size(&memory_dir(dom)?, c"static-max").unwrap_or(target);
+    let cap = domain_control::reservation(domain::DomId(dom.raw()))
         .ok_or(ESRCH)?
-        .current;
-    let balance = record.map_or(0, |record| record.balance);
-    Ok(size.saturating_add_signed(balance.saturating_neg()))
+        .maximum;
+    Ok(Limits::by_default(target, largest, cap))
 }
 
 /// Handles the events of a connection.
@@ -258,16 +252,14 @@ impl Connection {
             broken: false,
             fault: None,
         };
-        let record = recorded(dev);
-        let limits = baseline(dom, record)
-            .and_then(|size| default_limits(dom, size))
-            .map_err(Failure::Service)?;
+        let target = target(dom).map_err(Failure::Service)?;
         let attach = Event::Attach {
             dom,
-            record,
+            record: recorded(dev),
             claim: details.claim,
             credit: details.credit,
-            limits,
+            limits: default_limits(dom, target).map_err(Failure::Service)?,
+            target,
         };
         service.attach(link, attach).map_err(Failure::Service)?;
 

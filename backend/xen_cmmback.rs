@@ -226,6 +226,10 @@ struct Target {
 
 impl Watcher for Target {
     fn changed(&self) {
-        self.service.tell(Event::ToolstackChanged { dom: self.dom });
+        let dom = self.dom;
+        // It is gone when the domain is.
+        if let Ok(target) = connection::target(dom) {
+            self.service.tell(Event::ToolstackChanged { dom, target });
+        }
     }
 }

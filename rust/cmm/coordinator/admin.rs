@@ -17,7 +17,24 @@ impl From<Gone> for Refused {
     }
 }
 
+/// The least a domain keeps unless the administrator says otherwise: 64 MiB, or a part of what its toolstack gave it, or
+/// all of it if that is less.
+const MIN_FLOOR: u64 = 16_384;
+const FLOOR_PART: u64 = 4;
+
 impl Limits {
+    /// The limits of a domain for which nobody has set any. Its toolstack wants it to have `target` pages now, and
+    /// `largest` at most, and has told Xen to let it have `cap`.
+    ///
+    /// The cap may be more: domains are larger than their toolstack says, by what the toolstack does not count.
+    pub fn by_default(target: u64, largest: u64, cap: u64) -> Self {
+        Self {
+            floor: (target / FLOOR_PART).max(MIN_FLOOR).min(target),
+            ceiling: largest.max(target).max(cap).min(MAX_PAGES),
+            weight: Self::DEFAULT_WEIGHT,
+        }
+    }
+
     /// Whether these can be kept.
     ///
     /// # Errors

@@ -103,6 +103,8 @@ pub enum Event {
         credit: bool,
         /// Its limits, if this coordinator does not know it already and nothing is recorded.
         limits: Limits,
+        /// What its toolstack wants it to have, in pages.
+        target: u64,
     },
     /// A front-end is gone, its domain perhaps not. What it borrowed or lent is kept.
     Detach {
@@ -127,6 +129,8 @@ pub enum Event {
     ToolstackChanged {
         /// Which domain.
         dom: DomId,
+        /// What it now wants the domain to have, in pages.
+        target: u64,
     },
     /// The administrator sets a floor.
     SetFloor {

@@ -101,6 +101,25 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         self.move_cap(i, found, 0, host)
     }
 
+    /// The toolstack wants the domain to have another size. It has set the cap before, which [`look`](Self::look) knows
+    /// from ours, unless it was the very same: then it is as far above the target as before.
+    pub(super) fn retarget<H: Host>(
+        &mut self,
+        i: usize,
+        target: u64,
+        host: &mut H,
+    ) -> Result<(), Gone> {
+        let found = self.ask_xen(i, host)?;
+        let slot = self.slot_mut(i).ok_or(Gone)?;
+        let changed = core::mem::replace(&mut slot.target, target) != target;
+        let meant = signed(target).saturating_add(slot.slack).max(0);
+        let meant = meant.unsigned_abs();
+        if changed && found.maximum == slot.seen.maximum && meant != slot.toolstack_cap {
+            slot.believe_cap(meant, found.current);
+        }
+        self.move_cap(i, found, 0, host)
+    }
+
     fn ask_xen<H: Host>(&self, i: usize, host: &mut H) -> Result<Reservation, Gone> {
         host.reservation(self.slot(i).ok_or(Gone)?.dom).ok_or(Gone)
     }
@@ -120,14 +139,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             slot.toolstack_cap = found.maximum;
             slot.excess = above(signed(found.current), slot.cap());
         } else if found.maximum != slot.seen.maximum {
-            let most = slot.most();
-            slot.toolstack_cap = found.maximum;
-            slot.excess = above(most, slot.cap());
-            // It may have raised the cap and lowered it again while no back-end was loaded.
-            if signed(found.current) > slot.cap() {
-                let had = signed(found.current.saturating_add(slot.reclaiming));
-                slot.excess = slot.excess.max(above(had, slot.cap()));
-            }
+            slot.believe_cap(found.maximum, found.current);
         }
         let maximum = slot.cap().saturating_add(by).max(0).unsigned_abs();
         if maximum != found.maximum {
@@ -199,6 +211,6 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
 }
 
 /// How far `a` is above `b`, if it is.
-fn above(a: i64, b: i64) -> u64 {
+pub(super) fn above(a: i64, b: i64) -> u64 {
     a.saturating_sub(b).max(0).unsigned_abs()
 }

@@ -14,31 +14,46 @@ use crate::protocol::{Down, MAX_ASKS, MAX_REQUESTS};
 use crate::DomId;
 
 impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
-    /// A front-end connected.
-    pub(super) fn attach<H: Host>(
+    /// Makes a domain's acquaintance, or renews it: its toolstack may have changed its size meanwhile.
+    pub(super) fn meet<H: Host>(
         &mut self,
         dom: DomId,
         record: Option<Record>,
-        claim: Option<i64>,
-        credit: bool,
+        target: u64,
         limits: Limits,
         host: &mut H,
     ) -> Result<(), Refused> {
-        let i = match self.find(dom) {
-            Some(i) => i,
-            None => {
+        let i = match (self.find(dom), record) {
+            (Some(i), _) => i,
+            (None, Some(record)) => self.insert(dom, record, true)?,
+            (None, None) => {
                 let fresh = Record {
                     limits,
                     ..Record::default()
                 };
-                self.insert(dom, record.unwrap_or(fresh), record.is_some())?
+                return self.insert(dom, fresh, false).map(|_| ());
             }
         };
+        self.retarget(i, target, host)?;
+        Ok(())
+    }
+
+    /// A front-end connected.
+    pub(super) fn attach<H: Host>(
+        &mut self,
+        dom: DomId,
+        target: u64,
+        claim: Option<i64>,
+        credit: bool,
+        host: &mut H,
+    ) -> Result<(), Refused> {
+        let i = self.known(dom)?;
         self.detach(i);
         let settled = self.settle(i, claim, host);
         let Some(slot) = self.slot_mut(i) else {
             return Ok(());
         };
+        slot.aim(target);
         slot.connected = true;
         slot.takes_credit = credit;
         slot.is_drawing = false;
@@ -75,6 +90,8 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         slot.set_limits(record.limits);
         slot.seen.maximum = record.maximum;
         slot.toolstack_cap = record.toolstack_maximum;
+        slot.target = record.target;
+        slot.slack = record.slack;
         self.len = self.len.saturating_add(1);
         self.move_balance(place, record.balance);
         // What this domain has came from, or went to, somewhere that an earlier back-end knew.

@@ -120,7 +120,8 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             review: None,
             free_grew: false,
             repay_after: 0,
-            lenders_due: 0,
+            // Their memory is in a pool that an earlier back-end left.
+            lenders_due: if pool > 0 { Nanos::MAX } else { 0 },
             fill_after: 0,
             low: false,
             fill_failures: 0,
@@ -167,11 +168,13 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 claim,
                 credit,
                 limits,
+                target,
             } => {
                 if record.is_some() {
                     self.expect_lenders(now);
                 }
-                self.attach(dom, record, claim, credit, limits, host)?;
+                self.meet(dom, record, target, limits, host)?;
+                self.attach(dom, target, claim, credit, host)?;
                 self.credit_due = Some(dom);
             }
             Event::Detach { dom } => self.detach(self.known(dom)?),
@@ -187,9 +190,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 self.credit_due = Some(dom);
             }
             Event::Tick => {}
-            Event::ToolstackChanged { dom } => {
+            Event::ToolstackChanged { dom, target } => {
                 let i = self.known(dom)?;
-                self.look(i, host)?;
+                self.retarget(i, target, host)?;
                 self.repay_after = 0;
                 self.credit_due = Some(dom);
             }

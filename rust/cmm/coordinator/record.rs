@@ -9,7 +9,7 @@ use super::policy::Policy;
 
 /// What is known of a domain: enough to go on after the back-end has been loaded again.
 ///
-/// Its text form, in a xenstore node, is the nine numbers separated by spaces.
+/// Its text form, in a xenstore node, is the eleven numbers separated by spaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// Pages borrowed (positive) or lent (negative).
@@ -22,6 +22,10 @@ pub struct Record {
     pub maximum: u64,
     /// Its cap as the toolstack last set it.
     pub toolstack_maximum: u64,
+    /// What the toolstack last wanted it to have.
+    pub target: u64,
+    /// How far above that it sets the cap.
+    pub slack: i64,
     /// How far it may be above its cap, because the toolstack lowered that and the stock balloon takes its time.
     pub excess: u64,
     /// Its limits.
@@ -38,6 +42,8 @@ impl Record {
             reclaiming: words.next()?.parse().ok()?,
             maximum: words.next()?.parse().ok()?,
             toolstack_maximum: words.next()?.parse().ok()?,
+            target: words.next()?.parse().ok()?,
+            slack: words.next()?.parse().ok()?,
             excess: words.next()?.parse().ok()?,
             limits: Limits {
                 floor: words.next()?.parse().ok()?,
@@ -62,12 +68,14 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} {} {} {} {} {} {} {} {}",
+            "{} {} {} {} {} {} {} {} {} {} {}",
             self.balance,
             self.in_flight,
             self.reclaiming,
             self.maximum,
             self.toolstack_maximum,
+            self.target,
+            self.slack,
             self.excess,
             self.limits.floor,
             self.limits.ceiling,

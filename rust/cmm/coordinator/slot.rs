@@ -4,7 +4,7 @@
 
 use super::event::{Limits, Nanos};
 use super::host::Reservation;
-use super::ledger::signed;
+use super::ledger::{above, signed};
 use super::policy::readiness;
 use super::record::Record;
 use super::view::View;
@@ -50,6 +50,9 @@ pub struct Slot {
     pub(super) give_after: Nanos,
     /// The cap as the toolstack last set it, without our part.
     pub(super) toolstack_cap: u64,
+    /// What the toolstack last wanted the domain to have, and how far above that it set the cap.
+    pub(super) target: u64,
+    pub(super) slack: i64,
     /// How far the domain may be above its cap, because the toolstack lowered that and the stock balloon takes its
     /// time. It shrinks no more once known, because what the domain has given and not reported cannot be told from
     /// what its balloon gave; a front-end can only abuse it to lend what the toolstack took from it.
@@ -167,6 +170,24 @@ impl Slot {
         signed(self.toolstack_cap).saturating_add(self.ours())
     }
 
+    /// Remembers what the toolstack wants it to have, and how far above that the cap is.
+    pub(super) fn aim(&mut self, target: u64) {
+        self.target = target;
+        self.slack = signed(self.toolstack_cap).saturating_sub(signed(target));
+    }
+
+    /// Takes a cap for the toolstack's word, when the domain has `current` pages.
+    pub(super) fn believe_cap(&mut self, cap: u64, current: u64) {
+        let most = self.most();
+        self.toolstack_cap = cap;
+        self.excess = above(most, self.cap());
+        // It may have raised the cap and lowered it again while no back-end was loaded.
+        if signed(current) > self.cap() {
+            let had = signed(current.saturating_add(self.reclaiming));
+            self.excess = self.excess.max(above(had, self.cap()));
+        }
+    }
+
     /// The most it can have, if it has given back all it says.
     pub(super) fn most(&self) -> i64 {
         self.cap().saturating_add_unsigned(self.excess)
@@ -272,6 +293,8 @@ impl Slot {
             reclaiming: self.reclaiming,
             maximum: self.seen.maximum,
             toolstack_maximum: self.toolstack_cap,
+            target: self.target,
+            slack: self.slack,
             excess: self.excess,
             limits: self.limits,
         }

@@ -142,7 +142,10 @@ fn event(input: &mut Input<'_>, hands: &mut Hands) -> Option<Event> {
         }),
         9..=12 => return answer(input, hands),
         13 => Event::Tick,
-        14 => Event::ToolstackChanged { dom },
+        14 => Event::ToolstackChanged {
+            dom,
+            target: input.number(),
+        },
         15 => limit(dom, input),
         16 => Event::SetReserve {
             pages: input.number(),
@@ -174,6 +177,8 @@ fn attach(dom: DomId, input: &mut Input<'_>) -> Event {
         reclaiming: input.number(),
         maximum: input.number(),
         toolstack_maximum: input.number(),
+        target: input.number(),
+        slack: signed(input),
         excess: input.number(),
         limits: Limits::default(),
     });
@@ -183,6 +188,7 @@ fn attach(dom: DomId, input: &mut Input<'_>) -> Event {
         claim: (input.u8() % 2 == 0).then(|| signed(input)),
         credit: input.u8() % 4 != 0,
         limits: Limits::default(),
+        target: input.number(),
     }
 }
 

@@ -9,7 +9,7 @@ use cmm::protocol::{Down, RequestReason, Up, COORDINATOR_ID, MAX_REQUESTS};
 use cmm::DomId;
 
 use crate::frontend::Lie;
-use crate::world::{Question, World, SLACK};
+use crate::world::{Question, World};
 
 /// The longest deadline that the coordinator accepts.
 const LONGEST_DEADLINE: Nanos = 60 * SECOND;
@@ -94,15 +94,17 @@ impl Sim {
         }
         domain.connected = true;
         domain.cap_written = false;
+        domain.cap_ambiguous = false;
         domain.frontend.disconnect();
         domain.asked.clear();
-        let (claim, limits) = (domain.frontend.balance, domain.limits);
+        let (claim, limits, target) = (domain.frontend.balance, domain.limits, domain.target);
         let result = self.handle(Event::Attach {
             dom,
             record,
             claim: Some(claim),
             credit: dom.raw() % 4 != 0,
             limits,
+            target,
         });
         if result.is_err() {
             self.world.domains.get_mut(&dom).expect("exists").connected = false;
@@ -398,24 +400,24 @@ impl Sim {
         }
     }
 
-    /// `xl mem-set`, and the back-end notices.
+    /// `xl mem-set`, and the back-end notices, at once or before the next change.
     pub fn mem_set(&mut self, dom: DomId, target: u64, notice: bool) {
-        // The back-end may be late to notice, but not as late as the next change.
-        if self
-            .world
-            .domains
-            .get(&dom)
-            .is_some_and(|domain| domain.cap_written)
-        {
-            let _ = self.handle(Event::ToolstackChanged { dom });
-        }
+        self.notice(dom);
         self.world.mem_set(dom, target);
-        if notice && self.handle(Event::ToolstackChanged { dom }).is_ok() {
-            self.world
-                .domains
-                .get_mut(&dom)
-                .expect("exists")
-                .cap_written = false;
+        if notice {
+            self.notice(dom);
+        }
+    }
+
+    /// The back-end hears what the toolstack wants a domain to have.
+    fn notice(&mut self, dom: DomId) {
+        let Some(target) = self.world.domains.get(&dom).map(|domain| domain.target) else {
+            return;
+        };
+        if self.handle(Event::ToolstackChanged { dom, target }).is_ok() {
+            let domain = self.world.domains.get_mut(&dom).expect("exists");
+            domain.cap_written = false;
+            domain.cap_ambiguous = false;
         }
     }
 
@@ -445,6 +447,9 @@ impl Sim {
             domain.paused = false;
         }
         let doms: Vec<_> = self.world.domains.keys().copied().collect();
+        for dom in &doms {
+            self.notice(*dom);
+        }
         for _ in 0..40 {
             for dom in &doms {
                 self.tell_drawn(*dom);
@@ -496,7 +501,7 @@ impl Sim {
         assert!(late.is_none(), "{}: a request is overdue", view.dom);
         if view.connected && !domain.cap_written {
             let ours = view.balance + (view.in_flight + view.credit) as i64;
-            let cap = (domain.target + SLACK).saturating_add_signed(ours);
+            let cap = (domain.target + domain.slack).saturating_add_signed(ours);
             let same = domain.maximum == cap || domain.cap_ambiguous;
             assert!(same, "{}: cap {} is not {cap}", view.dom, domain.maximum);
         }

@@ -384,6 +384,36 @@ fn a_pool_waits_for_the_lenders_that_an_earlier_back_end_knew() {
 }
 
 #[test]
+fn the_toolstacks_cap_is_known_even_if_it_is_the_one_we_had_set() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    sim.mem_set(dom(A), 2_100, true);
+    assert_eq!(sim.world.domains[&dom(A)].maximum, 2_100 + SLACK + 100);
+    sim.mem_set(dom(A), 2_000, true);
+    assert_eq!(sim.world.domains[&dom(A)].maximum, 2_000 + SLACK + 100);
+    // And if the back-end hears of it only when it is loaded again.
+    sim.mem_set(dom(A), 2_100, false);
+    sim.reload();
+    assert_eq!(sim.world.domains[&dom(A)].maximum, 2_100 + SLACK + 100);
+}
+
+#[test]
+fn limits_by_default_leave_a_domain_what_its_toolstack_lets_it_have() {
+    let mib = |mib: u64| mib * 256;
+    // Target, largest, cap; floor, ceiling.
+    for (target, largest, cap, floor, ceiling) in [
+        (mib(1024), mib(2048), mib(1025), mib(256), mib(2048)),
+        (mib(128), mib(128), mib(129), mib(64), mib(129)),
+        (mib(32), mib(32), mib(33), mib(32), mib(33)),
+    ] {
+        let limits = Limits::by_default(target, largest, cap);
+        assert_eq!((limits.floor, limits.ceiling), (floor, ceiling));
+        assert_eq!(limits.check(), Ok(()));
+    }
+}
+
+#[test]
 fn a_lender_can_spare_again_what_it_got_back() {
     let mut sim = three(Settings::default());
     let available = |sim: &Sim| sim.coordinator.domain(dom(B)).expect("known").available;
@@ -645,8 +675,8 @@ fn liars_are_disconnected_and_nobody_else() {
         let mut sim = three(Settings::default());
         // Without slack under its cap, to which a lie could go unnoticed.
         let domain = sim.world.domains.get_mut(&dom(liar)).expect("exists");
+        domain.slack = 0;
         domain.maximum -= SLACK;
-        domain.cap_ambiguous = true;
         sim.coordinator = Coordinator::new(vec![Slot::default(); 8], Settings::default());
         for number in [A, B, C] {
             sim.world
@@ -774,11 +804,12 @@ fn records_that_make_no_sense_are_refused() {
         "",
         "1 2 3",
         "1 2 3 4 5 6 7 8 9 10",
-        "a 2 3 4 5 6 7 8 9",
-        "1 -2 3 4 5 6 7 8 9",
-        "99999999999999 0 0 0 0 0 0 9 100",
-        "0 0 0 0 0 0 9 8 100",
-        "0 0 0 0 0 0 8 9 0",
+        "1 2 3 4 5 6 7 8 9 10 11 12",
+        "a 2 3 4 5 6 7 8 9 10 11",
+        "1 -2 3 4 5 6 7 8 9 10 11",
+        "99999999999999 0 0 0 0 0 0 0 0 9 100",
+        "0 0 0 0 0 0 0 0 9 8 100",
+        "0 0 0 0 0 0 0 0 8 9 0",
     ] {
         assert_eq!(Record::parse(text), None, "{text}");
     }
@@ -805,6 +836,7 @@ fn records_that_make_no_sense_are_refused() {
         claim: None,
         credit: false,
         limits: Limits::default(),
+        target: 2_000,
     };
     assert_eq!(
         coordinator.handle(event, 0, &mut world),
@@ -841,6 +873,7 @@ fn what_the_administrator_set_is_recorded() {
         claim: None,
         credit: false,
         limits: Limits::default(),
+        target: 2_000,
     };
     next.handle(attach, 0, &mut sim.world).expect("sensible");
     assert_eq!(next.domain(dom(A)).expect("attached").limits, limits);

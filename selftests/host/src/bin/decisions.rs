@@ -111,6 +111,7 @@ impl Machine {
                 claim: Some(0),
                 credit: true,
                 limits: Limits::default(),
+                target: 0,
             });
             // No two alike, so that there is something to choose.
             let available = SPARE + u64::from(dom.raw()) * 7_919 % 1_021;
