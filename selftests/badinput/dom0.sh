@@ -77,7 +77,7 @@ crime() {
 	check "ring: $1: others do not notice" others_work
 }
 
-plan 140
+plan 145
 eventually 15 test "$(back bob available_kb)" -gt 32768 >/dev/null
 all_memory=$(total)
 
@@ -89,6 +89,9 @@ for knob in request_kb release_kb; do
 done
 for value in '' text -1 0 99999999999; do
 	check "deadline_us: '$value'" fails_with "$INVALID" front alice deadline_us "$value"
+done
+for value in '' text -1 65537 18446744073709551616; do
+	check "fetch_ahead_kb: '$value'" fails_with "$INVALID" front alice fetch_ahead_kb "$value"
 done
 check "more than the ceiling" fails_with 'quota exceeded' front alice request_kb 1048576
 check "more than exists" fails_with 'quota exceeded' front alice request_kb 68719476

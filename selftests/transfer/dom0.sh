@@ -4,6 +4,9 @@
 # Memory moves: each type of domain to each other, to the page, and nothing is
 # lost; `xl mem-set` goes on meaning what it says.
 
+# Commands in single quotes are for a DomU's shell.
+# shellcheck disable=SC2016
+
 . ../lib/ktap.sh
 . ../lib/cmm.sh
 
@@ -90,7 +93,30 @@ paused() {
 	check "$2 gave, and gets it back" front "$1" release_kb $AMOUNT
 }
 
-plan 96
+# in_a_row REQUESTER DONOR: small requests fetch ahead. Of the four, the second asks
+# Dom0 for four times what it wants, and the others ask nobody.
+in_a_row() {
+	only_donor "$2"
+	own=$(mem "$1" MemTotal)
+	check "$1: small requests in a row" guest -t 60 "$1" '
+		cd /sys/bus/xen/devices/cmm-0
+		for i in 1 2 3 4; do echo 64 >request_kb || exit; done
+		cat at_hand_kb borrowed_kb >/run/row'
+	check "$1: some is at hand, and counts as borrowed" equals '64 320' guest -t 60 "$1" 'echo $(cat /run/row)'
+	check "$1: Dom0 counts it, too" eventually 5 ledger_is "$1" 320 0
+	check "$1: the kernel has what was asked for" memory_is "$1" $((own + 256))
+	check "$1: what nobody asks for goes back" eventually 5 balance_is "$1" 256 0
+	check "$1: nothing is at hand any more" equals 0 front "$1" at_hand_kb
+	check "$1: gives back the rest" front "$1" release_kb 256
+	check "$1: nothing is fetched ahead if nobody wants that" guest -t 60 "$1" '
+		cd /sys/bus/xen/devices/cmm-0
+		echo 0 >fetch_ahead_kb
+		for i in 1 2 3; do echo 64 >request_kb || exit; done
+		[ "$(cat at_hand_kb borrowed_kb | tr "\n" " ")" = "0 192 " ] && echo 192 >release_kb'
+	check "$1: no page is lost" conserved
+}
+
+plan 114
 all_memory=$(total)
 # Emulated domains are slow, and the machine may be busy.
 driver donor_timeout_ms 20000
@@ -103,5 +129,7 @@ pairing pvha pva
 pairing pvha pvhb
 mem_set pvb pva
 mem_set pvhb pvha
+in_a_row pva pvb
+in_a_row pvha pvb
 paused pva pvb
 finish
