@@ -10,7 +10,7 @@
 . ../lib/faults.sh
 . ../lib/steps.sh
 
-plan 26
+plan 27
 keep_image bob >/dev/null && mend bob
 remember
 check "the caps are right" caps_right "$alice" "$bob"
@@ -29,6 +29,7 @@ at working destroyed bob
 at granted resized bob
 at granted unloaded bob
 at granted saved bob
+at borrowed resized bob
 at borrowed unloaded bob
 at borrowed corrupted bob
 at borrowed detached bob

@@ -11,7 +11,7 @@
 #   returning  alice has given it back; bob has been told, and has not begun to take
 #   stocked    both have credit, alice has used some, and there is a reserve
 
-AMOUNT=32768
+AMOUNT=16384
 
 nonzero() { [ "$("$@")" -gt 0 ] || { echo "$*: 0"; return 1; }; }
 

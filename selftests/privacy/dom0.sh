@@ -19,7 +19,7 @@ AMOUNT=24576
 # so that no copy of this script contains it.
 fill() {
 	guest -t 120 "$1" 'mount -t tmpfs -o size=100% fill /tmp
-		kib=$(awk "/^MemAvailable:/ { print \$2 - 20480 }" /proc/meminfo)
+		kib=$(awk "/^MemAvailable:/ { print \$2 - 12288 }" /proc/meminfo)
 		yes "cmm-pa$(echo '"$2"')" |
 			dd of=/tmp/fill bs=64k count=$((kib / 64)) iflag=fullblock 2>/dev/null
 		rm /tmp/fill; umount /tmp'
@@ -50,7 +50,7 @@ leaves() {
 	check "$what: it has arrived" eventually 20 equals $((was + AMOUNT)) size_of "$taker"
 	# shellcheck disable=SC2046
 	set -- $(peek "$giver" "$letter")
-	check "$what: the mark was in it" at_least $((before - $2)) $((AMOUNT / 4))
+	check "$what: the mark was in it" at_least $((before - $2)) $((AMOUNT / 2))
 	# shellcheck disable=SC2046
 	set -- $(peek "$taker" "$letter")
 	check "$what: all pages are seen" seen_all "$1" "$(mem "$taker" MemTotal)"
