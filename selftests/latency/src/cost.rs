@@ -6,7 +6,11 @@
 //! costs to run it at all is in neither. Xen's work for a domain is in that domain's time; what is
 //! left is Xen's own.
 
-use crate::{options::Options, record::Record, xen::Hypervisor};
+use crate::{
+    options::Options,
+    record::{of_case, Record},
+    xen::Hypervisor,
+};
 use std::{process::Command, time::Instant};
 
 /// The case of records of CPU time.
@@ -59,11 +63,8 @@ pub fn measure(options: &Options) -> Result<(), String> {
 
 /// Prints, for each way, the CPU time that moving a GiB there and back takes.
 pub fn print(records: &[Record]) {
-    let mut of_case = records
-        .iter()
-        .filter(|record| record.case == CASE)
-        .peekable();
-    if of_case.peek().is_none() {
+    let of_case = of_case(records, CASE);
+    if of_case.is_empty() {
         return;
     }
     println!("\nCPU time of moving a GiB there and back, in ms:\n");

@@ -3,7 +3,11 @@
 //! How quiet the machine is: the same work over and over, which would take the same time each time
 //! if nothing else happened.
 
-use crate::{options::Options, record::Record, samples::Samples};
+use crate::{
+    options::Options,
+    record::{of_case, Record},
+    samples::Samples,
+};
 use std::{hint::black_box, time::Instant};
 
 /// The case of records of noise.
@@ -27,11 +31,8 @@ pub fn empty_loop() -> Samples {
 
 /// Prints how much the time of the same work varies.
 pub fn print_table(records: &[Record]) {
-    let mut of_case = records
-        .iter()
-        .filter(|record| record.case == CASE)
-        .peekable();
-    if of_case.peek().is_none() {
+    let of_case = of_case(records, CASE);
+    if of_case.is_empty() {
         return;
     }
     println!("\nHow quiet the machine was: the same work over and over, in ns:\n");

@@ -6,7 +6,7 @@
 use crate::{
     measure::{find_malloc, known_malloc},
     options::Options,
-    record::Record,
+    record::{of_case, Record},
 };
 use std::{collections::BTreeMap, io};
 
@@ -227,7 +227,7 @@ pub fn join(options: &Options) -> Result<(), String> {
 
 /// Prints, for each guest and size, the phases of each path beside each other.
 pub fn print(records: &[Record]) {
-    let phases: Vec<&Record> = records.iter().filter(|r| r.case == CASE).collect();
+    let phases = of_case(records, CASE);
     let mut shown: Vec<(&str, u64)> = Vec::new();
     for of in &phases {
         let table = (of.guest.as_str(), of.size_kb);

@@ -30,6 +30,14 @@ pub struct Record {
     pub part: Option<String>,
 }
 
+/// The records of a case.
+pub fn of_case<'a>(records: &'a [Record], case: &str) -> Vec<&'a Record> {
+    records
+        .iter()
+        .filter(|record| record.case == case)
+        .collect()
+}
+
 impl Record {
     pub fn new(of: &Options, path: &str, size_kb: u64, samples: &Samples, malloc: u64) -> Self {
         Self {

@@ -2,7 +2,12 @@
 
 //! Results for people: tables, and columns for plots.
 
-use crate::{cost, limits, noise, options::Options, phases, record::Record};
+use crate::{
+    cost, limits, noise,
+    options::Options,
+    phases,
+    record::{of_case, Record},
+};
 use std::{fs, process::ExitCode};
 
 /// The case of transfers with other load beside.
@@ -131,8 +136,8 @@ fn print_all(records: &[Record]) {
 
 /// Transfers while other domains burn all CPUs.
 fn print_interference(records: &[Record]) {
-    let of_case = || records.iter().filter(|record| record.case == INTERFERENCE);
-    if of_case().next().is_none() {
+    let of_case = of_case(records, INTERFERENCE);
+    if of_case.is_empty() {
         return;
     }
     println!("\nWith other domains burning the CPU, in microseconds (p99 beside the median without them):\n");
@@ -140,8 +145,8 @@ fn print_interference(records: &[Record]) {
         "{:5} {:8} {:18} {:>4} {:>9} {:>3} {:>10} {:>10} {:>10} {:>9}",
         "guest", "path", "scheduler", "hogs", "size KiB", "n", "p50", "p99", "max", "p99/idle"
     );
-    for record in of_case() {
-        let idle = of_case().find(|idle| {
+    for record in &of_case {
+        let idle = of_case.iter().find(|idle| {
             idle.hogs == 0
                 && idle.path == record.path
                 && idle.guest == record.guest
