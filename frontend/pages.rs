@@ -54,20 +54,14 @@ impl Pages {
     pub(crate) fn new(handed_over: i64) -> Result<Self> {
         let mut frames = Extents::new();
         let balance = balloon::take_over(handed_over, &mut frames)?;
-        let mut pages = Self {
+        Ok(Self {
             reservation: Reservation::new()?,
             at_hand: Extents::new(),
             ahead: Extents::new(),
             frames,
             stock: Stock::new(),
             balance,
-        };
-        if let Ok(again @ 1..) = u64::try_from(balance - handed_over) {
-            // The balloon driver has made up for what was lent, from what the toolstack leaves a domain
-            // to spare. Dom0 believes that it is lent still, and will give it back.
-            pages.give(again, Urgency::Normal, &mut Laps::default());
-        }
-        Ok(pages)
+        })
     }
 
     /// Borrowed (positive) or lent (negative), in pages.

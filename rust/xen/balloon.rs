@@ -71,10 +71,9 @@ pub fn hand_over(balance: i64) {
 
 /// Takes a balance back that was [handed over](hand_over), as far as it is still there.
 ///
-/// Returns what is: frames that lack memory are in `frames`. If any of what was lent still lacks,
-/// all of it is lent again: the balloon driver has filled up a part with the little that the
-/// toolstack leaves between a domain's target and its cap, and now gives that back to Xen. Dom0,
-/// which owes all of it, could not be told that it owes less.
+/// Returns what is: frames that lack memory are in `frames`. What was lent is lent again, all of it,
+/// for Dom0 owes it still: as far as the balloon driver has filled the domain up meanwhile, from the
+/// little that the toolstack leaves between a domain's target and its cap, it gives that back to Xen.
 pub fn take_over(balance: i64, frames: &mut Extents<Hollow>) -> Result<i64> {
     // SAFETY: As in `is_settled`.
     let (current, target) = unsafe {
@@ -86,12 +85,10 @@ pub fn take_over(balance: i64, frames: &mut Extents<Hollow>) -> Result<i64> {
 
     let left = if balance > 0 {
         balance.min(current - target).max(0)
-    } else if current < target {
-        let lacking = balance.max(current - target);
+    } else {
+        let lacking = balance.max(current - target).min(0);
         frames::reclaim_from_balloon(lacking.unsigned_abs() as usize, frames)?;
         balance
-    } else {
-        0
     };
     // Borrowed frames count apart from the size; these are no longer missing from it.
     adjust_current(-left);

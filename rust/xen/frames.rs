@@ -159,11 +159,11 @@ fn for_each_batch(extents: &mut Extents<Hollow>, mut f: impl FnMut(&mut [*mut bi
         unsafe { bindings::xen_helper_pages_make_single(page.as_ptr(), order) };
         let count = 1usize << order;
         for start in (0..count).step_by(batch.len()) {
-            let batch = &mut batch[..(count - start).min(64)];
+            let end = batch.len().min(count - start);
             for (i, entry) in batch.iter_mut().enumerate() {
                 *entry = page.as_ptr().wrapping_add(start + i);
             }
-            f(batch);
+            f(&mut batch[..end]);
         }
     }
 }
