@@ -15,24 +15,29 @@ use crate::{
     },
 };
 use core::ptr::NonNull;
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
+
+/// How often, and how far apart, to look whether the balloon driver has done its work: for a second.
+const SETTLE_TRIES: u32 = 100;
+const SETTLE_PAUSE: Delta = Delta::from_millis(10);
 
 /// Whether the balloon driver is content: the domain has the size its toolstack wants.
 ///
 /// A domain that starts with its memory populated on demand must not be touched before.
 pub fn is_settled() -> bool {
-    // SAFETY: A racy look at numbers that change any time; nothing depends on their being exact.
-    unsafe {
-        let current = (&raw const bindings::balloon_stats.current_pages).read_volatile();
-        let target = (&raw const bindings::balloon_stats.target_pages).read_volatile();
-        current <= target
-    }
+    excess() <= 0
 }
 
 /// The size the balloon driver believes the domain to have, in pages: its toolstack's share,
 /// without what was borrowed or lent.
 pub fn baseline() -> usize {
-    // SAFETY: As in `is_settled`.
+    // SAFETY: As in `excess`.
     unsafe { (&raw const bindings::balloon_stats.current_pages).read_volatile() }
 }
 
@@ -69,30 +74,48 @@ pub fn hand_over(balance: i64) {
     adjust_current(balance);
 }
 
-/// Takes a balance back that was [handed over](hand_over), as far as it is still there.
+/// Takes a balance back that was [handed over](hand_over), as far as it is still there. May sleep.
 ///
 /// Returns what is: frames that lack memory are in `frames`. What was lent is lent again, all of it,
-/// for Dom0 owes it still: as far as the balloon driver has filled the domain up meanwhile, from the
-/// little that the toolstack leaves between a domain's target and its cap, it gives that back to Xen.
+/// for Dom0 may owe it still. As far as the balloon driver has filled the domain up meanwhile, it gives
+/// that back to Xen first; what it cannot give back soon is not lent any more.
 pub fn take_over(balance: i64, frames: &mut Extents<Hollow>) -> Result<i64> {
-    // SAFETY: As in `is_settled`.
-    let (current, target) = unsafe {
-        (
-            (&raw const bindings::balloon_stats.current_pages).read_volatile() as i64,
-            (&raw const bindings::balloon_stats.target_pages).read_volatile() as i64,
-        )
-    };
+    let excess = excess();
+    if balance >= 0 {
+        let left = balance.min(excess).max(0);
+        adjust_current(-left);
+        return Ok(left);
+    }
 
-    let left = if balance > 0 {
-        balance.min(current - target).max(0)
-    } else {
-        let lacking = balance.max(current - target).min(0);
-        frames::reclaim_from_balloon(lacking.unsigned_abs() as usize, frames)?;
-        balance
-    };
-    // Borrowed frames count apart from the size; these are no longer missing from it.
-    adjust_current(-left);
-    Ok(left)
+    let lacking = balance.max(excess).min(0);
+    frames::reclaim_from_balloon(lacking.unsigned_abs() as usize, frames)?;
+    // These frames count apart from the size: they are no longer missing from it.
+    adjust_current(-balance);
+    let kept = wait_for_balloon().min(lacking - balance);
+    adjust_current(-kept);
+    Ok(balance + kept)
+}
+
+/// Waits until the domain has no more than its toolstack wants, or the balloon driver seems to have no
+/// luck. Returns by how many pages it has more.
+fn wait_for_balloon() -> i64 {
+    for _ in 0..SETTLE_TRIES {
+        if excess() <= 0 {
+            break;
+        }
+        fsleep(SETTLE_PAUSE);
+    }
+    excess().max(0)
+}
+
+/// By how many pages the domain is larger than its toolstack wants, by the balloon driver's books.
+fn excess() -> i64 {
+    // SAFETY: A racy look at numbers that change any time. Nothing depends on their being exact.
+    unsafe {
+        let current = (&raw const bindings::balloon_stats.current_pages).read_volatile();
+        let target = (&raw const bindings::balloon_stats.target_pages).read_volatile();
+        current as i64 - target as i64
+    }
 }
 
 fn adjust_current(pages: i64) {
