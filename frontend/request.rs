@@ -296,12 +296,12 @@ impl Session {
 
     /// Waits a little while for an answer without going idle, if this CPU has nothing else to do.
     fn linger(&self, id: u32) {
-        let Some(poller) = self.state.lock().poller() else {
+        let Some(halter) = self.state.lock().halter() else {
             return;
         };
         let began = now();
         let is_answered = || self.state.lock().requests.result(id).is_some();
-        while !is_answered() && now() - began < LINGER && poller.poll_unless(is_answered) {}
+        while !is_answered() && now() - began < LINGER && halter.halt_unless(is_answered) {}
     }
 
     fn wait_for_answer(&self, id: u32, deadline_us: u64) -> Result<Answer> {

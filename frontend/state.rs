@@ -31,9 +31,9 @@ use kernel::{
 use xen::{
     event_channel::{
         EventChannel,
+        Halter,
         Handler,
         Notifier,
-        Poller,
         Waker, //
     },
     grant::GrantedPage,
@@ -54,7 +54,7 @@ pub(crate) struct Link {
     down: Consumer,
     notifier: Notifier,
     waker: Waker,
-    poller: Poller,
+    halter: Halter,
     /// Dom0 has not been woken for the last message.
     unheard: bool,
     /// Whether the back-end shows that it has connected, too. It may have asked for something, and
@@ -71,7 +71,7 @@ impl Link {
             down: Consumer::new(DOWN),
             notifier: channel.notifier(),
             waker: channel.waker(),
-            poller: channel.poller(),
+            halter: channel.halter(),
             unheard: false,
             connected: false,
         }
@@ -243,8 +243,8 @@ impl State {
     }
 
     /// What waits for Dom0's next event without going idle.
-    pub(crate) fn poller(&self) -> Option<Poller> {
-        Some(self.link.as_ref()?.poller)
+    pub(crate) fn halter(&self) -> Option<Halter> {
+        Some(self.link.as_ref()?.halter)
     }
 
     /// Lets the channel's thread run.

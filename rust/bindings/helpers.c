@@ -2,6 +2,7 @@
 
 #include <linux/clocksource_ids.h>
 #include <linux/irq.h>
+#include <linux/irqflags.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
 #include <linux/sched.h>
@@ -214,13 +215,19 @@ void xen_helper_irq_restore(unsigned long flags)
  * Does nobody else want this CPU, and do the events of irq come here? Then they
  * wait while interrupts are off, and none can be missed. Interrupts must be off.
  */
-bool xen_helper_may_poll(unsigned int irq)
+bool xen_helper_may_halt(unsigned int irq)
 {
 	struct irq_data *data = irq_get_irq_data(irq);
 
 	return data && single_task_running() && !need_resched() &&
 	       cpumask_test_cpu(smp_processor_id(),
 				irq_data_get_effective_affinity_mask(data));
+}
+
+/* Interrupts must be off, and are on afterwards. */
+void xen_helper_halt(void)
+{
+	raw_safe_halt();
 }
 
 /*

@@ -56,6 +56,7 @@ bool xen_helper_set_p2m(unsigned long pfn, unsigned long frame);
 /* Waiting for an event without going idle. */
 unsigned long xen_helper_irq_save(void);
 void xen_helper_irq_restore(unsigned long flags);
-bool xen_helper_may_poll(unsigned int irq);
+bool xen_helper_may_halt(unsigned int irq);
+void xen_helper_halt(void);
 
 #endif

@@ -188,8 +188,8 @@ impl<T: Handler> EventChannel<T> {
     }
 
     /// What waits for an event of this channel without going idle.
-    pub fn poller(&self) -> Poller {
-        Poller { irq: self.irq }
+    pub fn halter(&self) -> Halter {
+        Halter { irq: self.irq }
     }
 
     /// # Safety
@@ -273,35 +273,39 @@ impl Waker {
     }
 }
 
-/// Waits for an event of an [`EventChannel`] in Xen.
+/// Waits for an event of an [`EventChannel`] with the CPU halted.
 ///
 /// A CPU that has nothing to do but wait goes idle: it stops its tick, halts, and undoes all that
-/// when the event comes, which for a short wait costs more than what it waits for. Waiting in Xen is
-/// one hypercall (`SCHEDOP_poll`). Any event ends it, a tick at the latest.
+/// when the event comes, which for a short wait costs more than what it waits for. Here the task
+/// itself halts it, as the idle task would. Any interrupt ends that, a tick at the latest.
 ///
-/// It may outlive the channel, and then waits for the next tick.
+/// To wait in Xen (`SCHEDOP_poll`) would do as well in a PV domain. In a PVH domain, Xen would have
+/// to search page tables for what it is to wait for, and the event, coming while interrupts are off,
+/// would take another VM exit to be delivered.
+///
+/// It may outlive the channel, and then waits for the next interrupt.
 #[derive(Clone, Copy)]
-pub struct Poller {
+pub struct Halter {
     irq: u32,
 }
 
-impl Poller {
+impl Halter {
     /// Waits for an event, unless `ready` says that what it would bring is there already. Returns
     /// `false`, having waited for nothing, if this CPU has something else to do meanwhile.
     ///
     /// `ready` is called with interrupts off. To be called by a task that may sleep.
-    pub fn poll_unless(&self, ready: impl FnOnce() -> bool) -> bool {
+    pub fn halt_unless(&self, ready: impl FnOnce() -> bool) -> bool {
         // SAFETY: May be called in any context; the flags are given back below.
         let flags = unsafe { bindings::xen_helper_irq_save() };
         // SAFETY: Interrupts are off.
-        let may_poll = unsafe { bindings::xen_helper_may_poll(self.irq) };
-        if may_poll && !ready() {
-            // SAFETY: Linux ignores interrupts that are bound to no event channel, as the header of
-            // this type says.
-            unsafe { bindings::xen_poll_irq_timeout(self.irq as c_int, 0) };
+        let may_halt = unsafe { bindings::xen_helper_may_halt(self.irq) };
+        if may_halt && !ready() {
+            // SAFETY: Interrupts are off, and a task that may sleep had them on before.
+            unsafe { bindings::xen_helper_halt() };
         }
-        // SAFETY: `flags` are from above, on this CPU: with interrupts off, a task stays on it.
+        // SAFETY: `flags` are from above, when interrupts were on: a task may have been moved to
+        // another CPU since, where they are on, too.
         unsafe { bindings::xen_helper_irq_restore(flags) };
-        may_poll
+        may_halt
     }
 }
