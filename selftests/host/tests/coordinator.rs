@@ -202,7 +202,9 @@ fn whom_a_transfer_waits_for_is_boosted() {
 fn boosted_while_starving(sim: &mut Sim, ms: u64) -> [usize; 3] {
     sim.world.boosted.clear();
     for _ in 0..ms {
-        [A, B, C].map(|number| starve(sim, number));
+        for number in [A, B, C] {
+            starve(sim, number);
+        }
         sim.advance(MILLISECOND);
     }
     let boosted = &sim.world.boosted;
