@@ -21,7 +21,7 @@ pub(super) fn backoff(times: u8) -> Nanos {
 }
 
 impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
-    /// Asks donors for what a request lacks. `false` if there is none.
+    /// Asks donors for what a request lacks. `false` if there is none to wait for.
     pub(super) fn ask_donors<H: Host>(
         &mut self,
         i: usize,
@@ -57,7 +57,23 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             // What we believed about them was old. Now we know better, and others may do.
             self.mark_ready(i);
         }
-        asked.asked > 0 || asked.stale > 0
+        if asked.asked > 0 || asked.stale > 0 {
+            return true;
+        }
+        let crowded = self.is_crowded(i, need, now);
+        self.crowded |= crowded;
+        crowded
+    }
+
+    /// Whether anybody could give what `i` needs who is asked for so much already that no further question has room.
+    fn is_crowded(&self, i: usize, need: Need, now: Nanos) -> bool {
+        self.live().iter().enumerate().any(|(donor, slot)| {
+            let recallable = need.recall > 0 && slot.recallable() > 0;
+            donor != i
+                && is_willing(slot, now)
+                && !slot.has_room_to_ask()
+                && (slot.spare() > 0 || recallable)
+        })
     }
 
     /// Asks those whom the policy picks.
@@ -299,7 +315,11 @@ pub(super) struct Asked {
 }
 
 fn may_be_asked(slot: &Slot, now: Nanos) -> bool {
-    slot.connected && slot.waiting == 0 && slot.shy_until <= now && slot.has_room_to_ask()
+    is_willing(slot, now) && slot.has_room_to_ask()
+}
+
+fn is_willing(slot: &Slot, now: Nanos) -> bool {
+    slot.connected && slot.waiting == 0 && slot.shy_until <= now
 }
 
 /// An answer may not name more pages than the question.

@@ -85,6 +85,8 @@ pub struct Coordinator<S> {
     review: Option<DomId>,
     /// The pool grew, and requests that wait may have a share.
     free_grew: bool,
+    /// Requests wait until a donor has room for a question.
+    crowded: bool,
     repay_after: Nanos,
     /// Lenders that an earlier back-end knew may still come until then.
     lenders_due: Nanos,
@@ -119,6 +121,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             unfilled: Todo::default(),
             review: None,
             free_grew: false,
+            crowded: false,
             repay_after: 0,
             // Their memory is in a pool that an earlier back-end left.
             lenders_due: if pool > 0 { Nanos::MAX } else { 0 },
@@ -149,6 +152,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         }
         let result = self.take_in(event, now, host);
         self.serve();
+        self.retry_crowded();
         self.drive_ready(now, host);
         self.watch(now, host);
         self.adjust_credits(now, host);

@@ -212,6 +212,29 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         // More may be waiting, and there may be pages left for them.
         self.free_grew = first.is_full() && self.free > 0;
     }
+
+    /// Tries again for requests that wait until a donor has room for a question, the oldest first. Nearly any event may
+    /// have made some, and such a wait is rare and short.
+    pub(super) fn retry_crowded(&mut self) {
+        if !core::mem::take(&mut self.crowded) {
+            return;
+        }
+        let mut first = Top::<usize, SERVED_AT_ONCE>::new();
+        for (i, slot) in self.live().iter().enumerate() {
+            if slot.waiting == 0 {
+                continue;
+            }
+            for request in slot.requests.iter().flatten() {
+                if request.is_waiting() && request.asks == 0 {
+                    first.offer(turn(slot, request), i);
+                }
+            }
+        }
+        for (_, i) in first.iter() {
+            self.mark_ready(i);
+        }
+        self.crowded = first.is_full();
+    }
 }
 
 /// The larger, the sooner.

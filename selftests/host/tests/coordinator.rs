@@ -5,7 +5,7 @@
 use cmm::coordinator::{
     Coordinator, Event, Limits, Policy, Record, Refused, Settings, Slot, MILLISECOND, SECOND,
 };
-use cmm::protocol::{Down, GrantReason, Up, Violation};
+use cmm::protocol::{Down, GrantReason, Up, Violation, MAX_ASKS, MAX_REQUESTS};
 use cmm::{pages, DomId};
 use cmm_host_tests::frontend::Lie;
 use cmm_host_tests::sim::Sim;
@@ -92,6 +92,36 @@ fn several_donors_are_asked_at_once() {
     ask(&mut sim, A, 2_500);
     donors_answer(&mut sim, &[B, C]);
     assert_eq!(grant(&sim, A), Some((2_500, GrantReason::Full)));
+}
+
+#[test]
+fn who_asks_for_much_at_once_leaves_the_donor_to_others_too() {
+    let mut sim = three(Settings::default());
+    prefer_b(&mut sim);
+    for _ in 0..MAX_REQUESTS {
+        ask(&mut sim, A, 1);
+    }
+    // B has no room for another question now, and C must not be told that there is no donor.
+    ask(&mut sim, C, 10);
+    assert_eq!(grant(&sim, C), None);
+    donors_answer(&mut sim, &[B, B]);
+    assert_eq!(grant(&sim, C), Some((10, GrantReason::Full)));
+    run(&mut sim);
+    assert_eq!(balance(&sim, A), MAX_REQUESTS as i64);
+}
+
+#[test]
+fn when_a_crowded_donor_is_gone_another_is_asked() {
+    let mut sim = three(Settings::default());
+    prefer_b(&mut sim);
+    for _ in 0..MAX_ASKS {
+        ask(&mut sim, A, 1);
+    }
+    ask(&mut sim, C, 10);
+    sim.die(dom(B));
+    // A has been told that there is no donor, and can give itself.
+    donors_answer(&mut sim, &[A]);
+    assert_eq!(grant(&sim, C), Some((10, GrantReason::Full)));
 }
 
 #[test]
