@@ -117,7 +117,7 @@ settle() {
 		tries=100
 		while [ -e /run/asked ] && [ ! -s /run/answer ]; do again "no answer"; done
 		rm -f /run/asked /run/answer
-		[ ! -e /run/busy ] || kill "$(cat /run/busy)"
+		[ ! -e /run/busy ] || kill "$(cat /run/busy)" 2>/dev/null
 		rm -f /run/busy
 		cd /sys/bus/xen/devices/cmm-0 || exit 1
 		while read -r debt <borrowed_kb && [ "$debt" -gt 0 ]; do

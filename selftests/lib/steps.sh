@@ -35,10 +35,10 @@ bob_is_giving() { [ "$(size_of bob)" -lt "$bob_size" ]; }
 bob_is_ready() { [ "$(ledger "$bob" available)" -gt $((AMOUNT + 8192)) ]; }
 
 # catch_bob: while he gives. With a hundredth of a CPU, used up already, he takes long
-# enough for that, most often.
+# enough for that, most often. What uses it up ends by itself once he has all of a CPU again.
 catch_bob() {
 	# shellcheck disable=SC2016 # for the DomU's shell
-	guest -t 60 bob '(while :; do :; done) & echo $! >/run/busy'
+	guest -t 60 bob '(i=0; while [ $((i += 1)) -lt 400000 ]; do :; done) & echo $! >/run/busy'
 	xl sched-credit -d bob -c 1
 	sleep 0.3
 	ask && eventually 20 bob_is_giving
