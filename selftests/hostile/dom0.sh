@@ -30,7 +30,7 @@ told() {
 }
 
 # latency: prints what alice's requests take, in microseconds: the median and the longest.
-latency() { guest -t 120 alice /scenario/mover time 6 $AMOUNT; }
+latency() { guest -t 120 alice /scenario/mover time 12 $AMOUNT; }
 
 # unharmed CRIME: alice and bob go on, at the median not much slower than beside a
 # neighbour who does no harm, idle or busy.

@@ -23,8 +23,8 @@ const DEVICE: &str = "/sys/bus/xen/devices/cmm-0";
 /// How many ask at once, in one domain.
 const THREADS: u64 = 2;
 
-/// How long memory that was given back may take to be with its lender.
-const REST: Duration = Duration::from_millis(50);
+/// How long memory that was given back may take to be with its lender. Not in step with any tick.
+const REST: Duration = Duration::from_millis(53);
 
 fn read(knob: &str) -> io::Result<u64> {
     let text = fs::read_to_string(format!("{DEVICE}/{knob}"))?;
