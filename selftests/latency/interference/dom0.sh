@@ -16,8 +16,9 @@
 HOGS='hog1 hog2 hog3 hog4'
 PAIR='Domain-0 pv donor'
 RESERVE=16384
-RUNS=100
-PAUSE=150
+RUNS=200
+# Not in step with the schedulers' ticks, of 10 and 30 ms.
+PAUSES='--settle 60 --spread 31'
 results=/out/results.json
 sched=$(xl info | awk '/^xen_scheduler/ { print $3 }')
 cpus=$(xl info | awk '/^nr_cpus/ { print $3 }')
@@ -44,7 +45,7 @@ hogs() {
 # transfers PATH SETTING SIZES
 transfers() {
 	guest pv "/scenario/cmm-latency transfer --case interference --guest pv --path $1 --hogs $running \
-		--sched $2 --sizes $3 --runs $RUNS --settle $PAUSE" >/tmp/series
+		--sched $2 --sizes $3 --runs $RUNS $PAUSES" >/tmp/series
 	status=$?
 	[ "$status" -ne 0 ] || cat /tmp/series >>"$results"
 	cat /tmp/series

@@ -45,6 +45,8 @@ Prints one JSON object a line; the suite writes them into CMM_LATENCY_RESULTS. O
   --row             transfer: requests in a row, of 4 MiB together, with fetching ahead; the
                     result is what one of them takes (without --row nothing is fetched ahead)
   --settle MS       pause between runs, so that all is as before (1000)
+  --spread MS       transfer: pauses are longer by up to that, each by another time, so that
+                    runs do not keep step with a tick (0)
   --donor ID, --requester ID   balloon, cost: the two domains
   --tool            balloon: by xl mem-set
   --period MS       balloon: as a balancer that looks that often

@@ -31,6 +31,12 @@ const STEPS: usize = 600;
 /// How much longer to pause after more memory: it has to get back to where it came from.
 const PAUSE_US_PER_KB: u64 = 12;
 
+/// The pauses up to `spread`, evenly: the multiples of a prime number of microseconds.
+fn stagger(count: u64, spread: Duration) -> Duration {
+    let spread_us = (spread.as_micros() as u64).max(1);
+    Duration::from_micros(count * 7919 % spread_us)
+}
+
 /// The size of a huge page.
 const HUGE_PAGE_KB: u64 = 2048;
 
@@ -149,6 +155,8 @@ pub struct Knobs {
     release: File,
     /// How many ns the last request took.
     last: u64,
+    /// How many pauses there have been.
+    rests: u64,
 }
 
 impl Knobs {
@@ -161,6 +169,7 @@ impl Knobs {
             request: open("request_kb")?,
             release: open("release_kb")?,
             last: 0,
+            rests: 0,
         })
     }
 
@@ -168,7 +177,7 @@ impl Knobs {
     pub fn once(&mut self, size_kb: u64, options: &Options) -> Result<u64, Refused> {
         let nanos = self.request(size_kb)?;
         self.release(size_kb)?;
-        Self::rest(size_kb, options)?;
+        self.rest(size_kb, options)?;
         Ok(nanos)
     }
 
@@ -182,17 +191,19 @@ impl Knobs {
         // With what is left of what was fetched ahead.
         let borrowed = read("borrowed_kb").parse();
         self.release(borrowed.map_err(|_| "borrowed_kb is no number".to_string())?)?;
-        Self::rest(ROW_KB, options)?;
+        self.rest(ROW_KB, options)?;
         Ok(nanos / count)
     }
 
     /// Lets what was given back get to where it came from.
-    fn rest(size_kb: u64, options: &Options) -> Result<(), String> {
+    fn rest(&mut self, size_kb: u64, options: &Options) -> Result<(), String> {
         // What stands to a domain's credit stays with it.
         if options.path != "credit" {
             wait_until_settled()?;
         }
-        sleep(options.settle + Duration::from_micros(PAUSE_US_PER_KB * size_kb));
+        let needed = options.settle + Duration::from_micros(PAUSE_US_PER_KB * size_kb);
+        self.rests += 1;
+        sleep(needed + stagger(self.rests, options.spread));
         Ok(())
     }
 
