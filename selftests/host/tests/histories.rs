@@ -151,14 +151,19 @@ fn play(sim: &mut Sim, step: &Step) {
     sim.check();
 }
 
-/// Sets one limit in the coordinator, and in the world if it was accepted.
+/// Sets one limit in the coordinator, and in the world if it must be accepted.
 fn limit(sim: &mut Sim, d: u16, change: impl FnOnce(&mut Limits)) {
     let Some(domain) = sim.world.domains.get_mut(&dom(d)) else {
         return;
     };
     let (known, before) = (sim.coordinator.domain(dom(d)).is_some(), domain.limits);
-    change(&mut domain.limits);
-    let after = domain.limits;
+    let mut after = before;
+    change(&mut after);
+    let allowed = known && after.check().is_ok();
+    if allowed {
+        // The world must know before the coordinator tells the front-end.
+        domain.limits = after;
+    }
     let events = [
         Event::SetFloor {
             dom: dom(d),
@@ -180,15 +185,8 @@ fn limit(sim: &mut Sim, d: u16, change: impl FnOnce(&mut Limits)) {
     } else {
         events[2]
     };
-    // The world must know before the coordinator tells the front-end, and take it back if it was refused.
-    if !known
-        || sim
-            .coordinator
-            .handle(event, sim.world.now, &mut sim.world)
-            .is_err()
-    {
-        sim.world.domains.get_mut(&dom(d)).expect("exists").limits = before;
-    }
+    let result = sim.coordinator.handle(event, sim.world.now, &mut sim.world);
+    assert_eq!(result.is_ok(), allowed);
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
