@@ -91,7 +91,11 @@ pub fn take_over(balance: i64, frames: &mut Extents<Hollow>) -> Result<i64> {
     frames::reclaim_from_balloon(lacking.unsigned_abs() as usize, frames)?;
     // These frames count apart from the size: they are no longer missing from it.
     adjust_current(-balance);
-    let kept = wait_for_balloon().min(lacking - balance);
+    let made_up = lacking - balance;
+    if made_up == 0 {
+        return Ok(balance);
+    }
+    let kept = wait_for_balloon().min(made_up);
     adjust_current(-kept);
     Ok(balance + kept)
 }

@@ -11,7 +11,7 @@
 . ../lib/ledger.sh
 . ../lib/faults.sh
 
-SEED=${SEED:-1} ROUNDS=${ROUNDS:-5}
+SEED=${SEED:-1} ROUNDS=${ROUNDS:-10}
 seed=$SEED moved=0 refused=0
 
 random() {

@@ -15,7 +15,7 @@ use crate::protocol::{Down, GrantReason, RequestReason, Violation, MAX_REQUESTS}
 /// No request waits longer, whatever it says.
 const LONGEST_DEADLINE: Nanos = 60 * SECOND;
 
-/// How many waiting requests are served from the pool in one event; the others follow in the next.
+/// How many waiting requests have their turn in one event; the others follow in the next.
 const SERVED_AT_ONCE: usize = 16;
 
 /// What a front-end asks for.
@@ -186,22 +186,12 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         Ok(())
     }
 
-    /// Shares out the pool among the requests that wait for donors: lenders first, then emergencies, then by age.
+    /// Shares out the pool among the requests that wait for donors, in their turn.
     pub(super) fn serve(&mut self) {
         if !core::mem::take(&mut self.free_grew) || self.waiting == 0 || self.free == 0 {
             return;
         }
-        let mut first = Top::<(usize, u32), SERVED_AT_ONCE>::new();
-        for (i, slot) in self.live().iter().enumerate() {
-            if slot.waiting == 0 {
-                continue;
-            }
-            for request in slot.requests.iter().flatten() {
-                if request.is_waiting() && request.lacks() > 0 {
-                    first.offer(turn(slot, request), (i, request.id));
-                }
-            }
-        }
+        let first = self.next_in_turn(|request| request.lacks() > 0);
         for (_, (i, id)) in first.iter() {
             if self.free == 0 {
                 return;
@@ -213,27 +203,34 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         self.free_grew = first.is_full() && self.free > 0;
     }
 
-    /// Tries again for requests that wait until a donor has room for a question, the oldest first. Nearly any event may
+    /// Tries again for requests that wait until a donor has room for a question, in their turn. Nearly any event may
     /// have made some, and such a wait is rare and short.
     pub(super) fn retry_crowded(&mut self) {
         if !core::mem::take(&mut self.crowded) {
             return;
         }
-        let mut first = Top::<usize, SERVED_AT_ONCE>::new();
+        let first = self.next_in_turn(|request| request.asks == 0);
+        for (_, (i, _)) in first.iter() {
+            self.mark_ready(i);
+        }
+        self.crowded = first.is_full();
+    }
+
+    /// Of the requests that wait and of which `wanted` is true, those whose turn it is: lenders' first, then
+    /// emergencies, then by age.
+    fn next_in_turn(&self, wanted: fn(&Request) -> bool) -> Top<(usize, u32), SERVED_AT_ONCE> {
+        let mut first = Top::new();
         for (i, slot) in self.live().iter().enumerate() {
             if slot.waiting == 0 {
                 continue;
             }
             for request in slot.requests.iter().flatten() {
-                if request.is_waiting() && request.asks == 0 {
-                    first.offer(turn(slot, request), i);
+                if request.is_waiting() && wanted(request) {
+                    first.offer(turn(slot, request), (i, request.id));
                 }
             }
         }
-        for (_, i) in first.iter() {
-            self.mark_ready(i);
-        }
-        self.crowded = first.is_full();
+        first
     }
 }
 

@@ -94,13 +94,19 @@ fn several_donors_are_asked_at_once() {
     assert_eq!(grant(&sim, A), Some((2_500, GrantReason::Full)));
 }
 
-#[test]
-fn who_asks_for_much_at_once_leaves_the_donor_to_others_too() {
+/// [`three`], of which A has `requests` of a page open, and B is asked for as many as it can be.
+fn b_is_crowded(requests: usize) -> Sim {
     let mut sim = three(Settings::default());
     prefer_b(&mut sim);
-    for _ in 0..MAX_REQUESTS {
+    for _ in 0..requests {
         ask(&mut sim, A, 1);
     }
+    sim
+}
+
+#[test]
+fn who_asks_for_much_at_once_leaves_the_donor_to_others_too() {
+    let mut sim = b_is_crowded(MAX_REQUESTS);
     // B has no room for another question now, and C must not be told that there is no donor.
     ask(&mut sim, C, 10);
     assert_eq!(grant(&sim, C), None);
@@ -112,11 +118,7 @@ fn who_asks_for_much_at_once_leaves_the_donor_to_others_too() {
 
 #[test]
 fn when_a_crowded_donor_is_gone_another_is_asked() {
-    let mut sim = three(Settings::default());
-    prefer_b(&mut sim);
-    for _ in 0..MAX_ASKS {
-        ask(&mut sim, A, 1);
-    }
+    let mut sim = b_is_crowded(MAX_ASKS);
     ask(&mut sim, C, 10);
     sim.die(dom(B));
     // A has been told that there is no donor, and can give itself.
