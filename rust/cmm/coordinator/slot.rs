@@ -146,13 +146,14 @@ impl Purpose {
 }
 
 impl Slot {
-    /// Whether Xen's word bears out that it owes no more than `claim`, and not what the ledger says.
+    /// Whether Xen's word bears out `claim`, by which the domain owes less than the ledger says, and at most lent what it
+    /// was asked for.
     ///
-    /// So it is if its front-end went away while there was no back-end to settle with: the stock balloon driver has
-    /// then given back what was borrowed.
+    /// So it is if its front-end gave back what was borrowed when nobody read what it said, or went away when there was
+    /// no back-end to settle with, and left that to the stock balloon driver.
     pub(super) fn bears_out(&self, claim: i64) -> bool {
-        (0..self.balance).contains(&claim)
-            && self.seen.current <= self.toolstack_cap.saturating_add(claim.unsigned_abs())
+        (signed(self.reclaiming).saturating_neg()..self.balance).contains(&claim)
+            && signed(self.seen.current) <= signed(self.toolstack_cap).saturating_add(claim)
     }
 
     /// What our hand adds to the toolstack's cap.

@@ -761,6 +761,29 @@ fn balances_survive_a_reload() {
 }
 
 #[test]
+fn what_a_borrower_gave_back_and_gave_unheard_is_believed() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    let (dom, pages) = (dom(A), 50);
+    sim.handle(Event::Take { dom, pages }).expect("accepted");
+    sim.detach(dom);
+    // It gives back what it borrowed, and then what it was asked for; nobody reads its lane any more.
+    assert_eq!(sim.world.give_up(dom, 150), 150);
+    sim.world
+        .domains
+        .get_mut(&dom)
+        .expect("exists")
+        .frontend
+        .balance = -50;
+    sim.attach(dom, None).expect("accepted");
+    assert_eq!(balance(&sim, A), -50);
+    // Nothing of it is missing: all get back what is theirs.
+    run(&mut sim);
+    assert_eq!((balance(&sim, A), balance(&sim, B)), (0, 0));
+}
+
+#[test]
 fn a_claim_is_believed_only_as_far_as_it_can_be_true() {
     let cases = [
         (Some(0), 0),
