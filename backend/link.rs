@@ -71,12 +71,17 @@ impl Link {
         self.waker.wake();
     }
 
-    /// Takes the next message out of the lane up.
+    /// Copies the next message of the lane up.
     pub(crate) fn receive(&mut self) -> Result<Option<Up>, Violation> {
-        match self.up.pop(&**self.page)? {
+        match self.up.read(&**self.page)? {
             Some(bytes) => Up::decode(&bytes).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Shows the front-end that what it said has been acted on.
+    pub(crate) fn acknowledge(&self) {
+        self.up.done(&**self.page);
     }
 }
 

@@ -4,7 +4,10 @@
 
 use crate::{
     pages::Pages,
-    state::State,
+    state::{
+        Link,
+        State, //
+    },
     transfer::Parts, //
 };
 use cmm::protocol::{
@@ -114,11 +117,29 @@ impl Session {
 
     /// Ends the session's connection. Whoever waits for an answer learns that there is none.
     pub(crate) fn hang_up(&self) {
-        let link = {
+        let link = self.state.lock().hang_up();
+        self.changed.notify_all();
+        drop(link);
+        self.put_away();
+    }
+
+    /// As [`Session::hang_up`], once Dom0 has acted on all that it was told, or seems dead.
+    ///
+    /// The balloon driver is to go on with the memory, and fills the domain up again. Had Dom0 heard only
+    /// then of what was given, that would have been a lie.
+    pub(crate) fn part(&self) {
+        let mut link = {
             let mut state = self.state.lock();
+            state.catch_up();
             state.hang_up()
         };
         self.changed.notify_all();
+        for _ in 0..SEND_TRIES {
+            if link.as_mut().is_none_or(Link::is_drained) {
+                break;
+            }
+            fsleep(Delta::from_millis(1));
+        }
         drop(link);
         self.put_away();
     }

@@ -76,6 +76,19 @@ impl Link {
             connected: false,
         }
     }
+
+    /// Wakes Dom0 if there is a message that it has not been woken for.
+    fn be_heard(&mut self) {
+        if core::mem::take(&mut self.unheard) {
+            self.notifier.notify();
+        }
+    }
+
+    /// Whether there is nothing that Dom0 has yet to act on.
+    pub(crate) fn is_drained(&mut self) -> bool {
+        // What Dom0 makes of an index that it cannot have written is its own business now.
+        self.up.is_drained(&**self.page).unwrap_or(true)
+    }
 }
 
 /// How things stand.
@@ -164,12 +177,9 @@ impl State {
         self.enqueue(message, 0)
     }
 
-    /// Wakes Dom0 if there is a message that it has not been woken for.
     fn be_heard(&mut self) {
         if let Some(link) = &mut self.link {
-            if core::mem::take(&mut link.unheard) {
-                link.notifier.notify();
-            }
+            link.be_heard();
         }
     }
 

@@ -124,6 +124,7 @@ impl xenbus::Driver for Frontend {
             State::Closing => {
                 if dev.is_taken_away() {
                     this.session.settle();
+                    this.session.part();
                 }
                 this.disconnect(dev);
             }
@@ -156,7 +157,7 @@ impl xenbus::Driver for Frontend {
             return this.session.write_off();
         }
         this.session.settle();
-        this.session.hang_up();
+        this.session.part();
         this.connection.lock().take();
         this.session.leave();
     }

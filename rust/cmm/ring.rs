@@ -73,6 +73,15 @@ impl Producer {
         Ok(self.lane.slots.wrapping_sub(self.next.wrapping_sub(found)))
     }
 
+    /// Whether the consumer has given back the slot of each message.
+    ///
+    /// # Errors
+    ///
+    /// The consumer wrote an impossible index.
+    pub fn is_drained<M: Memory>(&mut self, memory: &M) -> Result<bool, Violation> {
+        Ok(self.room(memory)? == self.lane.slots)
+    }
+
     /// Puts a message in and publishes it.
     ///
     /// # Errors
@@ -134,6 +143,19 @@ impl Consumer {
     ///
     /// The producer wrote an impossible index.
     pub fn pop<M: Memory>(&mut self, memory: &M) -> Result<Option<Bytes>, Violation> {
+        let message = self.read(memory)?;
+        if message.is_some() {
+            self.done(memory);
+        }
+        Ok(message)
+    }
+
+    /// Copies the next message, if there is one. The producer learns of it by [`done`](Self::done) only.
+    ///
+    /// # Errors
+    ///
+    /// The producer wrote an impossible index.
+    pub fn read<M: Memory>(&mut self, memory: &M) -> Result<Option<Bytes>, Violation> {
         let found = memory.load_acquire(self.lane.producer);
         let limit = self.next.wrapping_add(self.lane.slots);
         self.produced = advance(self.produced, found, limit)?;
@@ -143,8 +165,12 @@ impl Consumer {
         let mut message = [0; crate::protocol::MESSAGE_SIZE];
         memory.read(self.lane.slot(self.next), &mut message);
         self.next = self.next.wrapping_add(1);
-        memory.store_release(self.lane.consumer, self.next);
         Ok(Some(message))
+    }
+
+    /// Gives the slots of all messages back that were read.
+    pub fn done<M: Memory>(&self, memory: &M) {
+        memory.store_release(self.lane.consumer, self.next);
     }
 }
 

@@ -90,6 +90,26 @@ fn impossible_indexes_are_refused() {
 }
 
 #[test]
+fn a_message_keeps_its_slot_until_it_is_done_with() {
+    let page = Page::default();
+    let mut producer = Producer::new(UP);
+    let mut consumer = Consumer::new(UP);
+    assert_eq!(producer.is_drained(&page), Ok(true));
+    assert_eq!(producer.push(&page, &numbered(1)), Ok(()));
+    assert_eq!(producer.push(&page, &numbered(2)), Ok(()));
+    assert_eq!(consumer.read(&page), Ok(Some(numbered(1))));
+    assert_eq!(producer.room(&page), Ok(UP.slots - 2));
+    consumer.done(&page);
+    assert_eq!(producer.room(&page), Ok(UP.slots - 1));
+    assert_eq!(consumer.read(&page), Ok(Some(numbered(2))));
+    assert_eq!(producer.is_drained(&page), Ok(false));
+    consumer.done(&page);
+    assert_eq!(producer.is_drained(&page), Ok(true));
+    page.store_release(UP.consumer, 3);
+    assert!(producer.is_drained(&page).is_err());
+}
+
+#[test]
 fn own_index_in_the_page_is_never_believed() {
     let page = Page::default();
     let mut producer = Producer::new(UP);
