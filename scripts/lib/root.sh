@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# The Debian root with the toolchain, the host tests' cargo, and Xen's tools. It
+# The Debian root with the toolchain, the host tests' cargo, Xen's tools, and what the
+# emulator is built with. It
 # does not depend on the kernel that modules are built for.
 
 packages() {
 	cat <<-EOF
 		bc bindgen bison busybox-static ca-certificates cargo cpio dwarves
 		file flex g++ gcc gcc-$GCC git gnuplot-nox kmod libc6-dev libelf-dev
-		libssl-dev make python3 rsync rust-clippy rust-src
-		rustc rustfmt shellcheck socat xenstore-utils xen-utils-$XEN xz-utils zstd
+		libglib2.0-dev libssl-dev make meson ninja-build pkgconf python3
+		python3-pycotap python3-venv rsync rust-clippy rust-src rustc rustfmt
+		shellcheck socat xenstore-utils xen-utils-$XEN xz-utils zlib1g-dev zstd
 	EOF
 }
 
