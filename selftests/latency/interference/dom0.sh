@@ -122,6 +122,10 @@ shared_cpu() {
 	cold "$sched-boost"
 }
 
+# How often the thread in which the donor gives ran how long after its handler: what there
+# would be to gain if the handler gave.
+thread_starts() { guest donor "grep '^donor wake-up' /sys/kernel/debug/xen-cmm/phases"; }
+
 # A donor with work of its own, and another without.
 busy_donors() {
 	busy_donor
@@ -175,6 +179,7 @@ if [ "$cpus" -ge 4 ]; then
 	own_cpus
 else
 	shared_cpu
+	note "in ns: $(thread_starts)"
 	busy_donors
 fi
 finish
