@@ -25,7 +25,22 @@ falls_short() {
 		equals no-donor front alice last_reason && equals "-$got" ledger "$bob" balance
 }
 
-plan 29
+# Bob's next driver finds that the balloon driver has filled him up, and that he has filled what that
+# got: he cannot give it back, and so lends less than before.
+squeezed() {
+	unloaded "$1" && eventually 20 equals "$bob_size" size_of "$1" || return 1
+	# shellcheck disable=SC2016 # for the DomU's shell
+	guest -t 60 "$1" '
+		mount -o remount,size=95% /tmp
+		available=$(awk "/^MemAvailable/ { print int(\$2 / 1024) }" /proc/meminfo)
+		dd if=/dev/zero of=/tmp/full bs=1M count=$((available - 8))' || return 1
+	mend "$1" || return 1
+	lent=$(front "$1" lent_kb)
+	guest -t 60 "$1" rm /tmp/full
+	[ "$lent" -lt $AMOUNT ] || { echo "lends $lent KiB"; return 1; }
+}
+
+plan 30
 keep_image bob >/dev/null && mend bob
 remember
 check "the caps are right" caps_right "$alice" "$bob"
@@ -46,6 +61,7 @@ at granted unloaded bob
 at granted saved bob
 at borrowed resized bob
 at borrowed unloaded bob
+at borrowed squeezed bob
 at borrowed corrupted bob
 at borrowed detached bob
 at borrowed destroyed bob
