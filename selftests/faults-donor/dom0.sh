@@ -25,19 +25,20 @@ falls_short() {
 		equals no-donor front alice last_reason && equals "-$got" ledger "$bob" balance
 }
 
-# Bob's next driver finds that the balloon driver has filled him up, and that he has filled what that
-# got: he cannot give it back, and so lends less than before.
+# Bob's next driver finds that the balloon driver has filled him up again, and that he has used what that
+# got: it cannot be given back, and he has not lent it any more.
 squeezed() {
-	unloaded "$1" && eventually 20 equals "$bob_size" size_of "$1" || return 1
+	corrupted "$1" && eventually 20 equals "$bob_size" size_of "$1" || return 1
 	# shellcheck disable=SC2016 # for the DomU's shell
 	guest -t 60 "$1" '
 		mount -o remount,size=95% /tmp
 		available=$(awk "/^MemAvailable/ { print int(\$2 / 1024) }" /proc/meminfo)
 		dd if=/dev/zero of=/tmp/full bs=1M count=$((available - 8))' || return 1
 	mend "$1" || return 1
-	lent=$(front "$1" lent_kb)
+	size=$(size_of "$1")
 	guest -t 60 "$1" rm /tmp/full
-	[ "$lent" -lt $AMOUNT ] || { echo "lends $lent KiB"; return 1; }
+	[ "$size" -eq $((bob_size - $(front "$1" lent_kb))) ] && [ "$size" -gt $((bob_size - AMOUNT)) ] ||
+		{ echo "has $size of $bob_size KiB"; return 1; }
 }
 
 plan 30
@@ -54,6 +55,7 @@ at working resized bob
 at working late bob
 at working unloaded bob
 at working corrupted bob
+at working squeezed bob
 at working saved bob
 at working destroyed bob
 at granted resized bob
@@ -61,7 +63,6 @@ at granted unloaded bob
 at granted saved bob
 at borrowed resized bob
 at borrowed unloaded bob
-at borrowed squeezed bob
 at borrowed corrupted bob
 at borrowed detached bob
 at borrowed destroyed bob
