@@ -7,18 +7,18 @@
 . ../lib/cmm.sh
 . ../lib/measure.sh
 
-# Sets type, sizes, runs and parts (see measure.sh), and paths, what to measure:
+# Sets type, sizes, runs and parts (see measure.sh), paths, what to measure, and
+# reserve_kb, so large that it is three quarters full with the largest request in it:
 # scripts/bench writes it.
-paths=''
+paths='' reserve_kb=0
 # shellcheck disable=SC1091
 . ./settings
 requester=guest donor=donor
 dom_requester=$(xl domid $requester)
 dom_donor=$(xl domid $donor)
 
-# For the largest request of the standard run.
-reserve() { with_reserve $((96 * 1024)) from_reserve; }
-credit() { with_reserve $((96 * 1024)) on_credit --sizes 4,16,64,256 --runs 40; }
+reserve() { with_reserve "$reserve_kb" from_reserve; }
+credit() { with_reserve "$reserve_kb" on_credit --sizes 4,16,64,256 --runs 40; }
 
 larger() { [ "$(size_of "$1")" -ge "$2" ]; }
 smaller() { [ "$(size_of "$1")" -le "$2" ]; }
@@ -80,6 +80,7 @@ cost() {
 # The suite that runs on real hosts, too.
 suite() { keep guest $requester /scenario/cmm-latency; }
 
+back $donor floor_kb 65536
 prepare_measuring 131072
 keeps_all $requester
 for path in $paths; do
