@@ -45,14 +45,13 @@ rest() {
 
 has_to_spare() { [ "$(back "$donor" available_kb)" -gt "$1" ]; }
 
-# keeps_all NAME...: these are nobody's donors, not for the reserve either.
+# keeps_all NAME...: these are nobody's donors, not for the reserve either, and not with what they
+# borrowed, which to Dom0 is there to spare as long as nobody uses it.
 keeps_all() {
 	for name in "$@"; do
-		back "$name" floor_kb "$(least "$(size_of "$name")" "$(back "$name" ceiling_kb)")"
+		back "$name" floor_kb "$(back "$name" ceiling_kb)"
 	done
 }
-
-least() { [ "$1" -lt "$2" ] && echo "$1" || echo "$2"; }
 
 # prepare_measuring KB: the donor has so much to spare, and everybody patience. Dom0's
 # part of a transfer can be laid beside the others' only on Xen's clock.
