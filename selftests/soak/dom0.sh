@@ -103,6 +103,17 @@ all_there() {
 	done
 }
 
+# balloons: what the stock balloon driver of each domain makes of it, in KiB, and our front-end.
+balloons() {
+	for name in $ALL; do
+		# shellcheck disable=SC2046
+		set -- $(guest -t 60 "$name" 'cd /sys/devices/system/xen_memory/xen_memory0
+			cat target_kb info/current_kb info/low_kb
+			cd /sys/bus/xen/devices/cmm-0 && cat borrowed_kb lent_kb')
+		note "$name: target $1, current $2, ballooned $3, borrowed $4, lent $5"
+	done
+}
+
 ALL=$(awk '!/^#/ && NF { printf "%s ", $1 }' domains)
 plan 8
 note "seed $SEED, $ROUNDS rounds"
@@ -128,4 +139,5 @@ check "sizes, caps and books are as before" eventually 20 books_are "$books_befo
 # shellcheck disable=SC2046
 check "the caps are right" caps_right $(ids)
 check "no page is lost" within "$(total)" "$all_memory" 1024
+[ "$KTAP_FAILED" -eq 0 ] || balloons
 finish
