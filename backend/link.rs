@@ -71,17 +71,14 @@ impl Link {
         self.waker.wake();
     }
 
-    /// Copies the next message of the lane up.
+    /// Copies the next message of the lane up. Those before it have been acted on, which is what the
+    /// front-end is shown.
     pub(crate) fn receive(&mut self) -> Result<Option<Up>, Violation> {
+        self.up.done(&**self.page);
         match self.up.read(&**self.page)? {
             Some(bytes) => Up::decode(&bytes).map(Some),
             None => Ok(None),
         }
-    }
-
-    /// Shows the front-end that what it said has been acted on.
-    pub(crate) fn acknowledge(&self) {
-        self.up.done(&**self.page);
     }
 }
 

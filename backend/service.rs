@@ -174,9 +174,6 @@ impl State {
                 // The coordinator refuses only what comes from a front-end it has given up, whose
                 // link it has had broken off.
                 let _ = self.handle(Event::Up { dom, up }, control);
-                if let Some(link) = self.links.get(dom) {
-                    link.acknowledge();
-                }
                 Ok(true)
             }
             None => Ok(false),

@@ -118,9 +118,7 @@ impl Session {
     /// Ends the session's connection. Whoever waits for an answer learns that there is none.
     pub(crate) fn hang_up(&self) {
         let link = self.state.lock().hang_up();
-        self.changed.notify_all();
-        drop(link);
-        self.put_away();
+        self.let_go(link, 0);
     }
 
     /// As [`Session::hang_up`], once Dom0 has acted on all that it was told, or seems dead.
@@ -128,13 +126,18 @@ impl Session {
     /// The balloon driver is to go on with the memory, and fills the domain up again. Had Dom0 heard only
     /// then of what was given, that would have been a lie.
     pub(crate) fn part(&self) {
-        let mut link = {
+        let link = {
             let mut state = self.state.lock();
             state.catch_up();
             state.hang_up()
         };
+        self.let_go(link, SEND_TRIES);
+    }
+
+    /// Drops a link that nobody uses any more, once it is drained or has been looked at `tries` times.
+    fn let_go(&self, mut link: Option<Link>, tries: u32) {
         self.changed.notify_all();
-        for _ in 0..SEND_TRIES {
+        for _ in 0..tries {
             if link.as_mut().is_none_or(Link::is_drained) {
                 break;
             }

@@ -80,6 +80,7 @@ cost() {
 # The suite that runs on real hosts, too.
 suite() { keep guest $requester /scenario/cmm-latency; }
 
+# By default it would keep a quarter of its memory, and the largest reserve leaves less than that.
 back $donor floor_kb 65536
 prepare_measuring 131072
 keeps_all $requester
