@@ -6,7 +6,7 @@ use core::ops::DerefMut;
 
 use super::event::{Limits, Nanos, Refused};
 use super::host::{Host, SendError};
-use super::ledger::{signed, Fault};
+use super::ledger::{above, signed, Fault};
 use super::record::Record;
 use super::slot::{Purpose, Request, Slot};
 use super::Coordinator;
@@ -110,6 +110,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         let (balance, most) = (slot.balance, slot.ours());
         let balance_now = match claim {
             Some(claim) if slot.bears_out(claim) => claim.min(most),
+            Some(claim) if slot.forgives(claim) => claim,
             Some(claim) => {
                 let least = balance.saturating_sub(signed(slot.reclaiming));
                 claim.max(least).min(most)
@@ -119,14 +120,16 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 most.saturating_sub(signed(unused.min(slot.in_flight)))
             }
         };
-        let left = most.saturating_sub(balance_now).max(0).unsigned_abs();
+        let left = above(most, balance_now);
         self.lower(i, left, host)?;
         let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
         slot.in_flight = 0;
         slot.reclaiming = 0;
         self.move_balance(i, balance_now.saturating_sub(balance));
         self.put_free(left);
-        Ok(())
+        let forgiven = above(balance_now, most);
+        self.adrift = self.adrift.saturating_sub(signed(forgiven));
+        Ok(self.look(i, host)?)
     }
 
     /// A front-end is gone; what its domain borrowed or lent stays, and what was under way stays uncertain.

@@ -153,7 +153,20 @@ impl Slot {
     /// no back-end to settle with, and left that to the stock balloon driver.
     pub(super) fn bears_out(&self, claim: i64) -> bool {
         (signed(self.reclaiming).saturating_neg()..self.balance).contains(&claim)
-            && signed(self.seen.current) <= signed(self.toolstack_cap).saturating_add(claim)
+            && signed(self.seen.current)
+                <= self
+                    .most()
+                    .saturating_sub(self.ours())
+                    .saturating_add(claim)
+    }
+
+    /// Whether a lender claims to be owed less than the ledger says, and has what it says to have already.
+    ///
+    /// So it is if its stock balloon, which it left its debts to, got memory elsewhere, or if the toolstack meanwhile
+    /// made it as small as lending had.
+    pub(super) fn forgives(&self, claim: i64) -> bool {
+        (self.ours().saturating_add(1)..=0).contains(&claim)
+            && signed(self.seen.current) >= signed(self.target).saturating_add(claim)
     }
 
     /// What our hand adds to the toolstack's cap.

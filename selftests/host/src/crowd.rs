@@ -329,6 +329,12 @@ impl Crowd {
         if self.random.permille(3) {
             self.sim.detach(dom);
         }
+        if self.random.permille(3) {
+            self.sim.vanish(dom);
+        }
+        if self.random.permille(3) {
+            self.sim.unload(dom);
+        }
         if character == Character::Dying && self.random.permille(50) {
             self.sim.die(dom);
             self.later(SECOND, 10 * SECOND, Deed::Return, i);

@@ -31,6 +31,8 @@ pub enum Lie {
 pub struct Frontend {
     /// What it believes to have borrowed (positive) or lent (negative).
     pub balance: i64,
+    /// That of the one before, which was unloaded and left it to the stock balloon.
+    pub handed_over: i64,
     /// Messages it has sent and the back-end has not read.
     pub up: VecDeque<Up>,
     /// Messages it has not read.
@@ -77,9 +79,9 @@ impl Frontend {
 
     /// Forgets everything about the connection.
     pub fn disconnect(&mut self) {
-        let balance = self.balance;
         *self = Self {
-            balance,
+            balance: self.balance,
+            handed_over: self.handed_over,
             next_id: self.next_id,
             ..Self::default()
         };

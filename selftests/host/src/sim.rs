@@ -97,6 +97,8 @@ impl Sim {
         domain.cap_ambiguous = false;
         domain.frontend.disconnect();
         domain.asked.clear();
+        self.world.take_over(dom);
+        let domain = &self.world.domains[&dom];
         let (claim, limits, target) = (domain.frontend.balance, domain.limits, domain.target);
         let result = self.handle(Event::Attach {
             dom,
@@ -106,8 +108,12 @@ impl Sim {
             limits,
             target,
         });
+        let domain = self.world.domains.get_mut(&dom).expect("exists");
         if result.is_err() {
-            self.world.domains.get_mut(&dom).expect("exists").connected = false;
+            domain.connected = false;
+        } else if !domain.liar {
+            let believed = self.coordinator.domain(dom).expect("just met").balance;
+            assert_eq!(believed, claim, "{dom}: honest, and not believed");
         }
         result
     }
@@ -115,6 +121,11 @@ impl Sim {
     /// A front-end goes. The back-end reads what is left in its lane first.
     pub fn detach(&mut self, dom: DomId) {
         while self.hear(dom) {}
+        self.vanish(dom);
+    }
+
+    /// A front-end goes, and what it said last nobody hears.
+    pub fn vanish(&mut self, dom: DomId) {
         let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
             return;
         };
@@ -122,6 +133,22 @@ impl Sim {
         domain.frontend.disconnect();
         domain.asked.clear();
         let _ = self.handle(Event::Detach { dom });
+    }
+
+    /// A front-end is unloaded: what it has not settled is its stock balloon's business. Not if that would at once
+    /// make its own what its toolstack wants it to have, and what Xen does not have for it.
+    pub fn unload(&mut self, dom: DomId) {
+        let spare = self.spare();
+        let Some(domain) = self.world.domains.get(&dom) else {
+            return;
+        };
+        if domain.target.saturating_sub(domain.baseline) > spare {
+            return;
+        }
+        self.detach(dom);
+        if let Some(domain) = self.world.domains.get_mut(&dom) {
+            domain.hand_over();
+        }
     }
 
     /// A domain dies.
@@ -432,8 +459,8 @@ impl Sim {
             .coordinator
             .domains()
             .map(|view| {
-                let frontend = self.world.domains.get(&view.dom).map(|d| &d.frontend);
-                let believed = frontend.map_or(0, |f| f.balance);
+                let domain = self.world.domains.get(&view.dom);
+                let believed = domain.map_or(0, |d| d.frontend.balance + d.left_over());
                 // What is granted and not populated, and what was given back and not yet reported.
                 (view.balance + (view.in_flight + view.credit) as i64 - believed).max(0)
             })

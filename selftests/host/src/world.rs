@@ -203,6 +203,29 @@ impl World {
         }
     }
 
+    /// What was handed over is the front-end's again, as far as the stock balloon has not dealt with it. What was lent
+    /// is lent again, all of it; what the stock balloon got instead it gives up, if it can.
+    pub fn take_over(&mut self, dom: DomId) {
+        let Some(domain) = self.domains.get_mut(&dom) else {
+            return;
+        };
+        let left = domain.left_over();
+        let handed_over = std::mem::take(&mut domain.frontend.handed_over);
+        if handed_over >= 0 {
+            domain.frontend.balance += left;
+            domain.baseline -= left.unsigned_abs();
+            return;
+        }
+        let made_up = left - handed_over;
+        let given = self.give_up(dom, made_up.unsigned_abs());
+        let domain = self.domains.get_mut(&dom).expect("exists");
+        let kept = made_up - given as i64;
+        domain.frontend.balance += handed_over + kept;
+        domain.baseline = domain
+            .baseline
+            .saturating_add_signed(-handed_over - made_up);
+    }
+
     /// Panics unless pages are conserved.
     pub fn check(&self) {
         let used: u64 = self.domains.values().map(|domain| domain.current).sum();
@@ -306,6 +329,22 @@ fn credited(message: &Down) -> u64 {
     match message {
         Down::Credit { pages } => *pages,
         _ => 0,
+    }
+}
+
+impl Domain {
+    /// The balance becomes the stock balloon's business.
+    pub fn hand_over(&mut self) {
+        let balance = std::mem::take(&mut self.frontend.balance);
+        self.frontend.handed_over += balance;
+        self.baseline = self.baseline.saturating_add_signed(balance);
+    }
+
+    /// What of that the stock balloon has not dealt with yet.
+    pub fn left_over(&self) -> i64 {
+        let handed_over = self.frontend.handed_over;
+        let excess = self.baseline as i64 - self.target as i64;
+        excess.clamp(handed_over.min(0), handed_over.max(0))
     }
 }
 

@@ -799,14 +799,74 @@ fn a_claim_is_believed_only_as_far_as_it_can_be_true() {
         let taken = claim.unwrap_or(0i64).clamp(0, 100);
         sim.detach(dom(A));
         assert_eq!(sim.world.populate(dom(A), taken as u64), taken as u64);
-        sim.world
-            .domains
-            .get_mut(&dom(A))
-            .expect("exists")
-            .frontend
-            .balance = claim.unwrap_or(0);
-        sim.attach(dom(A), None).expect("accepted");
+        connect_claiming(&mut sim, A, claim.unwrap_or(0));
         assert_eq!(balance(&sim, A), expected, "{claim:?}");
+    }
+}
+
+/// What it claims may be true or not.
+fn connect_claiming(sim: &mut Sim, number: u16, balance: i64) {
+    let domain = sim.world.domains.get_mut(&dom(number)).expect("exists");
+    domain.frontend.balance = balance;
+    domain.liar = true;
+    sim.attach(dom(number), None).expect("accepted");
+}
+
+#[test]
+fn what_a_borrower_gave_back_unheard_is_believed_while_the_toolstack_makes_it_smaller() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    sim.mem_set(dom(A), 1_500, true);
+    sim.release(dom(A), 100);
+    sim.vanish(dom(A));
+    sim.attach(dom(A), None).expect("accepted");
+    assert_eq!(balance(&sim, A), 0);
+}
+
+#[test]
+fn a_lender_is_owed_less_only_if_it_has_the_pages() {
+    let cases = [
+        (40, -60, -60),
+        (39, -60, -100),
+        (0, -60, -100),
+        (100, 0, 0),
+        (200, 100, -100),
+    ];
+    for (got, claim, expected) in cases {
+        let mut sim = three(Settings::default());
+        prefer_b(&mut sim);
+        ask(&mut sim, A, 100);
+        run(&mut sim);
+        assert_eq!(balance(&sim, B), -100);
+        sim.detach(dom(B));
+        assert_eq!(sim.world.populate(dom(B), got), got);
+        connect_claiming(&mut sim, B, claim);
+        assert_eq!(balance(&sim, B), expected, "{got} pages, claims {claim}");
+        let cap = 2_000 + SLACK - expected.unsigned_abs();
+        assert_eq!(sim.world.domains[&dom(B)].maximum, cap);
+    }
+}
+
+#[test]
+fn a_gift_counts_if_it_is_heard_before_the_stock_balloon_makes_up_for_it() {
+    for heard in [true, false] {
+        let mut sim = three(Settings::default());
+        prefer_b(&mut sim);
+        ask(&mut sim, A, 1_000);
+        sim.world.domains.get_mut(&dom(B)).expect("exists").liar = true;
+        while sim.serve(dom(B)) {}
+        if heard {
+            sim.unload(dom(B));
+        }
+        sim.world.populate(dom(B), 1_000);
+        while sim.hear(dom(B)) {}
+        let kept = sim
+            .world
+            .disconnected
+            .iter()
+            .any(|(_, why)| matches!(why, Violation::Kept { .. }));
+        assert_eq!(kept, !heard);
     }
 }
 
