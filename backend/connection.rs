@@ -197,12 +197,17 @@ impl Handler for Events {
         while self.service.receive(self.dom) == Outcome::WakeThread {
             kernel::task::might_sleep();
         }
-        if let Some(fault) = self.service.take_fault(self.dom) {
-            self.dev.fatal(
-                EPROTO,
-                format_args!("domain {} is disconnected: it {fault}", self.dom.raw()),
-            );
-        }
+        report_fault(&self.service, &self.dev, self.dom);
+    }
+}
+
+/// Says what the front-end did wrong, once.
+fn report_fault(service: &Service, dev: &Device, dom: DomId) {
+    if let Some(fault) = service.take_fault(dom) {
+        dev.fatal(
+            EPROTO,
+            format_args!("domain {} is disconnected: it {fault}", dom.raw()),
+        );
     }
 }
 
@@ -261,7 +266,15 @@ impl Connection {
             limits: default_limits(dom, target).map_err(Failure::Service)?,
             target,
         };
-        service.attach(link, attach).map_err(Failure::Service)?;
+        let balance = service.attach(link, attach).map_err(Failure::Service)?;
+        if let Some(claim) = details.claim.filter(|claim| *claim != balance) {
+            pr_warn!(
+                "domain {} claims a balance of {} pages, and is believed {}\n",
+                dom.raw(),
+                claim,
+                balance
+            );
+        }
 
         // Events that came before the link was there were for nobody.
         if service.receive(dom) == Outcome::WakeThread {
@@ -277,8 +290,11 @@ impl Connection {
 }
 
 impl Connection {
-    /// Whether the front-end has broken the protocol.
-    pub(crate) fn is_broken(&self) -> bool {
+    /// Takes in what the front-end said last, a lane of it at the most, which still counts. Returns
+    /// whether it has broken the protocol.
+    pub(crate) fn hear_out(&self, dev: &Device<device::Bound>) -> bool {
+        let _ = self.service.receive(self.dom);
+        report_fault(&self.service, dev, self.dom);
         self.service.is_broken(self.dom)
     }
 }

@@ -242,12 +242,12 @@ impl Service {
         }
     }
 
-    /// Begins to serve a connection.
+    /// Begins to serve a connection. Returns what balance the domain begins it with, in pages.
     ///
     /// # Errors
     ///
     /// `EEXIST` if the domain has one, `ENOMEM`, or `EINVAL` if the coordinator refuses.
-    pub(crate) fn attach(&self, link: Link, attach: Event) -> Result {
+    pub(crate) fn attach(&self, link: Link, attach: Event) -> Result<i64> {
         let dom = link.dom;
         let count = self.core.state.lock().links.len() + 1;
         // Domains that are gone, but not forgotten, have slots, too: half are for them.
@@ -266,6 +266,8 @@ impl Service {
                 Some(_) => Err(EEXIST),
                 None => state.handle(attach, &self.core.control).map_err(|_| EINVAL),
             };
+            let result =
+                result.map(|()| state.coordinator.domain(dom).map_or(0, |view| view.balance));
             state.links.notify();
             (unused, rejected, result, state.delay())
         };
@@ -280,8 +282,6 @@ impl Service {
 
     /// Ends the service of a connection.
     pub(crate) fn detach(&self, dom: DomId) {
-        // What it said before it went still counts, a lane of it at the most.
-        let _ = self.receive(dom);
         let link = self.core.state.lock().links.remove(dom);
         self.tell(Event::Detach { dom });
         drop(link);

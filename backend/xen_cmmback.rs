@@ -194,7 +194,7 @@ impl Backend {
     /// Ends the connection, if there is one, and writes down how things stand.
     fn disconnect(&self, dev: &Device<device::Bound>) {
         if let Some(connection) = self.connection.lock().take() {
-            if connection.is_broken() {
+            if connection.hear_out(dev) {
                 self.sent_away.store(true, Relaxed);
             }
             drop(connection);
