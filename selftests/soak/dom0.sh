@@ -108,14 +108,26 @@ balloons() {
 	for name in $ALL; do
 		# shellcheck disable=SC2046
 		set -- $(guest -t 60 "$name" 'cd /sys/devices/system/xen_memory/xen_memory0
-			cat target_kb info/current_kb info/low_kb
+			cat target_kb info/current_kb info/low_kb schedule_delay
 			cd /sys/bus/xen/devices/cmm-0 && cat borrowed_kb lent_kb')
-		note "$name: target $1, current $2, ballooned $3, borrowed $4, lent $5"
+		note "$name: target $1, current $2, ballooned $3, tries again every $4 s; borrowed $5, lent $6"
+	done
+}
+
+# agrees NAME: the domain and Dom0 say the same of its balance.
+agrees() {
+	agreed=$(back "$1" borrowed_kb)/$(back "$1" lent_kb)
+	# shellcheck disable=SC2016 # for the DomU's shell
+	equals "$agreed" guest -t 60 "$1" 'cd /sys/bus/xen/devices/cmm-0; echo "$(cat borrowed_kb)/$(cat lent_kb)"'
+}
+all_agree() {
+	for name in $ALL; do
+		agrees "$name" || return 1
 	done
 }
 
 ALL=$(awk '!/^#/ && NF { printf "%s ", $1 }' domains)
-plan 8
+plan 9
 note "seed $SEED, $ROUNDS rounds"
 check "six domains are there" all_there
 all_memory=$(total)
@@ -134,6 +146,7 @@ for name in $ALL; do
 done
 check "every request is answered" equals '' echo "$failed"
 check "many transfers: $moved, and $refused refused" test "$moved" -gt $((ROUNDS * 100))
+check "each domain and Dom0 agree on its balance" eventually 10 all_agree
 # shellcheck disable=SC2046
 check "sizes, caps and books are as before" eventually 20 books_are "$books_before" $(ids)
 # shellcheck disable=SC2046
