@@ -17,6 +17,10 @@ use crate::{
 use core::ptr::NonNull;
 use kernel::{
     prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
     time::{
         delay::fsleep,
         Delta, //
@@ -53,10 +57,7 @@ pub(crate) unsafe fn adopt(page: NonNull<bindings::page>, order: u32) {
     // What is returned there counts as having been on loan.
     //
     // SAFETY: As in `adjust_current`.
-    unsafe {
-        let loan = &raw mut bindings::balloon_stats.target_unpopulated;
-        loan.write_volatile(loan.read_volatile() + (1 << order));
-    }
+    unsafe { add(&raw mut bindings::balloon_stats.target_unpopulated, 1 << order) };
     for i in 0..1usize << order {
         let mut page = page.as_ptr().wrapping_add(i);
         // SAFETY: By the safety requirements; `page` is an array of one.
@@ -123,17 +124,25 @@ fn excess() -> i64 {
 }
 
 fn adjust_current(pages: i64) {
-    // SAFETY: The balloon driver itself changes this without more care, in its one thread. A
-    // change lost in a race would be made up for at the next `xl mem-set`. Setting the target it
-    // has already is how it is told to look.
+    // SAFETY: The books are there as long as the kernel is. Setting the target it has already is how the
+    // balloon driver is told to look.
     unsafe {
-        let current = &raw mut bindings::balloon_stats.current_pages;
+        add(&raw mut bindings::balloon_stats.current_pages, pages as isize);
         let target = (&raw const bindings::balloon_stats.target_pages).read_volatile();
-        current.write_volatile(
-            current
-                .read_volatile()
-                .saturating_add_signed(pages as isize),
-        );
         bindings::balloon_set_new_target(target);
     }
+}
+
+/// Adds to one of the balloon driver's numbers in one go, and not between its reading and its writing.
+///
+/// Its own lock is out of reach. It adds in one instruction, too, on this architecture, though not one
+/// that locks the bus: on another CPU, one of the two could be lost within that instruction.
+///
+/// # Safety
+///
+/// `number` must be one of `balloon_stats`.
+unsafe fn add(number: *mut c_ulong, pages: isize) {
+    // SAFETY: By the safety requirements. The balloon driver's accesses are not atomic to the compiler
+    // that made them, which has come to its end.
+    unsafe { Atomic::<isize>::from_ptr(number.cast()) }.add(pages, Relaxed);
 }
