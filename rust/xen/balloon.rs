@@ -57,7 +57,12 @@ pub(crate) unsafe fn adopt(page: NonNull<bindings::page>, order: u32) {
     // What is returned there counts as having been on loan.
     //
     // SAFETY: As in `adjust_current`.
-    unsafe { add(&raw mut bindings::balloon_stats.target_unpopulated, 1 << order) };
+    unsafe {
+        add(
+            &raw mut bindings::balloon_stats.target_unpopulated,
+            1 << order,
+        )
+    };
     for i in 0..1usize << order {
         let mut page = page.as_ptr().wrapping_add(i);
         // SAFETY: By the safety requirements; `page` is an array of one.
@@ -127,7 +132,10 @@ fn adjust_current(pages: i64) {
     // SAFETY: The books are there as long as the kernel is. Setting the target it has already is how the
     // balloon driver is told to look.
     unsafe {
-        add(&raw mut bindings::balloon_stats.current_pages, pages as isize);
+        add(
+            &raw mut bindings::balloon_stats.current_pages,
+            pages as isize,
+        );
         let target = (&raw const bindings::balloon_stats.target_pages).read_volatile();
         bindings::balloon_set_new_target(target);
     }

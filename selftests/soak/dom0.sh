@@ -126,8 +126,11 @@ all_agree() {
 	done
 }
 
+# Honest domains, all of them, whatever befell their connections.
+disbelieved() { dmesg | grep -c 'claims a balance'; }
+
 ALL=$(awk '!/^#/ && NF { printf "%s ", $1 }' domains)
-plan 9
+plan 10
 note "seed $SEED, $ROUNDS rounds"
 check "six domains are there" all_there
 all_memory=$(total)
@@ -146,6 +149,7 @@ for name in $ALL; do
 done
 check "every request is answered" equals '' echo "$failed"
 check "many transfers: $moved, and $refused refused" test "$moved" -gt $((ROUNDS * 100))
+check "every domain's claims are believed" equals 0 disbelieved
 check "each domain and Dom0 agree on its balance" eventually 10 all_agree
 # shellcheck disable=SC2046
 check "sizes, caps and books are as before" eventually 20 books_are "$books_before" $(ids)

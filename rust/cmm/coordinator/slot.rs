@@ -146,13 +146,12 @@ impl Purpose {
 }
 
 impl Slot {
-    /// Whether Xen's word bears out `claim`, by which the domain owes less than the ledger says, and at most lent what it
-    /// was asked for.
+    /// Whether Xen's word bears out `claim`, by which the domain owes less, or has lent more, than the ledger says.
     ///
-    /// So it is if its front-end gave back what was borrowed when nobody read what it said, or went away when there was
-    /// no back-end to settle with, and left that to the stock balloon driver.
+    /// So it is if its front-end gave back what it had borrowed or fetched ahead when nobody read what it said, or went
+    /// away when there was no back-end to settle with, and left that to the stock balloon driver.
     pub(super) fn bears_out(&self, claim: i64) -> bool {
-        (signed(self.reclaiming).saturating_neg()..self.balance).contains(&claim)
+        claim < self.balance
             && signed(self.seen.current)
                 <= self
                     .most()

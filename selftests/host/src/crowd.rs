@@ -290,6 +290,10 @@ impl Crowd {
         } else if balance > 0 {
             let spare = has - needs;
             self.sim.release(dom, spare.min(balance.unsigned_abs()));
+        } else if self.random.permille(50) {
+            // Who has lent, too, gives back what it fetched ahead.
+            let ahead = self.random.range(1, 512);
+            self.sim.release(dom, ahead);
         }
         self.misfortune(i);
         self.tell(i);
