@@ -163,6 +163,22 @@ impl Pages {
 
     /// Gives up to `wanted` pages back to Xen, without hurting the domain; returns how many.
     pub(crate) fn give(&mut self, wanted: u64, urgency: Urgency, laps: &mut Laps) -> u64 {
+        self.give_within(spare, wanted, urgency, laps)
+    }
+
+    /// As [`Pages::give`], in a domain whose processes are all frozen: nobody can be hurt.
+    pub(crate) fn give_frozen(&mut self, wanted: u64) -> u64 {
+        let spare = || cmm::spare::spare_frozen(memory::available() as u64) as usize;
+        self.give_within(spare, wanted, Urgency::Urgent, &mut Laps::default())
+    }
+
+    fn give_within(
+        &mut self,
+        spare: fn() -> usize,
+        wanted: u64,
+        urgency: Urgency,
+        laps: &mut Laps,
+    ) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         let mut given = 0;
 

@@ -2,7 +2,10 @@
 
 //! Requests: from the question to the memory, or to a reason why there is none.
 
-use crate::session::Session;
+use crate::{
+    pages::Pages,
+    session::Session, //
+};
 use cmm::{
     laps::{
         Laps,
@@ -364,6 +367,17 @@ impl Session {
     /// `EINVAL` if that is more than was borrowed, `ENODEV` without a connection, `EAGAIN` if the
     /// kernel cannot spare that much now: what it could spare has been given back.
     pub(crate) fn release(&self, pages: u64) -> Result {
+        self.release_by(pages, |memory, pages| {
+            memory.give(pages, Urgency::Urgent, &mut Laps::default())
+        })
+    }
+
+    /// As [`Session::release`], in a domain whose processes are all frozen.
+    pub(crate) fn release_frozen(&self, pages: u64) -> Result {
+        self.release_by(pages, Pages::give_frozen)
+    }
+
+    fn release_by(&self, pages: u64, give: fn(&mut Pages, u64) -> u64) -> Result {
         let (id, epoch) = {
             let mut state = self.state.lock();
             if self.is_orphan() || !state.is_connected() {
@@ -380,7 +394,7 @@ impl Session {
             let borrowed = u64::try_from(memory.balance()).unwrap_or(0);
             let pages = pages.min(borrowed);
             let in_use = borrowed.saturating_sub(memory.ahead());
-            let given = memory.give(pages.min(in_use), Urgency::Urgent, &mut Laps::default());
+            let given = give(memory, pages.min(in_use));
             // What is at hand is not what somebody is done with, but it is borrowed, too.
             given + memory.give_ahead(pages - given, &mut Laps::default())
         })?;

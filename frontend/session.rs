@@ -216,6 +216,15 @@ impl Session {
 
     /// Gives back what was borrowed and takes back what was lent, as far as possible.
     pub(crate) fn settle(&self) {
+        self.settle_by(Self::release);
+    }
+
+    /// As [`Session::settle`], in a domain whose processes are all frozen.
+    pub(crate) fn settle_frozen(&self) {
+        self.settle_by(Self::release_frozen);
+    }
+
+    fn settle_by(&self, release: fn(&Self, u64) -> Result) {
         self.put_away();
         if !self.state.lock().is_connected() {
             return;
@@ -223,7 +232,7 @@ impl Session {
         let balance = self.pages.lock().balance();
         let result = match balance {
             0 => Ok(()),
-            1.. => self.release(balance.unsigned_abs()),
+            1.. => release(self, balance.unsigned_abs()),
             _ => self.request(balance.unsigned_abs()).map(|_| ()),
         };
         if let Err(err) = result {

@@ -12,6 +12,7 @@
 //! - [`at_hand`]: what is at hand for a next request;
 //! - [`pages`]: the memory itself;
 //! - [`report`]: Dom0 is told how this domain fares;
+//! - [`departure`]: when the domain may not be suspended;
 //! - [`knobs`]: the files in sysfs;
 //! - [`transfer`]: where the time went, in debugfs.
 //!
@@ -20,6 +21,7 @@
 
 mod at_hand;
 mod connection;
+mod departure;
 mod knobs;
 mod orders;
 mod pages;
@@ -30,6 +32,7 @@ mod state;
 mod transfer;
 
 use connection::Connection;
+use departure::Departure;
 use kernel::{
     device,
     new_mutex,
@@ -44,6 +47,7 @@ use transfer::Transfer;
 use xen::{
     attribute::Knob,
     domain,
+    suspend::SuspendGuard,
     timer::Timer,
     xenbus::{
         self,
@@ -77,6 +81,8 @@ pub(crate) struct Frontend {
     #[pin]
     connection: Mutex<Option<Connection>>,
     _transfer: Transfer,
+    #[pin]
+    _departure: SuspendGuard<Departure>,
     session: Arc<Session>,
 }
 
@@ -107,6 +113,7 @@ impl xenbus::Driver for Frontend {
                 reports <- Timer::new(report::Reporter::new(session.clone())),
                 connection <- new_mutex!(None),
                 _transfer: Transfer::new(session.clone())?,
+                _departure <- SuspendGuard::new(Departure::new(session.clone())),
                 session,
             }))
         })
@@ -135,7 +142,7 @@ impl xenbus::Driver for Frontend {
     }
 
     fn suspend(_dev: &Device<device::Bound>, this: Pin<&Self>) -> Result {
-        this.session.settle();
+        this.session.settle_frozen();
         Ok(())
     }
 

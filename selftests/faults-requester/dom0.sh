@@ -9,7 +9,20 @@
 . ../lib/faults.sh
 . ../lib/steps.sh
 
-plan 32
+# Her image could not be restored while she uses what she borrowed: she is not suspended at all, and
+# goes on. Once she does not, she is, and gives it back first.
+saved_in_use() {
+	# shellcheck disable=SC2016 # for the DomU's shell
+	guest -t 60 "$1" '
+		mount -o remount,size=95% /tmp
+		available=$(awk "/^MemAvailable/ { print int(\$2 / 1024) }" /proc/meminfo)
+		dd if=/dev/zero of=/tmp/full bs=1M count=$((available - 8))' || return 1
+	fails_with 'guest did not suspend' xl save "$1" /tmp/saved || return 1
+	rm -f /tmp/saved
+	nonzero front "$1" borrowed_kb && guest -t 60 "$1" rm /tmp/full && saved "$1"
+}
+
+plan 33
 keep_image alice >/dev/null && mend alice
 remember
 check "the caps are right" caps_right "$alice" "$bob"
@@ -30,6 +43,7 @@ at borrowed resized alice
 at borrowed corrupted alice
 at borrowed detached alice
 at borrowed saved alice
+at borrowed saved_in_use alice
 at asked back_end_reloaded
 at working back_end_reloaded
 at granted back_end_reloaded
