@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Keeps the domain from being suspended with more memory than it could be restored with.
+//! Settles before the domain is suspended, and keeps it from that if it would have more memory than it
+//! could be restored with.
 //!
 //! The toolstack restores a domain as large as it wants it to have been, and not a megabyte larger. What
 //! is borrowed comes on top of that: an image with it in cannot be restored, and the domain would be lost.
@@ -13,7 +14,7 @@ use kernel::{
         Arc, //
     }, //
 };
-use xen::suspend::Suspend;
+use xen::freezer::Freeze;
 
 /// What the toolstack leaves a domain above its target, less what else may need that, in pages: half of
 /// the megabyte.
@@ -30,8 +31,9 @@ impl Departure {
     }
 }
 
-impl Suspend for Departure {
-    fn may_suspend(&self) -> Result {
+impl Freeze for Departure {
+    fn freeze(&self) -> Result {
+        self.session.settle_frozen();
         let balance = self.session.balance.load(Relaxed);
         if balance <= ROOM {
             return Ok(());

@@ -12,7 +12,7 @@
 //! - [`at_hand`]: what is at hand for a next request;
 //! - [`pages`]: the memory itself;
 //! - [`report`]: Dom0 is told how this domain fares;
-//! - [`departure`]: when the domain may not be suspended;
+//! - [`departure`]: what comes before the domain is suspended;
 //! - [`knobs`]: the files in sysfs;
 //! - [`transfer`]: where the time went, in debugfs.
 //!
@@ -47,7 +47,7 @@ use transfer::Transfer;
 use xen::{
     attribute::Knob,
     domain,
-    suspend::SuspendGuard,
+    freezer::Freezer,
     timer::Timer,
     xenbus::{
         self,
@@ -81,8 +81,7 @@ pub(crate) struct Frontend {
     #[pin]
     connection: Mutex<Option<Connection>>,
     _transfer: Transfer,
-    #[pin]
-    _departure: SuspendGuard<Departure>,
+    _departure: Freezer<Departure>,
     session: Arc<Session>,
 }
 
@@ -113,7 +112,7 @@ impl xenbus::Driver for Frontend {
                 reports <- Timer::new(report::Reporter::new(session.clone())),
                 connection <- new_mutex!(None),
                 _transfer: Transfer::new(session.clone())?,
-                _departure <- SuspendGuard::new(Departure::new(session.clone())),
+                _departure: Freezer::new(c"xen-cmm-settle", Departure::new(session.clone()))?,
                 session,
             }))
         })
@@ -139,11 +138,6 @@ impl xenbus::Driver for Frontend {
             _ => (),
         }
         Fate::Keep
-    }
-
-    fn suspend(_dev: &Device<device::Bound>, this: Pin<&Self>) -> Result {
-        this.session.settle_frozen();
-        Ok(())
     }
 
     fn resume(_dev: &Device<device::Bound>, this: Pin<&Self>) -> Result {

@@ -15,5 +15,4 @@
 #include <xen/interface/memory.h>
 #include <xen/interface/xen.h>
 #include <xen/interface/io/xenbus.h>
-#include <linux/syscore_ops.h>
 #include "helpers.h"

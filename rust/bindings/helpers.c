@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/clocksource_ids.h>
+#include <linux/freezer.h>
 #include <linux/irq.h>
 #include <linux/irqflags.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
 #include <linux/sched.h>
 #include <linux/sched/stat.h>
 #include <linux/sort.h>
+#include <linux/suspend.h>
 #include <linux/timekeeping.h>
 #include <xen/grant_table.h>
 #include <xen/interface/memory.h>
@@ -45,6 +48,45 @@ long xen_helper_domctl(void *op)
 {
 	return xen_single_call(__HYPERVISOR_domctl, (unsigned long)op,
 			       0, 0, 0, 0);
+}
+
+struct task_struct *xen_helper_run_freezable(int (*run)(void *), void *data,
+					     const char *name)
+{
+	return kthread_run(run, data, "%s", name);
+}
+
+void xen_helper_stop(struct task_struct *thread)
+{
+	kthread_stop(thread);
+}
+
+/* For the thread itself: false when it is to stop. */
+bool xen_helper_wait_for_freeze(void)
+{
+	set_freezable();
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (kthread_should_stop() || freezing(current))
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+
+	return !kthread_should_stop();
+}
+
+void xen_helper_refuse_to_freeze(void)
+{
+	pm_system_wakeup();
+	/* Whoever freezes everybody looks for a wake-up only while there is somebody left. */
+	while (freezing(current))
+		schedule_timeout_uninterruptible(1);
+}
+
+void xen_helper_freeze(void)
+{
+	try_to_freeze();
 }
 
 /*

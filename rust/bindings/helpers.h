@@ -24,6 +24,14 @@ int xen_helper_flush_tlb_all(void);
 /* Time. */
 bool xen_helper_clocks(u64 *monotonic, u64 *system_time);
 
+/* A thread that is asked whether kernel threads may freeze. */
+struct task_struct *xen_helper_run_freezable(int (*run)(void *), void *data,
+					     const char *name);
+void xen_helper_stop(struct task_struct *thread);
+bool xen_helper_wait_for_freeze(void);
+void xen_helper_refuse_to_freeze(void);
+void xen_helper_freeze(void);
+
 /* struct page. */
 extern const gfp_t xen_helper_gfp_donate;
 unsigned long xen_helper_total_ram(void);

@@ -16,7 +16,7 @@
 //! - [`balloon`]: the stock balloon driver, which owns the rest of it;
 //! - [`domain_control`], [`scheduling`]: what Dom0 may ask and change of others.
 //!
-//! Besides, [`attribute`], [`clock`], [`suspend`] and [`timer`] have what the `kernel` crate lacks.
+//! Besides, [`attribute`], [`clock`], [`freezer`] and [`timer`] have what the `kernel` crate lacks.
 //!
 //! This crate is the only place with `unsafe` code: drivers need none.
 
@@ -28,12 +28,12 @@ pub mod domain;
 pub mod domain_control;
 pub mod event_channel;
 pub mod frames;
+pub mod freezer;
 pub mod grant;
 mod mappings;
 pub mod memory;
 pub mod scheduling;
 pub mod shared_page;
-pub mod suspend;
 pub mod timer;
 pub mod xenbus;
 pub mod xenstore;

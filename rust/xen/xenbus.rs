@@ -220,13 +220,6 @@ pub trait Driver: Sized + 'static {
         state: State,
     ) -> Fate;
 
-    /// The domain is about to be saved or to migrate, and may yet change its mind: settle with the
-    /// other half what must not be in the image, but stay connected.
-    fn suspend(dev: &Device<device::Bound>, data: Pin<&Self::Data>) -> Result {
-        let _ = (dev, data);
-        Ok(())
-    }
-
     /// The domain has been restored from a saved image or has migrated: grants and event channels
     /// are gone, and the other half is a new one. The front-end's state is `Initialising` again.
     fn resume(dev: &Device<device::Bound>, data: Pin<&Self::Data>) -> Result {
@@ -305,7 +298,6 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
         drv.not_essential = true;
         drv.probe = Some(Self::probe_callback);
         drv.otherend_changed = Some(Self::otherend_changed_callback);
-        drv.suspend = Some(Self::suspend_callback);
         drv.resume = Some(Self::resume_callback);
         drv.remove = Some(Self::remove_callback);
         drv.driver.dev_groups = raw.device_groups.as_ptr();
@@ -410,17 +402,9 @@ impl<T: Driver> Adapter<T> {
         }
     }
 
-    extern "C" fn suspend_callback(dev: *mut bindings::xenbus_device) -> c_int {
-        // SAFETY: The bus suspends bound devices only, and no driver is unbound meanwhile.
-        let bound = unsafe { &*dev.cast::<Device<device::BoundInternal>>() };
-        // SAFETY: As above.
-        let data = unsafe { bound.as_ref().drvdata_borrow::<T::Data>() };
-
-        from_result(|| T::suspend(bound, data).map(|()| 0))
-    }
-
     extern "C" fn resume_callback(dev: *mut bindings::xenbus_device) -> c_int {
-        // SAFETY: The bus resumes bound devices only, with xenstore's watches still off.
+        // SAFETY: The bus resumes bound devices only, with xenstore's watches still off, and no driver
+        // is unbound meanwhile.
         let bound = unsafe { &*dev.cast::<Device<device::BoundInternal>>() };
         // SAFETY: As above.
         let data = unsafe { bound.as_ref().drvdata_borrow::<T::Data>() };
