@@ -57,9 +57,9 @@ simulate: ## Try the coordinator on simulated domains: SEED= DOMAINS= EVENTS=
 	$(call draw,build/simulation,memory)
 
 .PHONY: soak
-soak: modules ## Move memory among six domains, with faults, at random: SEED= ROUNDS=
-	@scripts/lab --clock exact --timeout 86400 --out build/soak --set SEED=$(or $(SEED),$(shell date +%s)) \
-		--set ROUNDS=$(or $(ROUNDS),200) selftests/soak
+soak: modules ## Move memory among six domains, with faults, at random: SEED= ROUNDS= VCPUS=
+	@scripts/lab --clock exact --timeout 86400 --out build/soak --vcpus $(or $(VCPUS),2) \
+		--set SEED=$(or $(SEED),$(shell date +%s)) --set ROUNDS=$(or $(ROUNDS),200) selftests/soak
 
 .PHONY: fuzz
 fuzz: ## Fuzz everything that reads what the other side wrote, FUZZ_SECONDS=60 each

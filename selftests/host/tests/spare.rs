@@ -2,7 +2,7 @@
 
 //! What a domain can give, and when it says so.
 
-use cmm::spare::{is_worth_telling, spare};
+use cmm::spare::{is_worth_telling, spare, spare_frozen};
 
 const MIB: u64 = 256;
 
@@ -17,6 +17,13 @@ fn something_is_always_kept() {
     ] {
         assert_eq!(spare(available, total), given);
     }
+}
+
+#[test]
+fn a_frozen_domain_keeps_little() {
+    assert_eq!(spare_frozen(100 * MIB), 96 * MIB);
+    assert_eq!(spare_frozen(4 * MIB), 0);
+    assert_eq!(spare_frozen(0), 0);
 }
 
 #[test]
