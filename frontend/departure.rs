@@ -33,6 +33,7 @@ impl Departure {
 
 impl Freeze for Departure {
     fn freeze(&self) -> Result {
+        self.session.state.lock().departing = true;
         self.session.settle_frozen();
         let balance = self.session.balance.load(Relaxed);
         if balance <= ROOM {
@@ -44,5 +45,9 @@ impl Freeze for Departure {
             cmm::pages::to_kib(balance.unsigned_abs())
         );
         Err(EBUSY)
+    }
+
+    fn thaw(&self) {
+        self.session.state.lock().departing = false;
     }
 }
