@@ -216,7 +216,6 @@ fn report_fault(service: &Service, dev: &Device, dom: DomId) {
 pub(crate) struct Connection {
     service: Arc<Service>,
     dom: DomId,
-    disbelieved: Option<i64>,
     _channel: Pin<KBox<EventChannel<Events>>>,
     _page: Arc<MappedPage>,
 }
@@ -268,6 +267,14 @@ impl Connection {
             target,
         };
         let balance = service.attach(link, attach).map_err(Failure::Service)?;
+        if let Some(claim) = details.claim.filter(|claim| *claim != balance) {
+            pr_warn!(
+                "domain {} claims a balance of {} pages, and is believed {}\n",
+                dom.raw(),
+                claim,
+                balance
+            );
+        }
 
         // Events that came before the link was there were for nobody.
         if service.receive(dom) == Outcome::WakeThread {
@@ -276,17 +283,13 @@ impl Connection {
         Ok(Self {
             service: service.clone(),
             dom,
-            disbelieved: details.claim.filter(|claim| *claim != balance),
             _channel: channel,
             _page: page,
         })
     }
+}
 
-    /// What the front-end claims its balance to be, in pages, if that could not be believed.
-    pub(crate) fn disbelieved(&self) -> Option<i64> {
-        self.disbelieved
-    }
-
+impl Connection {
     /// Takes in what the front-end said last, a lane of it at the most, which still counts. Returns
     /// whether it has broken the protocol.
     pub(crate) fn hear_out(&self, dev: &Device<device::Bound>) -> bool {

@@ -76,8 +76,6 @@ pub(crate) struct Backend {
     dom: cmm::DomId,
     /// The front-end broke the protocol, or published nonsense: it is not invited again.
     sent_away: Atomic<bool>,
-    /// It has been said that the domain's books are not Dom0's.
-    doubted: Atomic<bool>,
 }
 
 impl xenbus::Driver for Backend {
@@ -124,7 +122,6 @@ impl xenbus::Driver for Backend {
                 service: service.clone(),
                 dom,
                 sent_away: Atomic::new(false),
-                doubted: Atomic::new(false),
             }))
         })
     }
@@ -165,7 +162,6 @@ impl Backend {
         }
         match Connection::open(dev, &self.service, self.dom) {
             Ok(opened) => {
-                self.say_disbelieved(&opened);
                 *connection = Some(opened);
                 dev.switch_state(State::Connected);
             }
@@ -176,22 +172,6 @@ impl Backend {
                     format_args!("domain {}: {why}", self.dom.raw()),
                 );
             }
-        }
-    }
-
-    /// Says once, lest a front-end that comes again and again fills the log, that the domain's books are
-    /// not Dom0's.
-    fn say_disbelieved(&self, connection: &Connection) {
-        let Some(claim) = connection.disbelieved() else {
-            return;
-        };
-        if !self.doubted.load(Relaxed) {
-            self.doubted.store(true, Relaxed);
-            pr_warn!(
-                "domain {} claims a balance of {} pages, which Xen's word does not bear out\n",
-                self.dom.raw(),
-                claim
-            );
         }
     }
 

@@ -33,7 +33,6 @@ impl Departure {
 
 impl Freeze for Departure {
     fn freeze(&self) -> Result {
-        self.session.state.lock().departing = true;
         self.session.settle_frozen();
         let balance = self.session.balance.load(Relaxed);
         if balance <= ROOM {
@@ -45,9 +44,5 @@ impl Freeze for Departure {
             cmm::pages::to_kib(balance.unsigned_abs())
         );
         Err(EBUSY)
-    }
-
-    fn thaw(&self) {
-        self.session.state.lock().departing = false;
     }
 }
