@@ -68,7 +68,7 @@ saved() {
 	xl save "$1" /tmp/saved && xl restore /tmp/saved
 	status=$?
 	rm -f /tmp/saved
-	[ $status -ne 0 ] || adopt "$1"
+	[ $status -eq 0 ] && adopt "$1"
 }
 
 # adopt NAME: the agent in a restored domain goes on, and does not say that it is ready.
