@@ -2,9 +2,6 @@
 
 //! Settles before the domain is suspended, and keeps it from that if it would have more memory than it
 //! could be restored with.
-//!
-//! The toolstack restores a domain as large as it wants it to have been, and not a megabyte larger. What
-//! is borrowed comes on top of that: an image with it in cannot be restored, and the domain would be lost.
 
 use crate::session::Session;
 use kernel::{
@@ -15,10 +12,6 @@ use kernel::{
     }, //
 };
 use xen::freezer::Freeze;
-
-/// What the toolstack leaves a domain above its target, less what else may need that, in pages: half of
-/// the megabyte.
-const ROOM: i64 = 128;
 
 /// Has a say in whether the domain is suspended.
 pub(crate) struct Departure {
@@ -33,9 +26,10 @@ impl Departure {
 
 impl Freeze for Departure {
     fn freeze(&self) -> Result {
+        self.session.state.lock().departing = true;
         self.session.settle_frozen();
         let balance = self.session.balance.load(Relaxed);
-        if balance <= ROOM {
+        if cmm::image::is_restorable(balance) {
             return Ok(());
         }
         pr_err!(
@@ -44,5 +38,9 @@ impl Freeze for Departure {
             cmm::pages::to_kib(balance.unsigned_abs())
         );
         Err(EBUSY)
+    }
+
+    fn thaw(&self) {
+        self.session.state.lock().departing = false;
     }
 }

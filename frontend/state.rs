@@ -102,6 +102,8 @@ pub(crate) struct State {
     pub(crate) credit: u64,
     /// Those of them that are at hand, or being got.
     pub(crate) at_hand: u64,
+    /// Nothing is to be at hand: it would be in the domain's image.
+    pub(crate) departing: bool,
     /// How much more than is asked for is fetched.
     pub(crate) ahead: Ahead,
     /// Pages drawn of which Dom0 has not been told. It learns before anything else is said.
@@ -122,6 +124,7 @@ impl State {
             orders: [None; MAX_ASKS],
             credit: 0,
             at_hand: 0,
+            departing: false,
             ahead: Ahead::new(FETCH_AHEAD),
             untold: 0,
             ceiling: u64::MAX,
@@ -249,7 +252,7 @@ impl State {
 
     /// Whether there could be more at hand, by so much that it is worth the while.
     pub(crate) fn wants_stock(&self) -> bool {
-        self.at_hand < self.credit.min(AT_HAND).div_ceil(2)
+        !self.departing && self.at_hand < self.credit.min(AT_HAND).div_ceil(2)
     }
 
     /// What waits for Dom0's next event without going idle.

@@ -19,6 +19,7 @@ pub mod ahead;
 pub mod coordinator;
 pub mod domid;
 pub mod histogram;
+pub mod image;
 pub mod laps;
 pub mod pages;
 pub mod protocol;

@@ -24,6 +24,9 @@ pub trait Freeze: Send + Sync {
     ///
     /// Any error keeps the domain from being suspended.
     fn freeze(&self) -> Result;
+
+    /// All are thawed, or about to be: in this domain, or in the one that was made of its image.
+    fn thaw(&self);
 }
 
 /// A kernel thread that asks a `T`, until it is dropped.
@@ -75,6 +78,7 @@ impl<T: Freeze> Freezer<T> {
                 // SAFETY: As above.
                 Err(_) => unsafe { bindings::xen_helper_refuse_to_freeze() },
             }
+            target.thaw();
         }
         0
     }

@@ -22,7 +22,7 @@ saved_in_use() {
 	nonzero front "$1" borrowed_kb && guest -t 60 "$1" rm /tmp/full && saved "$1"
 }
 
-plan 33
+plan 34
 keep_image alice >/dev/null && mend alice
 remember
 check "the caps are right" caps_right "$alice" "$bob"
@@ -52,6 +52,7 @@ at returning back_end_reloaded
 at stocked back_end_reloaded
 at stocked unloaded alice
 at stocked saved alice
+at stocked saved bob
 at stocked destroyed alice
 at asked domain_built
 at working domain_built
