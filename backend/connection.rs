@@ -10,7 +10,8 @@ use cmm::{
     coordinator::{
         Event,
         Limits,
-        Record, //
+        Record,
+        View, //
     },
     laps::Laps,
     protocol::{
@@ -211,6 +212,20 @@ fn report_fault(service: &Service, dev: &Device, dom: DomId) {
     }
 }
 
+/// Says that a front-end's claim is not believed: the first time only, or one that comes again and again
+/// would fill the log.
+fn report_claim(begun: &View, claim: Option<i64>) {
+    let claim = claim.filter(|claim| *claim != begun.balance);
+    if let Some(claim) = claim.filter(|_| begun.disbelieved == 1) {
+        pr_warn!(
+            "domain {} claims a balance of {} pages, and is believed {}\n",
+            begun.dom.raw(),
+            claim,
+            begun.balance
+        );
+    }
+}
+
 /// A connection, taken down when dropped: no more is said, then no more is heard, and then the page
 /// is unmapped.
 pub(crate) struct Connection {
@@ -266,15 +281,8 @@ impl Connection {
             limits: default_limits(dom, target).map_err(Failure::Service)?,
             target,
         };
-        let balance = service.attach(link, attach).map_err(Failure::Service)?;
-        if let Some(claim) = details.claim.filter(|claim| *claim != balance) {
-            pr_warn!(
-                "domain {} claims a balance of {} pages, and is believed {}\n",
-                dom.raw(),
-                claim,
-                balance
-            );
-        }
+        let begun = service.attach(link, attach).map_err(Failure::Service)?;
+        report_claim(&begun, details.claim);
 
         // Events that came before the link was there were for nobody.
         if service.receive(dom) == Outcome::WakeThread {

@@ -43,7 +43,7 @@ impl Writer for Table {
         writeln!(f, "# sizes in KiB")?;
         writeln!(
             f,
-            "dom size max balance credit in-flight asked available floor ceiling weight state"
+            "dom size max balance credit in-flight asked available floor ceiling weight disbelieved state"
         )?;
         for view in &views {
             write_domain(f, view)?;
@@ -57,7 +57,7 @@ fn write_domain(f: &mut fmt::Formatter<'_>, view: &View) -> fmt::Result {
     let sign = if view.balance < 0 { "-" } else { "" };
     writeln!(
         f,
-        "{} {} {} {}{} {} {} {} {} {} {} {} {}",
+        "{} {} {} {}{} {} {} {} {} {} {} {} {} {}",
         view.dom.raw(),
         to_kib(view.seen.current),
         to_kib(view.seen.maximum),
@@ -70,6 +70,7 @@ fn write_domain(f: &mut fmt::Formatter<'_>, view: &View) -> fmt::Result {
         to_kib(view.limits.floor),
         to_kib(view.limits.ceiling),
         view.limits.weight,
+        view.disbelieved,
         if view.connected { "connected" } else { "away" },
     )
 }

@@ -242,12 +242,12 @@ impl Service {
         }
     }
 
-    /// Begins to serve a connection. Returns what balance the domain begins it with, in pages.
+    /// Begins to serve a connection. Returns how the books see the domain at its beginning.
     ///
     /// # Errors
     ///
     /// `EEXIST` if the domain has one, `ENOMEM`, or `EINVAL` if the coordinator refuses.
-    pub(crate) fn attach(&self, link: Link, attach: Event) -> Result<i64> {
+    pub(crate) fn attach(&self, link: Link, attach: Event) -> Result<View> {
         let dom = link.dom;
         let count = self.core.state.lock().links.len() + 1;
         // Domains that are gone, but not forgotten, have slots, too: half are for them.
@@ -266,8 +266,7 @@ impl Service {
                 Some(_) => Err(EEXIST),
                 None => state.handle(attach, &self.core.control).map_err(|_| EINVAL),
             };
-            let result =
-                result.map(|()| state.coordinator.domain(dom).map_or(0, |view| view.balance));
+            let result = result.and_then(|()| state.coordinator.domain(dom).ok_or(EINVAL));
             state.links.notify();
             (unused, rejected, result, state.delay())
         };

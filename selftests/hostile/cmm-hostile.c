@@ -401,6 +401,7 @@ static const struct {
 	{ "grant-to-another", nothing },
 	{ "grant-of-xenstore", nothing },
 	{ "channel-of-xenstore", nothing },
+	{ "claims-loan", nothing },
 };
 
 static bool is(const char *name)
@@ -454,6 +455,8 @@ static int connect(struct xenbus_device *dev)
 	xenbus_printf(XBT_NIL, dev->nodename, "ring-ref", "%d", published ?: ref);
 	xenbus_printf(XBT_NIL, dev->nodename, "event-channel", "%u",
 		      is("channel-of-xenstore") ? xen_store_evtchn : port);
+	if (is("claims-loan"))
+		xenbus_printf(XBT_NIL, dev->nodename, "balance", "%d", -(1 << 20));
 	xenbus_printf(XBT_NIL, dev->nodename, "versions", "1");
 	return xenbus_switch_state(dev, XenbusStateInitialised);
 }

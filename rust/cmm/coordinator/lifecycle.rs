@@ -125,6 +125,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
         slot.in_flight = 0;
         slot.reclaiming = 0;
+        if claim.is_some_and(|claim| claim != balance_now) {
+            slot.disbelieved = slot.disbelieved.saturating_add(1);
+        }
         self.move_balance(i, balance_now.saturating_sub(balance));
         self.put_free(left);
         let forgiven = above(balance_now, most);

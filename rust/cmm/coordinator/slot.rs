@@ -65,6 +65,8 @@ pub struct Slot {
     pub(super) credit_goal: u64,
     /// It returned less credit than it was asked for, and has said nothing since: it is about to draw the rest.
     pub(super) is_drawing: bool,
+    /// How many claims of its front-end were not believed.
+    pub(super) disbelieved: u32,
     /// When the domain's requests so far are paid for, at the allowed rate.
     pub(super) paid_until: Nanos,
     pub(super) asks: [Option<Ask>; MAX_ASKS],
@@ -326,6 +328,7 @@ impl Slot {
             seen: self.seen,
             waiting: self.waiting,
             penalty: self.penalty,
+            disbelieved: self.disbelieved,
         }
     }
 }

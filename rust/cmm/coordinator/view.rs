@@ -31,6 +31,8 @@ pub struct View {
     pub waiting: u8,
     /// How often in a row it was late or short as a donor.
     pub penalty: u8,
+    /// How many claims of its front-end, of what its balance is, were not believed.
+    pub disbelieved: u32,
 }
 
 impl View {

@@ -801,6 +801,9 @@ fn a_claim_is_believed_only_as_far_as_it_can_be_true() {
         assert_eq!(sim.world.populate(dom(A), taken as u64), taken as u64);
         connect_claiming(&mut sim, A, claim.unwrap_or(0));
         assert_eq!(balance(&sim, A), expected, "{claim:?}");
+        let view = sim.coordinator.domain(dom(A)).expect("known");
+        let doubts = u32::from(claim != Some(expected));
+        assert_eq!(view.disbelieved, doubts, "{claim:?}");
         // It is corrected, and not thrown out.
         assert_eq!(sim.world.disconnected, []);
     }
