@@ -71,10 +71,19 @@ refused() {
 	unharmed "$1"
 }
 
-plan $((21 * 4 + 4 + 6 * 2 + 3 * 2 + 5))
+# claims_loan: to be given what it never lent; and again, to fill Dom0's log.
+claims_loan() {
+	begin claims-loan && begin claims-loan && equals 2 ledger "$mallory" disbelieved
+}
+
+told_of_claims() { dmesg | grep -c "domain $mallory claims"; }
+
+plan $((21 * 4 + 4 + 6 * 2 + 3 * 2 + 4 + 5))
 for name in alice bob; do
 	front $name deadline_us 30000000
 done
+# Or she is mallory's donor, and gives of what she has just got.
+back alice floor_kb "$(back alice ceiling_kb)"
 eventually 15 test "$(back bob available_kb)" -gt $((AMOUNT * 2)) >/dev/null
 books_before=$(books "$alice" "$bob")
 xenstore-write "$crime_node" none
@@ -118,6 +127,10 @@ sent_away_for never-reads 'reads no more'
 for crime in grant-read-only grant-to-another channel-of-xenstore; do
 	refused $crime
 done
+check "claims-loan: connects, and is not believed" claims_loan
+check "claims-loan: is given nothing" equals 0 ledger "$mallory" in-flight
+check "claims-loan: told once" equals 1 told_of_claims
+unharmed claims-loan
 # These keep a CPU busy, and that is all. Chance has it what the first two do wrong first.
 harmless=$busy
 sent_away_for scribble ''
