@@ -58,7 +58,7 @@ simulate: ## Try the coordinator on simulated domains: SEED= DOMAINS= EVENTS=
 
 .PHONY: soak
 soak: modules ## Move memory among six domains, with faults, at random: SEED= ROUNDS= VCPUS=
-	@scripts/lab --clock exact --timeout 86400 --out build/soak --vcpus $(or $(VCPUS),2) \
+	@scripts/lab --clock exact --timeout 86400 --out build/soak --vcpus $(or $(VCPUS),2) --cpus 2 \
 		--set SEED=$(or $(SEED),$(shell date +%s)) --set ROUNDS=$(or $(ROUNDS),200) selftests/soak
 
 .PHONY: fuzz
