@@ -203,7 +203,7 @@ impl Backend {
         if self.is_gone() {
             self.service.tell(Event::Died { dom: self.dom });
         } else if let Some(record) = self.service.record(self.dom) {
-            if xenstore::write(dev.node(), c"record", format_args!("{record}")).is_err() {
+            if xenstore::write_below(dev.node(), c"record", format_args!("{record}")).is_err() {
                 pr_warn!("{}: cannot write down its balance\n", self.dom.raw());
             }
         }

@@ -79,6 +79,11 @@ impl Transaction {
         to_result(unsafe { bindings::xenbus_transaction_end(raw(self.id), false) })
     }
 
+    /// As [`exists()`], as part of the transaction.
+    pub fn exists(&self, dir: &CStr, node: &CStr) -> bool {
+        exists_in(self.id, dir, node)
+    }
+
     /// As [`write()`], as part of the transaction.
     pub fn write(&self, dir: &CStr, node: &CStr, value: fmt::Arguments<'_>) -> Result {
         write_in(self.id, dir, node, value)
@@ -168,10 +173,25 @@ pub fn read_number<T: core::str::FromStr>(dir: &CStr, node: &CStr) -> Result<T> 
         .map_err(|_| EINVAL)
 }
 
+fn exists_in(transaction: u32, dir: &CStr, node: &CStr) -> bool {
+    // SAFETY: All strings are valid for the call.
+    unsafe { bindings::xenbus_exists(raw(transaction), dir.as_char_ptr(), node.as_char_ptr()) != 0 }
+}
+
 /// Whether there is a node `dir/node`.
 pub fn exists(dir: &CStr, node: &CStr) -> bool {
-    // SAFETY: All strings are valid for the call.
-    unsafe { bindings::xenbus_exists(raw(NIL), dir.as_char_ptr(), node.as_char_ptr()) != 0 }
+    exists_in(NIL, dir, node)
+}
+
+/// Writes `dir/node` if there is a `dir`: whoever has removed it does not find it made anew.
+pub fn write_below(dir: &CStr, node: &CStr, value: fmt::Arguments<'_>) -> Result {
+    Transaction::run(|transaction| {
+        if transaction.exists(dir, c"") {
+            transaction.write(dir, node, value)
+        } else {
+            Ok(())
+        }
+    })
 }
 
 /// Is told of changes below a node.

@@ -26,8 +26,8 @@ patient() {
 # transfers: does alice get memory of bob's, and bob his back?
 transfers() {
 	patient
-	eventually 15 test "$(back bob available_kb)" -gt $((AMOUNT * 2))
-	front alice request_kb "$AMOUNT" &&
+	eventually 15 has_spare bob $((AMOUNT * 2)) &&
+		front alice request_kb "$AMOUNT" &&
 		balance_is alice "$AMOUNT" 0 &&
 		front alice release_kb "$AMOUNT" &&
 		eventually 10 balance_is bob 0 0
@@ -35,11 +35,16 @@ transfers() {
 
 borrow() {
 	patient
-	eventually 15 test "$(back bob available_kb)" -gt $((AMOUNT * 2))
-	front alice request_kb "$AMOUNT"
+	eventually 15 has_spare bob $((AMOUNT * 2)) && front alice request_kb "$AMOUNT"
 }
 
-plan 52
+# removed NAME: both its directories at once, as the toolstack removes devices.
+removed() {
+	id=$(xl domid "$1")
+	xenstore-rm "/local/domain/$id/device/cmm/0" "/local/domain/0/backend/cmm/$id" && sleep 2 && vanished "$id"
+}
+
+plan 55
 all_memory=$(total)
 alice_size=$(size_of alice)
 bob_size=$(size_of bob)
@@ -103,6 +108,9 @@ check "is attached by --watch and connects" connected carol 20
 
 check "detach" cmm-attach --detach carol
 check "it is gone" vanished "$(xl domid carol)"
+check "attach again" cmm-attach carol
+check "it connects again" connected carol 20
+check "removed at once, it does not come back" removed carol
 check "attach again" cmm-attach carol
 check "it connects again" connected carol 20
 
