@@ -204,7 +204,7 @@ impl Links {
     fn in_xen<R>(&mut self, call: impl FnOnce() -> R) -> R {
         self.turn.lap(Phase::Decide, now());
         let result = call();
-        self.turn.lap(Phase::Limits, now());
+        self.turn.lap(Phase::Caps, now());
         result
     }
 }

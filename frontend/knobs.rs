@@ -4,13 +4,13 @@
 //!
 //! They are described in `Documentation/ABI/testing/sysfs-bus-xen-cmm`.
 
-use crate::Frontend;
-use cmm::{
-    pages::{
-        from_kib,
-        to_kib, //
-    },
-    protocol::GrantReason, //
+use crate::{
+    reason::Reason,
+    Frontend, //
+};
+use cmm::pages::{
+    from_kib,
+    to_kib, //
 };
 use core::fmt::Write;
 use kernel::{
@@ -40,7 +40,7 @@ pub(crate) const KNOBS: &[Knob<Dev, Frontend>] = &[
     Knob::read_only(c"credit_kb", |_, this, text| {
         show(text, to_kib(this.session.state.lock().credit))
     }),
-    Knob::read_only(c"at_hand_kb", |_, this, text| {
+    Knob::read_only(c"ahead_kb", |_, this, text| {
         show(text, to_kib(this.session.fetched_ahead.load(Relaxed)))
     }),
     Knob::read_write(
@@ -90,13 +90,7 @@ fn request(_dev: &Dev, this: &Frontend, text: &str) -> Result {
     if outcome.pages > 0 {
         return Ok(());
     }
-    Err(match outcome.reason {
-        GrantReason::Ceiling => EDQUOT,
-        GrantReason::Deadline => ETIMEDOUT,
-        GrantReason::ShuttingDown => ENODEV,
-        // Granted, and then not to be had: somebody else took the memory from Xen.
-        GrantReason::Full | GrantReason::NoDonor | GrantReason::RateLimit => EAGAIN,
-    })
+    Err(outcome.reason.to_error())
 }
 
 fn release(_dev: &Dev, this: &Frontend, text: &str) -> Result {
@@ -125,19 +119,6 @@ fn set_fetch_ahead(_dev: &Dev, this: &Frontend, text: &str) -> Result {
 }
 
 fn last_reason(_dev: &Dev, this: &Frontend, text: &mut Text<'_>) -> Result {
-    const REASONS: [(GrantReason, &str); 6] = [
-        (GrantReason::Full, "granted"),
-        (GrantReason::NoDonor, "no-donor"),
-        (GrantReason::Ceiling, "ceiling"),
-        (GrantReason::RateLimit, "rate-limit"),
-        (GrantReason::Deadline, "deadline"),
-        (GrantReason::ShuttingDown, "shutting-down"),
-    ];
-    let last = this.session.last_reason.load(Relaxed);
-    for (reason, name) in REASONS {
-        if reason.to_wire() == last {
-            return writeln!(text, "{name}").map_err(|_| ENOSPC);
-        }
-    }
-    Err(EIO)
+    let name = Reason::name(this.session.last_reason.load(Relaxed)).ok_or(EIO)?;
+    writeln!(text, "{name}").map_err(|_| ENOSPC)
 }

@@ -4,6 +4,7 @@
 
 use crate::{
     pages::Pages,
+    reason::Reason,
     session::Session, //
 };
 use cmm::{
@@ -181,7 +182,7 @@ pub(crate) struct Outcome {
     /// The pages that have come, and are with the page allocator.
     pub(crate) pages: u64,
     /// Why not more.
-    pub(crate) reason: GrantReason,
+    pub(crate) reason: Reason,
 }
 
 impl Session {
@@ -202,17 +203,17 @@ impl Session {
             return Err(EAGAIN);
         }
         let (taken, reason) = if self.take_ahead(pages, started, &mut laps) {
-            (pages, GrantReason::Full)
+            (pages, Reason::Answered(GrantReason::Full))
         } else {
             match self.draw(pages, &mut laps)? {
                 0 => self.ask_and_take(pages, &mut laps)?,
-                drawn if drawn < pages => (drawn, GrantReason::NoDonor),
-                drawn => (drawn, GrantReason::Full),
+                drawn if drawn < pages => (drawn, Reason::Lost),
+                drawn => (drawn, Reason::Answered(GrantReason::Full)),
             }
         };
 
         self.last_granted.store(taken, Relaxed);
-        self.last_reason.store(reason.to_wire(), Relaxed);
+        self.last_reason.store(reason.to_number(), Relaxed);
         let latency = self.parts.lock().taken(&laps);
         self.last_latency.store(latency, Relaxed);
         Ok(Outcome {
@@ -249,7 +250,7 @@ impl Session {
     }
 
     /// Asks Dom0, and takes what it grants. Returns how many of the pages have come, and why not more.
-    fn ask_and_take(&self, pages: u64, laps: &mut Laps) -> Result<(u64, GrantReason)> {
+    fn ask_and_take(&self, pages: u64, laps: &mut Laps) -> Result<(u64, Reason)> {
         let deadline_us = self.deadline_us.load(Relaxed);
         let (id, epoch) = self.ask(pages, deadline_us)?;
         laps.id = id;
@@ -259,12 +260,15 @@ impl Session {
         laps.lap(Phase::WakeUp, now());
         let taken = self.take_granted(id, epoch, answer.pages, pages, laps);
         self.state.lock().requests.close(id);
-        let reason = if answer.pages >= pages {
-            GrantReason::Full
+        let taken = taken?.min(pages);
+        let reason = if taken < answer.pages.min(pages) {
+            Reason::Lost
+        } else if answer.pages >= pages {
+            Reason::Answered(GrantReason::Full)
         } else {
-            answer.reason
+            Reason::Answered(answer.reason)
         };
-        Ok((taken?.min(pages), reason))
+        Ok((taken, reason))
     }
 
     /// Sends a request for `pages`, and some to have at hand if this domain asks for little, often.

@@ -4,6 +4,7 @@
 
 use crate::{
     pages::Pages,
+    reason::Reason,
     state::{
         Link,
         State, //
@@ -98,7 +99,7 @@ impl Session {
                 moved: Atomic::new(false),
                 last_granted: Atomic::new(0),
                 last_latency: Atomic::new(0),
-                last_reason: Atomic::new(GrantReason::Full.to_wire()),
+                last_reason: Atomic::new(Reason::Answered(GrantReason::Full).to_number()),
             }),
             GFP_KERNEL,
         )

@@ -25,6 +25,7 @@ mod departure;
 mod knobs;
 mod orders;
 mod pages;
+mod reason;
 mod report;
 mod request;
 mod session;

@@ -28,7 +28,7 @@ pub enum Phase {
     /// Dom0: donors work.
     Donors,
     /// Dom0: Xen is asked for sizes, and has its limits set.
-    Limits,
+    Caps,
     /// Dom0: events are sent.
     Notify,
     /// Requester: page frames are found for the memory.
@@ -54,7 +54,7 @@ impl Phase {
         (Self::Release, "release"),
         (Self::Decide, "decide"),
         (Self::Donors, "donors"),
-        (Self::Limits, "limits"),
+        (Self::Caps, "caps"),
         (Self::Notify, "notify"),
         (Self::Frames, "frames"),
         (Self::Populate, "populate"),

@@ -24,7 +24,6 @@ only_donor() {
 	done
 }
 
-reported() { [ "$(back "$1" available_kb)" -gt "$2" ]; }
 size_is() { equals "$2" size_of "$1"; }
 memory_is() { within "$(mem "$1" MemTotal)" "$2" 64 || { echo "MemTotal $(mem "$1" MemTotal), want $2"; false; }; }
 balance_is() { equals "$2 $3" echo "$(front "$1" borrowed_kb) $(front "$1" lent_kb)"; }
@@ -35,7 +34,7 @@ conserved() { within "$(total)" "$all_memory" 1024 || { echo "total $(total), wa
 # pairing REQUESTER DONOR
 pairing() {
 	pair="$1 from $2"
-	eventually 15 reported "$2" $((AMOUNT * 2)) >/dev/null
+	eventually 15 has_spare "$2" $((AMOUNT * 2)) >/dev/null
 	only_donor "$2"
 	asker=$(size_of "$1") giver=$(size_of "$2")
 	asker_own=$(mem "$1" MemTotal) giver_own=$(mem "$2" MemTotal)
@@ -99,23 +98,23 @@ paused() {
 in_a_row() {
 	only_donor "$2"
 	own=$(mem "$1" MemTotal)
-	# What is at hand is so for a second only: Dom0 looks meanwhile.
+	# What is fetched ahead is kept for a second only: Dom0 looks meanwhile.
 	(eventually 60 ledger_is "$1" 320 0 && echo ledger_was) >/tmp/ledger 2>&1 &
 	check "$1: small requests in a row" guest -t 60 "$1" '
 		cd /sys/bus/xen/devices/cmm-0
 		for i in 1 2 3 4; do echo 64 >request_kb || exit; done
-		cat at_hand_kb borrowed_kb >/run/row'
-	check "$1: some is at hand, and counts as borrowed" equals '64 320' guest -t 60 "$1" 'echo $(cat /run/row)'
+		cat ahead_kb borrowed_kb >/run/row'
+	check "$1: some is fetched ahead, and counts as borrowed" equals '64 320' guest -t 60 "$1" 'echo $(cat /run/row)'
 	check "$1: Dom0 counts it, too" eventually 60 ledger_was
 	check "$1: the kernel has what was asked for" memory_is "$1" $((own + 256))
 	check "$1: what nobody asks for goes back" eventually 5 balance_is "$1" 256 0
-	check "$1: nothing is at hand any more" equals 0 front "$1" at_hand_kb
+	check "$1: nothing of it is kept" equals 0 front "$1" ahead_kb
 	check "$1: gives back the rest" front "$1" release_kb 256
 	check "$1: nothing is fetched ahead if nobody wants that" guest -t 60 "$1" '
 		cd /sys/bus/xen/devices/cmm-0
 		echo 0 >fetch_ahead_kb
 		for i in 1 2 3; do echo 64 >request_kb || exit; done
-		[ "$(cat at_hand_kb borrowed_kb | tr "\n" " ")" = "0 192 " ] && echo 192 >release_kb'
+		[ "$(cat ahead_kb borrowed_kb | tr "\n" " ")" = "0 192 " ] && echo 192 >release_kb'
 	check "$1: no page is lost" conserved
 }
 

@@ -144,7 +144,7 @@ impl Transfer {
         let grant = hop(decide, dom0.end(), requester.end_of("answer"))?;
         phases.push(("decide", grant.before));
         phases.extend(donors.phases);
-        phases.push(("caps", dom0.spent("limits")));
+        phases.push(("caps", dom0.spent("caps")));
         phases.push(("grant hop", grant.hop));
         phases.push(("wake-up", requester.spent("wake-up")));
         Ok(())
@@ -327,7 +327,7 @@ requester 5 16 1000 populate 30 350
 requester 5 16 1000 tell 10 360
 dom0-for-1 5 16 1030 decide 20 220
 dom0-for-1 5 16 1030 donors 160 180
-dom0-for-1 5 16 1030 limits 35 215
+dom0-for-1 5 16 1030 caps 35 215
 dom0-for-1 5 16 1030 notify 10 225
 donor 9 16 1060 wake-up 10 10
 donor 9 16 1060 allocate 50 60
