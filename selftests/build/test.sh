@@ -34,7 +34,7 @@ refused_naming() { # refused_naming WORD: exports must fail, and say WORD
 }
 
 echo "TAP version 13"
-echo "1..12"
+echo "1..13"
 
 fresh
 exports
@@ -80,3 +80,18 @@ counted 4 "0 0 1" "no emulator here"
 result $? "count: a suite that exits with 4 was skipped"
 counted 1 "1 1 0" "1..2" "ok 1 a" "not ok 2 b" "    not ok 1 nested"
 result $? "count: a named failure is counted once"
+
+# As in a kernel tree's tools/testing/selftests. It ends with a skip, as this is not Xen.
+in_a_kernel_tree() {
+	mkdir -p "$tmp/kernel/tools/testing" "$tmp/kernel/scripts" &&
+		cp "$KERNEL_SOURCE/scripts/subarch.include" "$tmp/kernel/scripts" &&
+		cp -r "$KERNEL_SOURCE/tools/scripts" "$tmp/kernel/tools" &&
+		cp -r "$KERNEL_SOURCE/tools/testing/selftests" "$tmp/kernel/tools/testing" &&
+		cp -r selftests/latency "$tmp/kernel/tools/testing/selftests/xen-cmm" &&
+		make -C "$tmp/kernel/tools/testing/selftests" TARGETS=xen-cmm run_tests >"$tmp/output" 2>&1 &&
+		grep -q '^ok 1 selftests: xen-cmm: cmm-latency # SKIP' "$tmp/output" && return
+	sed 's/^/# /' "$tmp/output"
+	return 1
+}
+in_a_kernel_tree
+result $? "latency: the suite runs from a kernel tree"
