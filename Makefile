@@ -27,7 +27,7 @@ check: modules ## Run all tests, on the host and in the lab
 	@selftests/run
 
 .PHONY: demo
-demo: modules ## Show memory moving between two domains
+demo: modules ## Show memory moving between three domains
 	@scripts/lab selftests/demo
 
 .PHONY: bench
@@ -63,7 +63,7 @@ soak: modules ## Move memory among six domains, with faults, at random: SEED= RO
 
 .PHONY: fuzz
 fuzz: ## Fuzz everything that reads what the other side wrote, FUZZ_SECONDS=60 each
-	@mkdir -p build && $(BUILDROOT) run env FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) selftests/fuzz/run
+	@mkdir -p build && chown --reference=. build && $(BUILDROOT) run env FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) selftests/fuzz/run
 
 .PHONY: lab
 lab: modules ## Open a shell in the lab's Dom0
@@ -89,17 +89,26 @@ rust-analyzer: modules ## Write rust-project.json for rust-analyzer on this mach
 	@root=$$($(BUILDROOT) path root) && \
 		$(BUILDROOT) run scripts/rust-crates project rust-project.json "$$root"
 
+# What suites build beside their sources.
+PROGRAMS := $(addprefix selftests/,*/mover */scribble badinput/badfront latency/cmm-latency latency/interference/hog)
+
 .PHONY: clean
 clean: ## Remove what make has made here; the cache stays
 	rm -rf build rust-project.json
+	rm -f $(PROGRAMS)
 
-# The machine this runs on is the one the modules are for. DESTDIR is honoured.
-install uninstall: export KERNEL := $(or $(KERNEL),$(shell uname -r))
-install uninstall: modules_dir = $(DESTDIR)/lib/modules/$(KERNEL)/updates/xen-cmm
+# The machine this runs on is the one the modules are for. DESTDIR is honoured: below /usr, so
+# that what is unpacked in a root does not replace the link that /lib is there.
+install: export KERNEL := $(or $(KERNEL),$(shell uname -r))
+install uninstall: all_modules = $(DESTDIR)/usr/lib/modules
+install uninstall: modules_dir = $(all_modules)/$(KERNEL)/updates/xen-cmm
 install uninstall: unit = $(DESTDIR)$(PREFIX)/lib/systemd/system/cmm-attach.service
 
 .PHONY: install
 install: modules ## Install the modules, cmm-attach and its service on this machine
+	@grep -aq "vermagic=$(KERNEL) " build/frontend/xen-cmmfront.ko || { \
+		echo "install: error: build/ has modules of another kernel than $(KERNEL): run make install alone" >&2; \
+		exit 1; }
 	install -d "$(modules_dir)"
 	install -m 644 build/frontend/xen-cmmfront.ko build/backend/xen-cmmback.ko "$(modules_dir)"
 	install -D scripts/cmm-attach "$(DESTDIR)$(PREFIX)/sbin/cmm-attach"
@@ -109,7 +118,11 @@ install: modules ## Install the modules, cmm-attach and its service on this mach
 	@echo "Installed. In a DomU: modprobe xen-cmmfront. In Dom0: systemctl enable --now cmm-attach"
 
 .PHONY: uninstall
-uninstall: ## Remove what install has put on this machine
-	rm -rf "$(modules_dir)"
+uninstall: ## Remove what install has put on this machine, for all kernels
+	$(if $(DESTDIR),,[ ! -e "$(unit)" ] || systemctl disable --now cmm-attach)
 	rm -f "$(DESTDIR)$(PREFIX)/sbin/cmm-attach" "$(unit)"
-	$(if $(DESTDIR),,depmod "$(KERNEL)")
+	@for dir in "$(all_modules)"/*/updates/xen-cmm; do \
+		[ -d "$$dir" ] || continue; \
+		echo "rm -rf $$dir"; rm -rf "$$dir"; \
+		$(if $(DESTDIR),,kernel=$${dir%/updates/xen-cmm}; depmod "$${kernel##*/}";) \
+	done

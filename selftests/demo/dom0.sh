@@ -74,7 +74,7 @@ done >/tmp/own
 before=$(total)
 row "as booted"
 # The first reports of available memory are on their way.
-eventually 20 test "$(back bob available_kb)" -gt 0 && eventually 20 test "$(back carol available_kb)" -gt 0
+eventually 20 has_spare bob 1024 && eventually 20 has_spare carol 1024
 
 row "alice asks for $ASKED_MB MiB more"
 # An emulated donor is slow.

@@ -64,12 +64,14 @@ suffered() {
 	unharmed "$1"
 }
 
-# refused CRIME: is not even connected.
+# refused CRIME TEXT: is not even connected, and Dom0's kernel says why.
 refused() {
 	begin "$1" >/dev/null
 	check "$1: refused" eventually 5 sent_away
+	check "$1: told" eventually 5 told_refusal "$1" "$2"
 	unharmed "$1"
 }
+told_refusal() { dmesg | sed "1,/lab-mark-$1\$/d" | grep "domain $mallory: $2"; }
 
 # claims_loan: to be given what it never lent; and again, to fill Dom0's log.
 claims_loan() {
@@ -78,13 +80,13 @@ claims_loan() {
 
 told_of_claims() { dmesg | grep -c "domain $mallory claims"; }
 
-plan $((21 * 4 + 4 + 6 * 2 + 3 * 2 + 4 + 5))
+plan $((21 * 4 + 4 + 6 * 2 + 3 * 3 + 4 + 6))
 for name in alice bob; do
 	front $name deadline_us 30000000
 done
 # Or she is mallory's donor, and gives of what she has just got.
 back alice floor_kb "$(back alice ceiling_kb)"
-eventually 15 test "$(back bob available_kb)" -gt $((AMOUNT * 2)) >/dev/null
+check "bob can spare what alice asks for" eventually 15 has_spare bob $((AMOUNT * 2))
 books_before=$(books "$alice" "$bob")
 xenstore-write "$crime_node" none
 guest -t 60 mallory 'rmmod xen_cmmfront; insmod /modules/cmm-hostile.ko'
@@ -124,9 +126,9 @@ sent_away_for offered-unfreed 'went back to Xen' 4096
 sent_away_for offered-twice "$UNASKED" 4096
 sent_away_for took-for-reclaim "$UNASKED" 4096
 sent_away_for never-reads 'reads no more'
-for crime in grant-read-only grant-to-another channel-of-xenstore; do
-	refused $crime
-done
+refused grant-read-only 'cannot map its ring-ref'
+refused grant-to-another 'cannot map its ring-ref'
+refused channel-of-xenstore 'cannot bind to its event-channel'
 check "claims-loan: connects, and is not believed" claims_loan
 check "claims-loan: is given nothing" equals 0 ledger "$mallory" in-flight
 check "claims-loan: told once" equals 1 told_of_claims

@@ -99,4 +99,10 @@ fails_with() {
 	esac
 }
 
+# has_spare NAME KIB: has the domain said that it could spare that much?
+has_spare() {
+	cmm_found=$(back "$1" available_kb)
+	[ "$cmm_found" -ge "$2" ] || { echo "$1 can spare $cmm_found KiB, want $2"; return 1; }
+}
+
 connected() { cmm-attach --wait "${2:-10}" "$1"; }

@@ -104,8 +104,9 @@ mend() {
 }
 is_connected() { [ "$(ledger "$1" state)" = connected ]; }
 
-# settle NAME: its own request, if it has made one, is answered; it gives back what it
-# borrowed; what it lent comes back; and nothing else keeps it busy.
+# settle NAME: its own request, if it has made one, is answered, with memory or with a reason
+# that there is for having none; it gives back what it borrowed; what it lent comes back; and
+# nothing else keeps it busy.
 settle() {
 	# shellcheck disable=SC2016 # for the DomU's shell
 	guest -t 60 "$1" '
@@ -116,6 +117,9 @@ settle() {
 		}
 		tries=100
 		while [ -e /run/asked ] && [ ! -s /run/answer ]; do again "no answer"; done
+		[ ! -s /run/answer ] || grep -qx 0 /run/answer ||
+			grep -E "temporarily unavailable|timed out|No such device" /run/said >/dev/null ||
+			{ echo "the answer: $(cat /run/answer), $(cat /run/said)"; exit 1; }
 		rm -f /run/asked /run/answer
 		[ ! -e /run/busy ] || kill "$(cat /run/busy)" 2>/dev/null
 		rm -f /run/busy

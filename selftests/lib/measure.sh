@@ -43,8 +43,6 @@ rest() {
 	done
 }
 
-has_to_spare() { [ "$(back "$donor" available_kb)" -gt "$1" ]; }
-
 # keeps_all NAME...: these are nobody's donors, not for the reserve either, and not with what they
 # borrowed, which to Dom0 is there to spare as long as nobody uses it.
 keeps_all() {
@@ -58,7 +56,7 @@ keeps_all() {
 prepare_measuring() {
 	echo xen >/sys/devices/system/clocksource/clocksource0/current_clocksource
 	driver donor_timeout_ms 20000
-	eventually 30 has_to_spare "$1"
+	eventually 30 has_spare "$donor" "$1"
 }
 
 # transfers PATH [OPTION]...

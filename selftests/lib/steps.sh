@@ -21,7 +21,7 @@ know() {
 	bob=$(xl domid bob)
 }
 
-# ask: alice asks, in the background. /run/answer gets the request's status.
+# ask: alice asks, in the background. /run/answer gets the request's status, /run/said what went wrong.
 ask() {
 	# shellcheck disable=SC2016 # for the DomU's shell
 	guest -t 60 alice ': >/run/asked

@@ -44,7 +44,7 @@ leaves() {
 	set -- $(peek "$giver" "$letter") "$@"
 	before=$2
 	shift 2
-	eventually 15 test "$(back "$giver" available_kb)" -gt "$AMOUNT" >/dev/null
+	eventually 15 has_spare "$giver" "$AMOUNT" || return 1
 	was=$(size_of "$taker")
 	check "$what: it moves" "$@"
 	check "$what: it has arrived" eventually 20 equals $((was + AMOUNT)) size_of "$taker"
