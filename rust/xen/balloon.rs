@@ -129,15 +129,14 @@ fn excess() -> i64 {
 }
 
 fn adjust_current(pages: i64) {
-    // SAFETY: The books are there as long as the kernel is. Setting the target it has already is how the
-    // balloon driver is told to look.
+    // SAFETY: The books are there as long as the kernel is. Giving it no frame is how the balloon driver
+    // is told to look: to set the target it has already could undo what the toolstack sets meanwhile.
     unsafe {
         add(
             &raw mut bindings::balloon_stats.current_pages,
             pages as isize,
         );
-        let target = (&raw const bindings::balloon_stats.target_pages).read_volatile();
-        bindings::balloon_set_new_target(target);
+        bindings::xen_free_ballooned_pages(0, core::ptr::null_mut());
     }
 }
 

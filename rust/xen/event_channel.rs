@@ -159,7 +159,10 @@ impl<T: Handler> EventChannel<T> {
                     )
                 });
                 if result.is_err() {
-                    // SAFETY: The interrupt is bound and has no handler, which a null cookie says.
+                    // The kernel warns that it has none to free, but this is the only way to give the
+                    // interrupt back.
+                    //
+                    // SAFETY: The interrupt is bound and has no handler.
                     unsafe { bindings::unbind_from_irqhandler(irq, core::ptr::null_mut()) };
                 }
                 result?;

@@ -301,9 +301,9 @@ impl Reservation {
 
     /// Gives the memory behind `from` back to Xen; the hollow pages go to `to`.
     ///
-    /// The kernel counts the pages as its own no longer. Returns the number of pages given; should
-    /// Xen refuse some, which it never does for pages that are this domain's, they stay in `from`.
-    /// `done` hears of each step after it.
+    /// The kernel counts the pages as its own no longer. Returns the number of pages given. Should Xen
+    /// refuse some, which it does only for pages that another domain uses, nobody may use them here:
+    /// they count as hollow, and not as given. `done` hears of each step after it.
     pub fn release<C: Present>(
         &mut self,
         from: &mut Extents<C>,
