@@ -36,6 +36,10 @@ use kernel::{
         aref::ARef,
         Arc, //
     }, //
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
 };
 use xen::{
     domain,
@@ -195,8 +199,10 @@ impl Handler for Events {
     }
 
     fn handle_threaded(&self) {
-        while self.service.receive(self.dom) == Outcome::WakeThread {
-            kernel::task::might_sleep();
+        // Whoever writes faster than it is read has its turn a thousand times a second, and no more of
+        // this CPU.
+        while self.service.receive_more(self.dom) {
+            fsleep(Delta::from_millis(1));
         }
         report_fault(&self.service, &self.dev, self.dom);
     }
@@ -269,6 +275,7 @@ impl Connection {
             touched: false,
             served: false,
             laps: Laps::default(),
+            flooding: false,
             broken: false,
             fault: None,
         };
@@ -301,14 +308,14 @@ impl Connection {
     /// Takes in what the front-end said last, a lane of it at the most, which still counts. Returns
     /// whether it has broken the protocol.
     pub(crate) fn hear_out(&self, dev: &Device<device::Bound>) -> bool {
-        let _ = self.service.receive(self.dom);
+        let _ = self.service.receive_more(self.dom);
         report_fault(&self.service, dev, self.dom);
         self.service.is_broken(self.dom)
     }
 }
 
 /// What an earlier back-end has written down about the domain.
-fn recorded(dev: &Device<device::Bound>) -> Option<Record> {
+pub(crate) fn recorded(dev: &Device<device::Bound>) -> Option<Record> {
     let text = xenstore::read(dev.node(), c"record").ok()?;
     Record::parse(text.as_str().ok()?)
 }

@@ -57,6 +57,8 @@ pub(crate) struct Link {
     pub(crate) served: bool,
     /// Where the time of its last request went.
     pub(crate) laps: Laps,
+    /// The front-end writes faster than it is read: the channel's thread reads it, now and then.
+    pub(crate) flooding: bool,
     /// The front-end has broken the protocol, and is believed nothing any more.
     pub(crate) broken: bool,
     /// What it did, until that has been reported.

@@ -36,6 +36,7 @@ use kernel::{
     debugfs::Dir,
     new_spinlock_irq,
     prelude::*,
+    str::CString,
     sync::{
         Arc,
         SpinLockIrq, //
@@ -43,14 +44,21 @@ use kernel::{
 };
 use xen::{
     domain,
-    domain_control::DomainControl,
+    domain_control::{
+        self,
+        DomainControl, //
+    },
     event_channel::Outcome,
     timer::{
         now,
         Expire,
         Timer, //
     },
-    xenstore, //
+    xenstore::{
+        self,
+        Watch,
+        Watcher, //
+    }, //
 };
 
 /// Domains to have room for at first.
@@ -78,7 +86,8 @@ pub(crate) struct Core {
 /// The service, shared by all devices of the driver.
 pub(crate) struct Service {
     core: Arc<Core>,
-    timer: Pin<KBox<Timer<Clock>>>,
+    timer: Arc<Timer<Clock>>,
+    _deaths: Pin<KBox<Watch<Deaths>>>,
     _ledger: Ledger,
     _transfer: Transfer,
 }
@@ -89,10 +98,37 @@ struct Clock {
 }
 
 impl Expire for Clock {
-    fn expire(&self) -> Option<u64> {
-        let (_, delay) = self.core.handle(Event::Tick);
-        delay
+    fn expire(&self, timer: &Timer<Self>) {
+        let _ = self.core.handle(Event::Tick, timer);
     }
+}
+
+/// Notices that domains die whose devices are gone already: what they borrowed is their lenders' still.
+struct Deaths {
+    core: Arc<Core>,
+    timer: Arc<Timer<Clock>>,
+}
+
+impl Watcher for Deaths {
+    fn changed(&self) {
+        let Ok((views, ..)) = self.core.books() else {
+            pr_warn!("cannot look which domains are gone: no memory\n");
+            return;
+        };
+        for dom in views.iter().map(|view| view.dom) {
+            if is_gone(dom) {
+                let _ = self.core.handle(Event::Died { dom }, &self.timer);
+            }
+        }
+    }
+}
+
+/// Whether a domain does not exist any more, or will not for long: its toolstack takes its directory away
+/// when it has begun to destroy it, which takes until all its pages are unmapped.
+pub(crate) fn is_gone(dom: DomId) -> bool {
+    let home = CString::try_from_fmt(format_args!("/local/domain/{}", dom.raw()));
+    home.is_ok_and(|home| !xenstore::exists(&home, c""))
+        || domain_control::reservation(domain::DomId(dom.raw())).is_none()
 }
 
 /// The settings of an earlier back-end.
@@ -108,13 +144,13 @@ fn slots(count: usize) -> Result<KVVec<Slot>> {
 }
 
 impl Core {
-    /// Lets the coordinator handle an event; returns in how many ns it wants to be woken, too.
-    fn handle(&self, event: Event) -> (Result<(), Refused>, Option<u64>) {
+    /// Lets the coordinator handle an event, and `timer` wake it when it wants to be.
+    fn handle(&self, event: Event, timer: &Timer<Clock>) -> Result<(), Refused> {
         let mut state = self.state.lock();
         state.links.begin_turn();
         let result = state.handle(event, &self.control);
-        state.links.notify();
-        (result, state.delay())
+        state.end_turn(timer);
+        result
     }
 
     /// Where the time of each domain's last request went.
@@ -157,9 +193,12 @@ impl State {
         self.coordinator.handle(event, now(), &mut hands)
     }
 
-    fn delay(&self) -> Option<u64> {
-        let next = self.coordinator.next_deadline()?;
-        Some(next.saturating_sub(now()))
+    /// Ends a turn. The timer is set under the lock: what another CPU finds out later is not undone.
+    fn end_turn(&mut self, timer: &Timer<Clock>) {
+        self.links.notify();
+        if let Some(next) = self.coordinator.next_deadline() {
+            timer.arm(next.saturating_sub(now()));
+        }
     }
 
     /// Takes one message of a front-end's in; `Ok(false)` if there is none.
@@ -213,9 +252,15 @@ impl Service {
             GFP_KERNEL,
         )?;
 
-        let timer = KBox::pin_init(Timer::new(Clock { core: core.clone() }), GFP_KERNEL)?;
+        let timer = Arc::pin_init(Timer::new(Clock { core: core.clone() }), GFP_KERNEL)?;
+        let deaths = Deaths {
+            core: core.clone(),
+            timer: timer.clone(),
+        };
+        let node = format_args!("@releaseDomain");
         let dir = Dir::new(c"xen-cmm");
         let service = Self {
+            _deaths: KBox::pin_init(Watch::new(node, deaths), GFP_KERNEL)?,
             _ledger: Ledger::new(&dir, core.clone())?,
             _transfer: Transfer::new(&dir, core.clone())?,
             core,
@@ -226,9 +271,7 @@ impl Service {
 
     /// Lets the coordinator handle an event.
     pub(crate) fn handle(&self, event: Event) -> Result<(), Refused> {
-        let (result, delay) = self.core.handle(event);
-        self.wake_in(delay);
-        result
+        self.core.handle(event, &self.timer)
     }
 
     /// As [`Service::handle`], for what may well come too late to matter.
@@ -236,10 +279,25 @@ impl Service {
         let _ = self.handle(event);
     }
 
-    fn wake_in(&self, delay: Option<u64>) {
-        if let Some(delay) = delay {
-            self.timer.arm(delay);
-        }
+    /// Lets the coordinator know what an earlier back-end knew of a domain.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, or `EINVAL` if the coordinator refuses.
+    pub(crate) fn recall(&self, dom: DomId, record: Record) -> Result {
+        self.make_room()?;
+        self.handle(Event::Recall { dom, record })
+            .map_err(|_| EINVAL)
+    }
+
+    /// Makes room for one more domain, and for some that may come at the same time.
+    fn make_room(&self) -> Result {
+        // Domains without a connection are known, too.
+        let known = self.core.state.lock().coordinator.domains().count();
+        let storage = slots((known + FIRST_SLOTS).next_power_of_two())?;
+        let unused = self.core.state.lock().coordinator.grow(storage);
+        drop(unused);
+        Ok(())
     }
 
     /// Begins to serve a connection. Returns how the books see the domain at its beginning.
@@ -249,31 +307,30 @@ impl Service {
     /// `EEXIST` if the domain has one, `ENOMEM`, or `EINVAL` if the coordinator refuses.
     pub(crate) fn attach(&self, link: Link, attach: Event) -> Result<View> {
         let dom = link.dom;
-        let count = self.core.state.lock().links.len() + 1;
-        // Domains that are gone, but not forgotten, have slots, too: half are for them.
-        let mut storage = slots(2 * count.next_power_of_two().max(FIRST_SLOTS / 2))?;
-        let room = KVec::with_capacity(count + 1, GFP_KERNEL)?;
+        self.make_room()?;
+        let links = self.core.state.lock().links.len();
+        let room = KVec::with_capacity(links + 1, GFP_KERNEL)?;
 
-        let (unused, rejected, result, delay) = {
+        let (unused, rejected, result) = {
             let mut state = self.core.state.lock();
             state.links.begin_turn();
             if state.links.len() + 1 > room.capacity() {
                 return Err(EAGAIN);
             }
-            storage = state.coordinator.grow(storage);
             let (unused, rejected) = state.links.insert(link, room);
             let result = match rejected {
                 Some(_) => Err(EEXIST),
                 None => state.handle(attach, &self.core.control).map_err(|_| EINVAL),
             };
             let result = result.and_then(|()| state.coordinator.domain(dom).ok_or(EINVAL));
-            state.links.notify();
-            (unused, rejected, result, state.delay())
+            state.end_turn(&self.timer);
+            (unused, rejected, result)
         };
-        drop((unused, rejected, storage));
-        self.wake_in(delay);
+        // The link there is already is a good one.
+        let is_ours = rejected.is_none();
+        drop((unused, rejected));
 
-        if result.is_err() {
+        if result.is_err() && is_ours {
             self.detach(dom);
         }
         result
@@ -286,14 +343,31 @@ impl Service {
         drop(link);
     }
 
-    /// Takes in what a front-end has sent. May be called in any context.
+    /// Takes in what a front-end has sent, unless it is left to the channel's thread. May be called in any
+    /// context.
     pub(crate) fn receive(&self, dom: DomId) -> Outcome {
-        let control = &self.core.control;
         let mut state = self.core.state.lock();
+        match state.links.get(dom) {
+            Some(link) if link.flooding => Outcome::Handled,
+            _ => self.receive_lane(&mut state, dom),
+        }
+    }
+
+    /// Takes in what a front-end has sent, for the channel's thread. Returns whether there may be more.
+    pub(crate) fn receive_more(&self, dom: DomId) -> bool {
+        let mut state = self.core.state.lock();
+        if let Some(link) = state.links.get(dom) {
+            link.flooding = false;
+        }
+        self.receive_lane(&mut state, dom) == Outcome::WakeThread
+    }
+
+    /// No more than a lane at a time, lest a front-end that never stops keeps this CPU.
+    fn receive_lane(&self, state: &mut State, dom: DomId) -> Outcome {
+        let control = &self.core.control;
         state.links.begin_turn();
         let mut count = 0;
 
-        // No more than a lane at a time, lest a front-end that never stops keeps this CPU.
         let outcome = loop {
             match state.receive(dom, control) {
                 Ok(true) if count < UP.slots => count += 1,
@@ -306,12 +380,12 @@ impl Service {
                 }
             }
         };
-        let broken = state.links.get(dom).is_some_and(|link| link.broken);
-        state.links.notify();
-        let delay = state.delay();
-        drop(state);
-
-        self.wake_in(delay);
+        let link = state.links.get(dom);
+        let broken = link.is_some_and(|link| {
+            link.flooding = outcome == Outcome::WakeThread;
+            link.broken
+        });
+        state.end_turn(&self.timer);
         if broken {
             Outcome::Mute
         } else {

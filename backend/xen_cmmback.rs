@@ -24,7 +24,6 @@ use kernel::{
     device,
     new_mutex,
     prelude::*,
-    str::CString,
     sync::{
         atomic::{
             Atomic,
@@ -34,7 +33,10 @@ use kernel::{
         Mutex, //
     }, //
 };
-use service::Service;
+use service::{
+    is_gone,
+    Service, //
+};
 use xen::{
     attribute::Knob,
     domain,
@@ -106,6 +108,9 @@ impl xenbus::Driver for Backend {
     fn probe(dev: &Device<device::Core<'_>>, service: &Arc<Service>) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let dom = cmm::DomId::new(dev.otherend_id().0).ok_or(EINVAL)?;
+            if let Some(record) = connection::recorded(dev) {
+                service.recall(dom, record)?;
+            }
             connection::invite(dev)?;
 
             let target = Target {
@@ -139,10 +144,12 @@ impl xenbus::Driver for Backend {
                 dev.switch_state(State::Closing);
             }
             State::Closed => return this.closed(dev),
-            State::Unknown => {
+            State::Unknown if is_gone(this.dom) => {
                 this.disconnect(dev);
                 return Fate::Unregister;
             }
+            // Its directory is its own: a front-end that takes it away has closed, no more.
+            State::Unknown => return this.closed(dev),
             _ => (),
         }
         Fate::Keep
@@ -200,21 +207,13 @@ impl Backend {
             drop(connection);
         }
 
-        if self.is_gone() {
+        if is_gone(self.dom) {
             self.service.tell(Event::Died { dom: self.dom });
         } else if let Some(record) = self.service.record(self.dom) {
             if xenstore::write_below(dev.node(), c"record", format_args!("{record}")).is_err() {
                 pr_warn!("{}: cannot write down its balance\n", self.dom.raw());
             }
         }
-    }
-
-    /// Whether the domain does not exist any more, or will not for long: its toolstack takes its
-    /// directory away when it has begun to destroy it, which takes until all its pages are unmapped.
-    fn is_gone(&self) -> bool {
-        let home = CString::try_from_fmt(format_args!("/local/domain/{}", self.dom.raw()));
-        home.is_ok_and(|home| !xenstore::exists(&home, c""))
-            || xen::domain_control::reservation(domain::DomId(self.dom.raw())).is_none()
     }
 }
 

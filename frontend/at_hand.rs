@@ -39,11 +39,15 @@ impl Session {
 
     /// Gives back what is kept for a next request once there has been none for a while.
     pub(crate) fn tidy_up(&self) {
+        if self.is_untidy(&self.state.lock()) {
+            self.give_up_ahead();
+        }
+    }
+
+    /// Gives back what is kept for a next request.
+    pub(crate) fn give_up_ahead(&self) {
         let (id, epoch) = {
             let mut state = self.state.lock();
-            if !self.is_untidy(&state) {
-                return;
-            }
             (state.requests.next_id(), state.epoch)
         };
         if let Ok(pages @ 1..) = self.change_in(epoch, Pages::tidy_up) {

@@ -82,14 +82,18 @@ impl Connection {
         let balance = pages.balance();
         drop(pages);
 
-        Transaction::run(|transaction| {
+        let published = Transaction::run(|transaction| {
             let node = dev.node();
             transaction.write(node, c"ring-ref", fmt!("{}", page.grant().0))?;
             transaction.write(node, c"event-channel", fmt!("{}", channel.port().0))?;
             transaction.write(node, c"versions", fmt!("{}", VERSION))?;
             transaction.write(node, c"feature-credit", fmt!("1"))?;
             transaction.write(node, c"balance", fmt!("{}", balance))
-        })?;
+        });
+        if published.is_err() {
+            session.hang_up();
+        }
+        published?;
 
         Ok(Self {
             _channel: channel,

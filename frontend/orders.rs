@@ -2,7 +2,10 @@
 
 //! What Dom0 asks of this domain, to be done in the channel's thread.
 
-use crate::session::Session;
+use crate::{
+    pages::BATCH,
+    session::Session, //
+};
 use cmm::{
     laps::{
         Laps,
@@ -14,7 +17,10 @@ use cmm::{
     }, //
 };
 use kernel::prelude::*;
-use xen::timer::now;
+use xen::{
+    thread::AmongOthers,
+    timer::now, //
+};
 
 /// Something Dom0 asks.
 #[derive(Clone, Copy)]
@@ -45,6 +51,14 @@ impl Order {
         }
     }
 
+    /// Whether it takes so long that others should have their share of the CPU meanwhile.
+    fn is_long(self) -> bool {
+        let (Order::Reclaim { pages, .. }
+        | Order::Give { pages, .. }
+        | Order::Revoke { pages, .. }) = self;
+        pages > BATCH as u64
+    }
+
     /// The stopwatch of carrying it out, at its start.
     fn laps(self) -> Laps {
         let mut laps = Laps::default();
@@ -68,15 +82,19 @@ impl Session {
                     None => return,
                 }
             };
+            let _patience = order.is_long().then(AmongOthers::begin);
             let mut laps = order.laps();
             let done = match order {
                 Order::Reclaim { pages, urgency, .. } => self.change_in(epoch, |memory| {
                     let given = memory.give_ahead(pages, &mut laps);
                     given + memory.give(pages - given, urgency, &mut laps)
                 }),
-                Order::Give { pages, .. } => {
-                    self.change_in(epoch, |memory| memory.take(pages, pages, &mut laps))
-                }
+                Order::Give { pages, .. } => self.change_in(epoch, |memory| {
+                    if self.state.lock().departing {
+                        return 0;
+                    }
+                    memory.take(pages, pages, &mut laps)
+                }),
                 Order::Revoke { pages, .. } => {
                     self.change_in(epoch, |memory| self.revoke(memory, pages))
                 }

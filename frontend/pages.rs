@@ -13,6 +13,7 @@ use kernel::prelude::*;
 use xen::{
     balloon,
     frames::Stock,
+    freezer,
     memory::{
         self,
         Backed,
@@ -30,7 +31,7 @@ use xen::{
 
 /// Pages given in one go, so that what is on its way is neither here nor there only for a short
 /// time: 8 MiB.
-const BATCH: usize = 2048;
+pub(crate) const BATCH: usize = 2048;
 
 /// The memory this domain borrows and lends.
 ///
@@ -52,10 +53,11 @@ pub(crate) struct Pages {
 impl Pages {
     /// Begins with what an earlier driver has handed over to the balloon driver.
     pub(crate) fn new(handed_over: i64) -> Result<Self> {
+        let reservation = Reservation::new()?;
         let mut frames = Extents::new();
         let balance = balloon::take_over(handed_over, &mut frames)?;
         Ok(Self {
-            reservation: Reservation::new()?,
+            reservation,
             at_hand: Extents::new(),
             ahead: Extents::new(),
             frames,
@@ -168,7 +170,14 @@ impl Pages {
 
     /// As [`Pages::give`], in a domain whose processes are all frozen: nobody can be hurt.
     pub(crate) fn give_frozen(&mut self, wanted: u64) -> u64 {
-        let spare = || cmm::spare::spare_frozen(memory::available() as u64) as usize;
+        // They may not be for ever.
+        let spare = || {
+            if freezer::is_freezing() {
+                cmm::spare::spare_frozen(memory::available() as u64) as usize
+            } else {
+                0
+            }
+        };
         self.give_within(spare, wanted, Urgency::Urgent, &mut Laps::default())
     }
 
@@ -211,9 +220,9 @@ impl Pages {
         self.stock.return_to_balloon(idle, &mut self.frames);
     }
 
-    /// Whether there is anything to tidy up.
+    /// Whether there is anything to tidy up. Frames of the kernel's are kept: nobody misses them.
     pub(crate) fn has_leftovers(&self) -> bool {
-        self.ahead() > 0 || self.idle_frames() > 0
+        self.ahead() > 0 || (self.idle_frames() > 0 && self.stock.has_of_balloon())
     }
 
     /// Keeps nothing for a next request; returns how many pages went back to Xen.
@@ -231,6 +240,13 @@ impl Pages {
         drop(core::mem::take(&mut self.frames));
         balloon::hand_over(balance);
         balance
+    }
+}
+
+impl Drop for Pages {
+    /// A driver that fails to begin leaves all as it found it.
+    fn drop(&mut self) {
+        self.hand_over();
     }
 }
 

@@ -7,11 +7,7 @@ use crate::{
     session::Session, //
 };
 use cmm::{
-    protocol::{
-        Up,
-        MAX_ASKS,
-        MAX_REQUESTS, //
-    },
+    protocol::Up,
     spare::is_worth_telling, //
 };
 use kernel::{
@@ -27,7 +23,10 @@ use kernel::{
 use xen::{
     balloon,
     memory,
-    timer::Expire, //
+    timer::{
+        Expire,
+        Timer, //
+    }, //
 };
 
 /// How often to look, in ns.
@@ -62,7 +61,7 @@ impl Reporter {
 }
 
 impl Expire for Reporter {
-    fn expire(&self) -> Option<u64> {
+    fn expire(&self, timer: &Timer<Self>) {
         let balance = self.session.balance.load(Relaxed);
         let available = pages::spare() as u64 + self.session.fetched_ahead.load(Relaxed);
 
@@ -77,8 +76,7 @@ impl Expire for Reporter {
                 size: (balloon::baseline() as u64).saturating_add_signed(balance),
                 total_ram: memory::total() as u64,
             };
-            // Nobody waits for a report: it leaves room for all that somebody waits for.
-            match state.push(&report, (2 * MAX_REQUESTS + MAX_ASKS) as u32) {
+            match state.push(&report) {
                 Ok(()) => {
                     self.session.moved.store(false, Relaxed);
                     self.available.store(available, Relaxed);
@@ -86,9 +84,9 @@ impl Expire for Reporter {
                 }
                 Err(err) if err == EAGAIN => (),
                 // The next connection sets the timer again.
-                Err(_) => return None,
+                Err(_) => return,
             }
         }
-        Some(INTERVAL)
+        timer.arm(INTERVAL);
     }
 }

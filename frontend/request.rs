@@ -5,7 +5,10 @@
 use crate::{
     pages::Pages,
     reason::Reason,
-    session::Session, //
+    session::{
+        Session,
+        DEFAULT_DEADLINE_US, //
+    }, //
 };
 use cmm::{
     laps::{
@@ -139,11 +142,26 @@ impl Requests {
         }
     }
 
-    /// What became of a request; `None` if nothing has yet.
+    /// Whether something has become of a request.
+    fn is_over(&mut self, id: u32) -> bool {
+        matches!(
+            self.place(id),
+            Some(Some(Open {
+                progress: Progress::Answered(_) | Progress::Lost,
+                ..
+            }))
+        )
+    }
+
+    /// What became of a request; `None` if nothing has yet. One without an answer has come to its end.
     fn result(&mut self, id: u32) -> Option<Result<Answer>> {
-        match self.place(id)?.as_ref()?.progress {
+        let place = self.place(id)?;
+        match place.as_ref()?.progress {
             Progress::Answered(answer) => Some(Ok(answer)),
-            Progress::Lost => Some(Err(ENODEV)),
+            Progress::Lost => {
+                *place = None;
+                Some(Err(ENODEV))
+            }
             Progress::Waiting | Progress::Abandoned => None,
         }
     }
@@ -176,6 +194,15 @@ impl Requests {
     }
 }
 
+/// What to ask Dom0 for.
+struct Wish {
+    pages: u64,
+    /// How long the answer may take.
+    deadline_us: u64,
+    /// Whether more may be asked for, to be kept for a next request.
+    may_fetch_ahead: bool,
+}
+
 /// What a request came to.
 #[derive(Clone, Copy)]
 pub(crate) struct Outcome {
@@ -206,7 +233,7 @@ impl Session {
             (pages, Reason::Answered(GrantReason::Full))
         } else {
             match self.draw(pages, &mut laps)? {
-                0 => self.ask_and_take(pages, &mut laps)?,
+                0 => self.ask_and_take(&self.wish(pages), &mut laps)?,
                 drawn if drawn < pages => (drawn, Reason::Lost),
                 drawn => (drawn, Reason::Answered(GrantReason::Full)),
             }
@@ -249,13 +276,42 @@ impl Session {
         Ok(drawn)
     }
 
+    /// What somebody who writes `request_kb` wishes for.
+    fn wish(&self, pages: u64) -> Wish {
+        Wish {
+            pages,
+            deadline_us: self.deadline_us.load(Relaxed),
+            may_fetch_ahead: true,
+        }
+    }
+
+    /// Takes back all that was lent, as far as Dom0 has it.
+    pub(crate) fn take_back(&self) -> Result {
+        self.give_up_ahead();
+        let lent = u64::try_from(-self.balance.load(Relaxed)).unwrap_or(0);
+        self.take_again(lent)
+    }
+
+    /// Takes `pages` that this domain had before: exactly that many, and soon.
+    pub(crate) fn take_again(&self, pages: u64) -> Result {
+        if pages == 0 {
+            return Ok(());
+        }
+        let wish = Wish {
+            pages,
+            deadline_us: DEFAULT_DEADLINE_US,
+            may_fetch_ahead: false,
+        };
+        self.ask_and_take(&wish, &mut Laps::default()).map(|_| ())
+    }
+
     /// Asks Dom0, and takes what it grants. Returns how many of the pages have come, and why not more.
-    fn ask_and_take(&self, pages: u64, laps: &mut Laps) -> Result<(u64, Reason)> {
-        let deadline_us = self.deadline_us.load(Relaxed);
-        let (id, epoch) = self.ask(pages, deadline_us)?;
+    fn ask_and_take(&self, wish: &Wish, laps: &mut Laps) -> Result<(u64, Reason)> {
+        let pages = wish.pages;
+        let (id, epoch) = self.ask(wish)?;
         laps.id = id;
         laps.lap(Phase::Ask, now());
-        let answer = self.wait_for_answer(id, deadline_us)?;
+        let answer = self.wait_for_answer(id, wish.deadline_us)?;
         laps.lap(Phase::Answer, answer.at);
         laps.lap(Phase::WakeUp, now());
         let taken = self.take_granted(id, epoch, answer.pages, pages, laps);
@@ -271,8 +327,9 @@ impl Session {
         Ok((taken, reason))
     }
 
-    /// Sends a request for `pages`, and some to have at hand if this domain asks for little, often.
-    fn ask(&self, pages: u64, deadline_us: u64) -> Result<(u32, u32)> {
+    /// Sends a request, for some pages more than wished for if this domain asks for little, often.
+    fn ask(&self, wish: &Wish) -> Result<(u32, u32)> {
+        let pages = wish.pages;
         let size = (balloon::baseline() as u64).saturating_add_signed(self.balance.load(Relaxed));
 
         let mut state = self.state.lock();
@@ -283,17 +340,18 @@ impl Session {
             return Err(EDQUOT);
         }
         let room = state.ceiling.saturating_sub(size);
-        let asked = state.ahead.miss(pages, now()).min(room).max(pages);
+        let asked = if wish.may_fetch_ahead {
+            state.ahead.miss(pages, now()).min(room).max(pages)
+        } else {
+            pages
+        };
         let id = state.requests.begin(asked).ok_or(EBUSY)?;
-        let sent = state.push(
-            &Up::Request {
-                id,
-                pages: asked,
-                deadline_us,
-                reason: RequestReason::Manual,
-            },
-            0,
-        );
+        let sent = state.push(&Up::Request {
+            id,
+            pages: asked,
+            deadline_us: wish.deadline_us,
+            reason: RequestReason::Manual,
+        });
         if let Err(err) = sent {
             state.requests.close(id);
             return Err(err);
@@ -307,8 +365,8 @@ impl Session {
             return;
         };
         let began = now();
-        let is_answered = || self.state.lock().requests.result(id).is_some();
-        while !is_answered() && now() - began < LINGER && halter.halt_unless(is_answered) {}
+        let is_over = || self.state.lock().requests.is_over(id);
+        while !is_over() && now() - began < LINGER && halter.halt_unless(is_over) {}
     }
 
     fn wait_for_answer(&self, id: u32, deadline_us: u64) -> Result<Answer> {
@@ -319,9 +377,6 @@ impl Session {
         let mut state = self.state.lock();
         loop {
             if let Some(result) = state.requests.result(id) {
-                if result.is_err() {
-                    state.requests.close(id);
-                }
                 return result;
             }
             let err = match self.changed.wait_interruptible_timeout(&mut state, jiffies) {

@@ -13,7 +13,8 @@ use crate::{
 };
 use cmm::protocol::{
     GrantReason,
-    Up, //
+    Up,
+    Violation, //
 };
 use kernel::{
     device,
@@ -76,7 +77,7 @@ pub(crate) struct Session {
 }
 
 /// What `deadline_us` is at first.
-const DEFAULT_DEADLINE_US: u64 = 1_000_000;
+pub(crate) const DEFAULT_DEADLINE_US: u64 = 1_000_000;
 
 impl Session {
     pub(crate) fn new(dev: &Device<device::Bound>) -> Result<Arc<Self>> {
@@ -152,9 +153,10 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if there is no connection, `ETIMEDOUT` if Dom0 does not read its lane.
+    /// `ENODEV` if there is no connection, `ETIMEDOUT` if Dom0 does not read its lane. The connection is
+    /// over then: what it has not been told, the next one's claim tells it.
     pub(crate) fn send(&self, epoch: u32, message: &Up) -> Result {
-        self.send_by(|state| state.push(message, 0), epoch)
+        self.send_by(|state| state.push(message), epoch)
     }
 
     /// As [`Session::send`], by [`State::push_quietly`].
@@ -175,6 +177,10 @@ impl Session {
                 Err(err) if err == EAGAIN => fsleep(Delta::from_millis(1)),
                 result => return result,
             }
+        }
+        let mut state = self.state.lock();
+        if state.epoch == epoch {
+            state.break_off(Violation::LaneFull);
         }
         Err(ETIMEDOUT)
     }
@@ -210,6 +216,7 @@ impl Session {
     pub(crate) fn report_fault(&self) {
         let fault = self.state.lock().fault.take();
         if let Some(fault) = fault {
+            self.changed.notify_all();
             self.dev
                 .fatal(EPROTO, format_args!("Dom0 breaks the protocol: it {fault}"));
         }
@@ -217,24 +224,18 @@ impl Session {
 
     /// Gives back what was borrowed and takes back what was lent, as far as possible.
     pub(crate) fn settle(&self) {
-        self.settle_by(Self::release);
-    }
-
-    /// As [`Session::settle`], in a domain whose processes are all frozen.
-    pub(crate) fn settle_frozen(&self) {
-        self.settle_by(Self::release_frozen);
-    }
-
-    fn settle_by(&self, release: fn(&Self, u64) -> Result) {
         self.put_away();
-        if !self.state.lock().is_connected() {
-            return;
+        if self.state.lock().is_connected() {
+            self.settle_by(Self::release);
         }
+    }
+
+    pub(crate) fn settle_by(&self, release: fn(&Self, u64) -> Result) {
         let balance = self.pages.lock().balance();
         let result = match balance {
             0 => Ok(()),
             1.. => release(self, balance.unsigned_abs()),
-            _ => self.request(balance.unsigned_abs()).map(|_| ()),
+            _ => self.take_back(),
         };
         if let Err(err) = result {
             pr_info!("could not settle with Dom0: {:?}\n", err);

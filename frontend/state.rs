@@ -137,6 +137,7 @@ impl State {
         self.epoch = self.epoch.wrapping_add(1);
         self.credit = 0;
         self.untold = 0;
+        self.fault = None;
         self.link = Some(link);
     }
 
@@ -156,19 +157,23 @@ impl State {
         self.link.take()
     }
 
+    /// Whether there is a connection, or one being made: Dom0 has been told of the balance.
+    pub(crate) fn has_link(&self) -> bool {
+        self.link.is_some()
+    }
+
     /// Whether requests may be sent.
     pub(crate) fn is_connected(&self) -> bool {
         matches!(&self.link, Some(link) if link.connected)
     }
 
-    /// Puts a message in the lane up, leaving `free` slots, and tells the back-end.
+    /// Puts a message in the lane up, and tells the back-end.
     ///
     /// # Errors
     ///
     /// `ENODEV` if there is no connection, `EAGAIN` if there is no room.
-    pub(crate) fn push(&mut self, message: &Up, free: u32) -> Result {
-        self.tell_drawn()?;
-        self.enqueue(message, free)?;
+    pub(crate) fn push(&mut self, message: &Up) -> Result {
+        self.push_quietly(message)?;
         self.be_heard();
         Ok(())
     }
@@ -176,8 +181,9 @@ impl State {
     /// As [`State::push`], for what need not be heard at once: an event costs as much as some pages.
     /// Dom0 hears of it with the next message, or the next [report](crate::report).
     pub(crate) fn push_quietly(&mut self, message: &Up) -> Result {
-        self.tell_drawn()?;
-        self.enqueue(message, 0)
+        // Whatever there is room for, there is for this.
+        self.tell_drawn(0)?;
+        self.enqueue(message, message.leaves_free())
     }
 
     fn be_heard(&mut self) {
@@ -187,11 +193,11 @@ impl State {
     }
 
     /// Says what was drawn, in one message for all, which Dom0 is not woken for.
-    fn tell_drawn(&mut self) -> Result {
+    fn tell_drawn(&mut self, free: u32) -> Result {
         if self.untold > 0 {
             let id = self.requests.next_id();
             let pages = self.untold;
-            self.enqueue(&Up::Drew { id, pages }, 0)?;
+            self.enqueue(&Up::Drew { id, pages }, free)?;
             self.untold = 0;
         }
         Ok(())
@@ -199,7 +205,7 @@ impl State {
 
     /// Says all that Dom0 has not heard yet. If there is no room, there will be.
     pub(crate) fn catch_up(&mut self) {
-        let _ = self.tell_drawn();
+        let _ = self.tell_drawn(Up::Drew { id: 0, pages: 0 }.leaves_free());
         self.be_heard();
     }
 
@@ -218,12 +224,15 @@ impl State {
         }
     }
 
-    /// Dom0 breaks the protocol: believe it nothing any more.
+    /// Dom0 breaks the protocol: believe it nothing any more. The channel's thread reports it.
     pub(crate) fn break_off(&mut self, why: Violation) {
+        let Some(link) = self.link.take() else {
+            return;
+        };
         self.fault = Some(why);
-        self.link = None;
         self.credit = 0;
         self.requests.lose_all();
+        link.waker.wake();
     }
 
     /// Reserves `pages` of the credit, if there are as many.
@@ -287,7 +296,7 @@ impl State {
             Down::Grant { id, pages, reason } => {
                 if self.requests.answer(id, pages, reason)? && pages > 0 {
                     // Whoever asked has gone. There is room: each request has its place.
-                    let _ = self.push(&Up::Took { id, pages: 0 }, 0);
+                    let _ = self.push(&Up::Took { id, pages: 0 });
                 }
                 Ok(())
             }

@@ -8,7 +8,7 @@
 //! - [`state`]: how these stand, behind the lock that the interrupt handler takes;
 //! - [`connection`]: how a connection comes about, and what its events do;
 //! - [`orders`]: what Dom0 asks of this domain;
-//! - [`request`]: what becomes of a request;
+//! - [`request`]: what becomes of a request, [`reason`]: and why it got no more;
 //! - [`at_hand`]: what is at hand for a next request;
 //! - [`pages`]: the memory itself;
 //! - [`report`]: Dom0 is told how this domain fares;
@@ -39,6 +39,10 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     }, //
@@ -84,6 +88,8 @@ pub(crate) struct Frontend {
     _transfer: Transfer,
     _departure: Freezer<Departure>,
     session: Arc<Session>,
+    /// A connection could not be made, for a reason of our own: to try again at once would not help.
+    has_failed: Atomic<bool>,
 }
 
 impl xenbus::Driver for Frontend {
@@ -115,6 +121,7 @@ impl xenbus::Driver for Frontend {
                 _transfer: Transfer::new(session.clone())?,
                 _departure: Freezer::new(c"xen-cmm-settle", Departure::new(session.clone()))?,
                 session,
+                has_failed: Atomic::new(false),
             }))
         })
     }
@@ -169,7 +176,7 @@ impl Frontend {
     /// The back-end waits for us: publish what it needs.
     fn connect(&self, dev: &Device<device::Bound>) {
         let mut connection = self.connection.lock();
-        if connection.is_some() {
+        if connection.is_some() || self.has_failed.load(Relaxed) {
             return;
         }
         match Connection::open(dev, &self.session) {
@@ -177,7 +184,15 @@ impl Frontend {
                 *connection = Some(opened);
                 dev.switch_state(State::Initialised);
             }
-            Err(err) => dev.fatal(err, fmt!("cannot set up the connection to Dom0")),
+            Err(err) => {
+                self.has_failed.store(true, Relaxed);
+                dev.fatal(
+                    err,
+                    fmt!(
+                        "cannot set up the connection to Dom0; load the module again to try again"
+                    ),
+                );
+            }
         }
     }
 

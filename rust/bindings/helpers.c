@@ -84,6 +84,16 @@ void xen_helper_refuse_to_freeze(void)
 		schedule_timeout_uninterruptible(1);
 }
 
+struct task_struct *xen_helper_current(void)
+{
+	return current;
+}
+
+bool xen_helper_is_freezing(void)
+{
+	return freezing(current);
+}
+
 void xen_helper_freeze(void)
 {
 	try_to_freeze();

@@ -31,6 +31,8 @@ void xen_helper_stop(struct task_struct *thread);
 bool xen_helper_wait_for_freeze(void);
 void xen_helper_refuse_to_freeze(void);
 void xen_helper_freeze(void);
+bool xen_helper_is_freezing(void);
+struct task_struct *xen_helper_current(void);
 
 /* struct page. */
 extern const gfp_t xen_helper_gfp_donate;

@@ -59,13 +59,14 @@ impl Stock {
         }
 
         let mut list = page_list(want)?;
+        // All room first: frames could not be brought back one by one without losing some.
+        let mut usable = PageList::with_capacity(want, GFP_KERNEL)?;
         // SAFETY: `list` has room for `want` pages.
         to_result(unsafe {
             bindings::xen_alloc_unpopulated_pages(want as c_uint, list.as_mut_ptr())
         })?;
 
         // Frames that were made for grants are no part of any zone the page allocator knows.
-        let mut usable = page_list(0)?;
         for page in &list {
             // SAFETY: The page is valid, and ours.
             if unsafe { bindings::xen_helper_page_is_device(*page) } {
@@ -79,6 +80,11 @@ impl Stock {
         // SAFETY: The kernel gave us these pages, which are hollow.
         unsafe { push_all(&mut usable, to) };
         Ok(())
+    }
+
+    /// Whether some are on loan from the balloon.
+    pub fn has_of_balloon(&self) -> bool {
+        self.from_balloon > 0
     }
 
     /// Brings back up to `pages` frames to the balloon, as many as are on loan from there: it needs

@@ -29,6 +29,12 @@ pub trait Freeze: Send + Sync {
     fn thaw(&self);
 }
 
+/// Whether the calling thread is asked to freeze, still. It is not any more when that took too long.
+pub fn is_freezing() -> bool {
+    // SAFETY: May be called in any thread.
+    unsafe { bindings::xen_helper_is_freezing() }
+}
+
 /// A kernel thread that asks a `T`, until it is dropped.
 ///
 /// # Invariants

@@ -16,7 +16,7 @@
 //! - [`balloon`]: the stock balloon driver, which owns the rest of it;
 //! - [`domain_control`], [`scheduling`]: what Dom0 may ask and change of others.
 //!
-//! Besides, [`attribute`], [`clock`], [`freezer`] and [`timer`] have what the `kernel` crate lacks.
+//! Besides, [`attribute`], [`clock`], [`freezer`], [`thread`] and [`timer`] have what the `kernel` crate lacks.
 //!
 //! This crate is the only place with `unsafe` code: drivers need none.
 
@@ -34,6 +34,7 @@ mod mappings;
 pub mod memory;
 pub mod scheduling;
 pub mod shared_page;
+pub mod thread;
 pub mod timer;
 pub mod xenbus;
 pub mod xenstore;

@@ -15,9 +15,9 @@ use kernel::{
 };
 
 /// Is called when a timer expires.
-pub trait Expire: Send + Sync {
-    /// The timer has expired. Runs in interrupt context; the result, in ns, sets the timer again.
-    fn expire(&self) -> Option<u64>;
+pub trait Expire: Send + Sync + Sized {
+    /// The timer has expired, and may be set again. Runs in interrupt context.
+    fn expire(&self, timer: &Timer<Self>);
 }
 
 /// A one-shot timer on the monotonic clock, cancelled when dropped.
@@ -60,7 +60,8 @@ impl<T: Expire> Timer<T> {
         })
     }
 
-    /// Lets the timer expire in `delay` ns, and not when it was set to before.
+    /// Lets the timer expire in `delay` ns, and not when it was set to before. May be called under a
+    /// lock that the handler takes.
     pub fn arm(&self, delay: u64) {
         let delay = i64::try_from(delay).unwrap_or(i64::MAX);
         // SAFETY: By the type invariants the timer is set up.
@@ -81,9 +82,7 @@ impl<T: Expire> Timer<T> {
         // SAFETY: By the type invariants `timer` is that of a pinned `Self`, which lives until the
         // timer has been cancelled, which waits for this.
         let this = unsafe { &*kernel::container_of!(Opaque::cast_from(timer), Self, timer) };
-        if let Some(delay) = this.target.expire() {
-            this.arm(delay);
-        }
+        this.target.expire(this);
         bindings::hrtimer_restart::HRTIMER_NORESTART
     }
 }

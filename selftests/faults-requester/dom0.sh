@@ -10,22 +10,31 @@
 . ../lib/steps.sh
 
 # Her image could not be restored while she uses what she borrowed: she is not suspended at all, and
-# goes on. Once she does not, she is, and gives it back first.
+# goes on with what she had. Once she does not, she is, and gives it back first.
 saved_in_use() {
 	# shellcheck disable=SC2016 # for the DomU's shell
 	guest -t 60 "$1" '
 		mount -o remount,size=95% /tmp
 		available=$(awk "/^MemAvailable/ { print int(\$2 / 1024) }" /proc/meminfo)
 		dd if=/dev/zero of=/tmp/full bs=1M count=$((available - 8))' || return 1
+	had=$(front "$1" borrowed_kb)
 	fails_with 'guest did not suspend' xl save "$1" /tmp/saved || return 1
 	rm -f /tmp/saved
-	nonzero front "$1" borrowed_kb && guest -t 60 "$1" rm /tmp/full && saved "$1"
+	equals "$had" front "$1" borrowed_kb && nonzero echo "$had" && guest -t 60 "$1" rm /tmp/full && saved "$1"
+}
+
+# There is no back-end to give anything back to: she gives it to Xen.
+saved_alone() {
+	rmmod xen_cmmback && saved "$1"
+	status=$?
+	insmod /modules/xen-cmmback.ko
+	return "$status"
 }
 
 # Xen's memory is somebody else's by the time she comes for it: she takes what there is, and says so.
 lost() { domain_built && run alice && eventually 20 equals lost front alice last_reason; }
 
-plan 34
+plan 35
 keep_image alice >/dev/null && mend alice
 remember
 check "the caps are right" caps_right "$alice" "$bob"
@@ -47,6 +56,7 @@ at borrowed corrupted alice
 at borrowed detached alice
 at borrowed saved alice
 at borrowed saved_in_use alice
+at borrowed saved_alone alice
 at asked back_end_reloaded
 at working back_end_reloaded
 at granted back_end_reloaded

@@ -91,6 +91,14 @@ impl Default for Settings {
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
+    /// An earlier back-end knew the domain. It may have died since, its front-end may never come back: what it owes or is
+    /// owed counts.
+    Recall {
+        /// Which domain.
+        dom: DomId,
+        /// What was recorded about it. Not looked at if this coordinator knows it already.
+        record: Record,
+    },
     /// A front-end connected.
     Attach {
         /// Which domain.

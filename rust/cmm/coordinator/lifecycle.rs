@@ -69,7 +69,12 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         Ok(())
     }
 
-    fn insert(&mut self, dom: DomId, record: Record, cap_known: bool) -> Result<usize, Refused> {
+    pub(super) fn insert(
+        &mut self,
+        dom: DomId,
+        record: Record,
+        cap_known: bool,
+    ) -> Result<usize, Refused> {
         record.limits.check()?;
         if !record.is_sane() {
             return Err(Refused::OutOfRange);

@@ -166,6 +166,12 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
 
     fn take_in<H: Host>(&mut self, event: Event, now: Nanos, host: &mut H) -> Result<(), Refused> {
         match event {
+            Event::Recall { dom, record } => {
+                self.expect_lenders(now);
+                if self.find(dom).is_none() {
+                    self.insert(dom, record, true)?;
+                }
+            }
             Event::Attach {
                 dom,
                 record,

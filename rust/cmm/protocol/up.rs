@@ -3,7 +3,7 @@
 //! What a front-end says to the back-end.
 
 use super::fields::{coordinator_id, frontend_id, no_id, Reader, Writer};
-use super::{Bytes, Violation};
+use super::{Bytes, Violation, MAX_ASKS, MAX_REQUESTS};
 
 /// Why a front-end asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,20 @@ const STATS: u32 = 5;
 const DREW: u32 = 6;
 
 impl Up {
+    /// How many slots of the lane a front-end leaves free behind this message.
+    ///
+    /// What is not an answer gives way to answers, which are bounded and therefore always fit; a report, for which nobody
+    /// waits, gives way to requests, too.
+    pub const fn leaves_free(&self) -> u32 {
+        let answers = MAX_REQUESTS + MAX_ASKS;
+        let free = match self {
+            Self::Offered { .. } | Self::Took { .. } => 0,
+            Self::Request { .. } | Self::Release { .. } | Self::Drew { .. } => answers,
+            Self::Stats { .. } => MAX_REQUESTS + answers,
+        };
+        free as u32
+    }
+
     /// The message as it is put in the ring.
     pub fn encode(&self) -> Bytes {
         match *self {

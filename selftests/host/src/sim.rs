@@ -161,6 +161,11 @@ impl Sim {
 
     /// The back-end is unloaded and loaded again; what it knows goes through its records.
     pub fn reload(&mut self) {
+        self.reload_after(|_| ());
+    }
+
+    /// As [`Sim::reload`], when something has happened that no back-end has heard of.
+    pub fn reload_after(&mut self, unheard: impl FnOnce(&mut World)) {
         self.handle(Event::ShutDown).expect("never refused");
         let doms: Vec<_> = self.world.domains.keys().copied().collect();
         for dom in &doms {
@@ -184,8 +189,18 @@ impl Sim {
             ..Settings::parse(&settings.to_string()).expect("its own words")
         };
         self.coordinator = Coordinator::new(vec![Slot::default(); self.room], settings);
-        for (dom, record) in doms.iter().zip(records) {
-            let _ = self.attach(*dom, record);
+        unheard(&mut self.world);
+        for (dom, record) in doms.iter().zip(&records) {
+            if let Some(record) = *record {
+                let _ = self.handle(Event::Recall { dom: *dom, record });
+            }
+        }
+        for (dom, record) in doms.into_iter().zip(records) {
+            if self.world.domains.contains_key(&dom) {
+                let _ = self.attach(dom, record);
+            } else {
+                let _ = self.handle(Event::Died { dom });
+            }
         }
     }
 

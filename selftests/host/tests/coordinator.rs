@@ -761,6 +761,18 @@ fn balances_survive_a_reload() {
 }
 
 #[test]
+fn a_lender_is_made_whole_when_its_borrower_died_unheard() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    let size = sim.world.domains[&dom(B)].current;
+    sim.reload_after(|world| world.destroy(dom(A)));
+    run(&mut sim);
+    assert_eq!(balance(&sim, B), 0);
+    assert_eq!(sim.world.domains[&dom(B)].current, size + 100);
+}
+
+#[test]
 fn what_a_borrower_gave_back_and_gave_unheard_is_believed() {
     let mut sim = three(Settings::default());
     ask(&mut sim, A, 100);
