@@ -44,7 +44,7 @@ removed() {
 	xenstore-rm "/local/domain/$id/device/cmm/0" "/local/domain/0/backend/cmm/$id" && sleep 2 && vanished "$id"
 }
 
-plan 55
+plan 56
 all_memory=$(total)
 alice_size=$(size_of alice)
 bob_size=$(size_of bob)
@@ -116,6 +116,8 @@ check "it connects again" connected carol 20
 
 borrow
 dead=$(xl domid alice)
+# Its directory is a domain's own.
+check "a borrower takes its state away" xenstore-rm "/local/domain/$dead/device/cmm/0/state"
 check "a borrower is destroyed" xl destroy alice
 check "its lender is made whole" eventually 20 size_is bob "$bob_size"
 check "nothing is left of it" eventually 20 vanished "$dead"
