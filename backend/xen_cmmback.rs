@@ -148,8 +148,11 @@ impl xenbus::Driver for Backend {
                 this.disconnect(dev);
                 return Fate::Unregister;
             }
-            // Its directory is its own: a front-end that takes it away has closed, no more.
-            State::Unknown => return this.closed(dev),
+            // Its directory is its own: whoever writes nonsense there is not invited again, and lives.
+            State::Unknown => {
+                this.sent_away.store(true, Relaxed);
+                return this.closed(dev);
+            }
             _ => (),
         }
         Fate::Keep
