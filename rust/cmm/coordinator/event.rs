@@ -59,6 +59,9 @@ pub struct Settings {
     pub credit: u64,
     /// Pages that donors gave and nobody had taken when the back-end was last unloaded.
     pub pool: u64,
+    /// What the books missed when the back-end was last unloaded: see [`Coordinator`](super::Coordinator). `None` if
+    /// there was none.
+    pub adrift: Option<i64>,
     /// Who is asked to give.
     pub policy: Policy,
     /// Whether donors that wait for a CPU are asked last, and paused ones not at all.
@@ -79,6 +82,7 @@ impl Default for Settings {
             reserve: 0,
             credit: 0,
             pool: 0,
+            adrift: None,
             policy: Policy::default(),
             ask_ready: true,
             boost: false,

@@ -104,6 +104,18 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     /// A domain came back that an earlier back-end knew: so may those that have lent.
     pub(super) fn expect_lenders(&mut self, now: Nanos) {
         self.lenders_due = now.saturating_add(PATIENCE);
+        self.wake(self.lenders_due);
+    }
+
+    /// Takes what domains borrowed that died while there was no back-end for the pool's, once all that an earlier one
+    /// knew have had time to come. What they lent is owed to nobody any more.
+    pub(super) fn inherit(&mut self, now: Nanos) {
+        if self.unclaimed == 0 || self.lenders_due > now {
+            return;
+        }
+        let left = core::mem::take(&mut self.unclaimed).max(0);
+        self.adrift = self.adrift.saturating_sub(left);
+        self.put_free(left.unsigned_abs());
     }
 
     /// Gives what the pool has above the reserve back to those who lent it, the largest debt first.

@@ -102,6 +102,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         // What this domain has came from, or went to, somewhere that an earlier back-end knew.
         let ours = record.balance.saturating_add(signed(record.in_flight));
         self.adrift = self.adrift.saturating_sub(ours);
+        if cap_known {
+            self.unclaimed = self.unclaimed.saturating_sub(ours);
+        }
         Ok(place)
     }
 

@@ -69,6 +69,8 @@ pub struct Coordinator<S> {
     held: u64,
     /// What the administrator moved out of (positive) or into the books, and debts forgotten.
     adrift: i64,
+    /// What domains borrowed, less what they lent, that an earlier back-end knew and this one does not.
+    unclaimed: i64,
     /// Pages that donors have been asked for to fill the reserve.
     filling: u64,
     /// How many requests wait.
@@ -104,6 +106,10 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     /// Starts with no domains.
     pub fn new(storage: S, settings: Settings) -> Self {
         let pool = settings.pool.min(1 << 40);
+        let adrift = settings
+            .adrift
+            .unwrap_or_else(|| signed(pool).saturating_neg());
+        let unclaimed = signed(pool).saturating_add(adrift).saturating_neg();
         Self {
             slots: storage,
             len: 0,
@@ -113,6 +119,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             free: pool,
             held: 0,
             adrift: signed(pool).saturating_neg(),
+            unclaimed,
             filling: 0,
             waiting: 0,
             lenders: 0,
@@ -124,7 +131,11 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             crowded: false,
             repay_after: 0,
             // Their memory is in a pool that an earlier back-end left.
-            lenders_due: if pool > 0 { Nanos::MAX } else { 0 },
+            lenders_due: if pool > 0 || unclaimed != 0 {
+                Nanos::MAX
+            } else {
+                0
+            },
             fill_after: 0,
             low: false,
             fill_failures: 0,
@@ -151,6 +162,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             self.tick(now);
         }
         let result = self.take_in(event, now, host);
+        self.inherit(now);
         self.serve();
         self.retry_crowded();
         self.drive_ready(now, host);
@@ -395,6 +407,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     pub fn settings(&self) -> Settings {
         Settings {
             pool: self.pool(),
+            adrift: Some(self.adrift),
             ..self.settings
         }
     }

@@ -32,6 +32,9 @@ pub struct Record {
     pub limits: Limits,
 }
 
+/// More pages than there are in any machine.
+const MOST: u64 = 1 << 40;
+
 impl Record {
     /// Reads the text form; `None` if it is not one.
     pub fn parse(text: &str) -> Option<Self> {
@@ -56,7 +59,6 @@ impl Record {
 
     /// No number is beyond what a machine can hold, which keeps later sums from overflowing.
     pub(super) fn is_sane(&self) -> bool {
-        const MOST: u64 = 1 << 40;
         self.balance.unsigned_abs() <= MOST
             && self.in_flight <= MOST
             && self.reclaiming <= MOST
@@ -96,9 +98,14 @@ impl Settings {
             pool: words.next()?.parse().ok()?,
             ask_ready: parse_flag(words.next()?)?,
             boost: parse_flag(words.next()?)?,
+            // Earlier back-ends did not write it.
+            adrift: words.next().map(str::parse).transpose().ok()?,
             ..Self::default()
         };
-        (words.next().is_none() && settings.check().is_ok()).then_some(settings)
+        let is_sane = settings
+            .adrift
+            .is_none_or(|pages| pages.unsigned_abs() <= MOST);
+        (words.next().is_none() && settings.check().is_ok() && is_sane).then_some(settings)
     }
 }
 
@@ -123,6 +130,10 @@ impl fmt::Display for Settings {
             self.pool,
             u8::from(self.ask_ready),
             u8::from(self.boost)
-        )
+        )?;
+        match self.adrift {
+            Some(adrift) => write!(f, " {adrift}"),
+            None => Ok(()),
+        }
     }
 }

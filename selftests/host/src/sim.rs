@@ -161,11 +161,12 @@ impl Sim {
 
     /// The back-end is unloaded and loaded again; what it knows goes through its records.
     pub fn reload(&mut self) {
-        self.reload_after(|_| ());
+        self.reload_after(|_| Vec::new());
     }
 
-    /// As [`Sim::reload`], when something has happened that no back-end has heard of.
-    pub fn reload_after(&mut self, unheard: impl FnOnce(&mut World)) {
+    /// As [`Sim::reload`], when something has happened that no back-end has heard of. `unheard` returns of whom no
+    /// record is left.
+    pub fn reload_after(&mut self, unheard: impl FnOnce(&mut World) -> Vec<DomId>) {
         self.handle(Event::ShutDown).expect("never refused");
         let doms: Vec<_> = self.world.domains.keys().copied().collect();
         for dom in &doms {
@@ -189,9 +190,9 @@ impl Sim {
             ..Settings::parse(&settings.to_string()).expect("its own words")
         };
         self.coordinator = Coordinator::new(vec![Slot::default(); self.room], settings);
-        unheard(&mut self.world);
+        let forgotten = unheard(&mut self.world);
         for (dom, record) in doms.iter().zip(&records) {
-            if let Some(record) = *record {
+            if let Some(record) = record.filter(|_| !forgotten.contains(dom)) {
                 let _ = self.handle(Event::Recall { dom: *dom, record });
             }
         }

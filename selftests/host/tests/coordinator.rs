@@ -766,7 +766,26 @@ fn a_lender_is_made_whole_when_its_borrower_died_unheard() {
     ask(&mut sim, A, 100);
     run(&mut sim);
     let size = sim.world.domains[&dom(B)].current;
-    sim.reload_after(|world| world.destroy(dom(A)));
+    sim.reload_after(|world| {
+        world.destroy(dom(A));
+        Vec::new()
+    });
+    run(&mut sim);
+    assert_eq!(balance(&sim, B), 0);
+    assert_eq!(sim.world.domains[&dom(B)].current, size + 100);
+}
+
+#[test]
+fn a_lender_is_made_whole_when_nobody_can_say_that_its_borrower_died() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    let size = sim.world.domains[&dom(B)].current;
+    sim.reload_after(|world| {
+        world.destroy(dom(A));
+        vec![dom(A)]
+    });
+    sim.advance(11 * SECOND);
     run(&mut sim);
     assert_eq!(balance(&sim, B), 0);
     assert_eq!(sim.world.domains[&dom(B)].current, size + 100);
@@ -950,7 +969,9 @@ fn records_that_make_no_sense_are_refused() {
     for text in [
         "",
         "1 2 3 largest 4 0",
-        "1 2 3 largest 4 0 1 0",
+        "1 2 3 largest 4 0 1 0 0",
+        "1 2 3 largest 4 0 1 none",
+        "1 2 3 largest 4 0 1 -99999999999999",
         "1 2 3 largest 4 0 2",
         "1 2 3 smallest 4 0 1",
         "1 2 0 largest 4 0 1",
