@@ -92,6 +92,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         let candidates = self.live().iter().enumerate();
         let candidates = candidates
             .filter(|(_, slot)| may_be_asked(slot, now) && Some(slot.dom) != requester)
+            .filter(|(_, slot)| purpose != Purpose::Reserve || slot.fill_after <= now)
             .map(|(index, slot)| Candidate {
                 index,
                 spare: slot.spare(),
@@ -238,8 +239,16 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     fn judge_donor(&mut self, i: usize, ask: &Ask, pages: u64, now: Nanos) {
         let Some(slot) = self.slot_mut(i) else { return };
         slot.available = slot.available.saturating_sub(pages);
+        let background = ask.purpose.is_background();
         if pages == ask.pages {
             slot.set_penalty(0);
+            slot.refused = if background { 0 } else { slot.refused };
+            return;
+        }
+        if background {
+            // It gave what was free. For a request it would reclaim more, so that is not to be held against it.
+            slot.fill_after = now.saturating_add(backoff(slot.refused));
+            slot.refused = slot.refused.saturating_add(1);
             return;
         }
         // It gave all it could: believe that until its next statistics.
@@ -277,7 +286,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             let Some(Some(ask)) = slot.asks.get_mut(place) else {
                 continue;
             };
-            if !ask.purpose.is_reclaim() || ask.purpose == Purpose::Late {
+            if !ask.purpose.is_reclaim() || ask.purpose.is_late() {
                 continue;
             }
             let due = ask.since.saturating_add(timeout);
@@ -290,10 +299,10 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 // Nobody waits for what is taken by hand, and it must not go to the pool.
                 Purpose::TakeByHand => continue,
                 Purpose::Reserve => {
-                    ask.purpose = Purpose::Late;
+                    ask.purpose = Purpose::Late { reserve: true };
                     self.filling = self.filling.saturating_sub(pages);
                 }
-                _ => ask.purpose = Purpose::Late,
+                _ => ask.purpose = Purpose::Late { reserve: false },
             }
             self.penalise(i, now);
             if let Purpose::Request { dom, order } = purpose {

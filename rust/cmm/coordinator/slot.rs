@@ -42,12 +42,16 @@ pub struct Slot {
     pub(super) penalty: u8,
     /// How often in a row it did not take what it was given back.
     pub(super) declined: u8,
+    /// How often in a row it had less free memory than the reserve wanted of it.
+    pub(super) refused: u8,
     /// Pages borrowed (positive) or lent (negative).
     pub(super) balance: i64,
     /// Pages granted or given and not yet said to be taken.
     pub(super) in_flight: u64,
     /// Nothing given back before this.
     pub(super) give_after: Nanos,
+    /// Not asked for the reserve before this.
+    pub(super) fill_after: Nanos,
     /// The cap as the toolstack last set it, without our part.
     pub(super) toolstack_cap: u64,
     /// What the toolstack last wanted the domain to have, and how far above that it set the cap.
@@ -128,7 +132,10 @@ pub(super) enum Purpose {
     /// `Reclaim` by the administrator.
     TakeByHand,
     /// `Reclaim` that nobody waits for any more.
-    Late,
+    Late {
+        /// Whether it was for the reserve.
+        reserve: bool,
+    },
     /// `Revoke` of credit.
     Revoke,
     /// `Give` of what the domain lent.
@@ -144,6 +151,15 @@ impl Purpose {
 
     pub(super) fn is_reclaim(self) -> bool {
         !self.is_give() && self != Self::Revoke
+    }
+
+    pub(super) fn is_late(self) -> bool {
+        matches!(self, Self::Late { .. })
+    }
+
+    /// Whether only memory that is plainly unused was asked for.
+    pub(super) fn is_background(self) -> bool {
+        matches!(self, Self::Reserve | Self::Late { reserve: true })
     }
 }
 

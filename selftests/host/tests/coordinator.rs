@@ -516,6 +516,65 @@ fn the_reserve_answers_at_once_and_fills_again() {
     assert_eq!(sim.coordinator.pool(), 0);
 }
 
+/// Leaves a domain so many pages that it could give. It does not tell.
+fn leave(sim: &mut Sim, number: u16, pages: u64) {
+    let domain = sim.world.domains.get_mut(&dom(number)).expect("exists");
+    domain.needs = domain.current - pages;
+}
+
+/// [`three`], of which only B has something to spare.
+fn only_b_has_some(settings: Settings) -> Sim {
+    let mut sim = three(settings);
+    for number in [A, C] {
+        leave(&mut sim, number, 0);
+        sim.stats(dom(number));
+    }
+    run(&mut sim);
+    sim
+}
+
+#[test]
+fn what_is_not_free_for_the_reserve_can_be_had_by_a_request() {
+    for wait in [0, 100 * MILLISECOND] {
+        let mut sim = only_b_has_some(Settings::default());
+        leave(&mut sim, B, 30);
+        let event = Event::SetReserve { pages: 100 };
+        sim.handle(event).expect("in range");
+        // In time or late.
+        sim.advance(wait);
+        run(&mut sim);
+        assert_eq!(sim.coordinator.pool(), 30);
+        // Its page cache is what it had to spare, and it has told so already.
+        leave(&mut sim, B, 1_470);
+        sim.advance(wait);
+        ask(&mut sim, A, 1_000);
+        donors_answer(&mut sim, &[B]);
+        assert_eq!(grant(&sim, A), Some((1_000, GrantReason::Full)));
+    }
+}
+
+#[test]
+fn who_has_nothing_free_is_not_asked_for_the_reserve_over_and_over() {
+    let mut sim = only_b_has_some(Settings::default());
+    leave(&mut sim, B, 0);
+    let before = sim.world.sent;
+    let event = Event::SetReserve { pages: 100 };
+    sim.handle(event).expect("in range");
+    for _ in 0..6_000 {
+        run(&mut sim);
+        sim.advance(10 * MILLISECOND);
+    }
+    let questions = sim.world.sent - before;
+    assert!((5..=12).contains(&questions), "{questions} in a minute");
+    // Others are asked meanwhile.
+    leave(&mut sim, C, 200);
+    sim.stats(dom(C));
+    run(&mut sim);
+    sim.advance(60 * SECOND);
+    run(&mut sim);
+    assert_eq!((sim.coordinator.pool(), balance(&sim, C)), (100, -100));
+}
+
 fn credit(sim: &Sim, number: u16) -> (u64, u64) {
     let known = sim.coordinator.domain(dom(number)).expect("known").credit;
     (known, sim.world.domains[&dom(number)].frontend.credit)
