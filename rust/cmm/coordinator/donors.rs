@@ -13,6 +13,9 @@ use super::Coordinator;
 use crate::protocol::{Down, RequestReason, Urgency, Violation, COORDINATOR_ID, MAX_ASKS};
 use crate::DomId;
 
+/// How long a domain is left alone that was found paused.
+const PAUSE: Nanos = 100 * MILLISECOND;
+
 /// How long a domain is left alone after `times` disappointments in a row.
 pub(super) fn backoff(times: u8) -> Nanos {
     (100 * MILLISECOND)
@@ -105,10 +108,16 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             });
         let policy = self.settings.policy;
         let mut best = best(need, candidates);
-        if self.settings.ask_ready {
-            best = ready_first(policy, need, &best, |i| host.activity(self.slot(i)?.dom));
-        }
         let mut asked = Asked::default();
+        if self.settings.ask_ready {
+            let (ready, absent) =
+                ready_first(policy, need, &best, |i| host.activity(self.slot(i)?.dom));
+            for (_, paused) in absent.iter() {
+                asked.stale += 1;
+                self.leave_alone(paused, now);
+            }
+            best = ready;
+        }
         for (donor, pages) in share_out(policy, need, &best) {
             if pages == 0 {
                 continue;
@@ -126,6 +135,13 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             }
         }
         asked
+    }
+
+    /// Has others asked for a while than a domain that cannot answer now: it would hide them if it has more to spare.
+    fn leave_alone(&mut self, i: usize, now: Nanos) {
+        if let Some(slot) = self.slot_mut(i) {
+            slot.shy_until = slot.shy_until.max(now.saturating_add(PAUSE));
+        }
     }
 
     /// Asks one domain for up to `pages`, as far as its floor allows by Xen's word. Returns how many.
@@ -319,7 +335,7 @@ pub(super) struct Asked {
     pub(super) asked: u8,
     /// For how much.
     pub(super) pages: u64,
-    /// How many turned out not to be there, or to be at their floor.
+    /// How many turned out not to be there, to be paused, or to be at their floor.
     pub(super) stale: u8,
 }
 

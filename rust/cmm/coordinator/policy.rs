@@ -83,7 +83,8 @@ pub(super) fn best(need: Need, candidates: impl Iterator<Item = Candidate>) -> B
     best
 }
 
-/// Leaves out those that are paused, and those that wait for a CPU if the others have enough.
+/// Leaves out those that wait for a CPU if the others have enough, and those that are paused or gone, which are returned
+/// as well.
 ///
 /// What a domain is doing costs a question, so it is not asked about those who will not be asked for anything.
 pub(super) fn ready_first(
@@ -91,8 +92,8 @@ pub(super) fn ready_first(
     need: Need,
     best: &Best,
     mut activity: impl FnMut(usize) -> Option<Activity>,
-) -> Best {
-    let (mut ready, mut waiting) = (Best::new(), Best::new());
+) -> (Best, Top<usize, MAX_DONORS>) {
+    let (mut ready, mut waiting, mut absent) = (Best::new(), Best::new(), Top::new());
     let mut left = need;
     for (key, candidate) in best.iter() {
         if left.pages == 0 && policy == Policy::Largest {
@@ -104,7 +105,7 @@ pub(super) fn ready_first(
                 ready.offer(key | READY, candidate);
             }
             Some(Activity::Waiting) => waiting.offer(key, candidate),
-            Some(Activity::Paused) | None => {}
+            Some(Activity::Paused) | None => absent.offer(key, candidate.index),
         }
     }
     if left.pages > 0 {
@@ -112,7 +113,7 @@ pub(super) fn ready_first(
             ready.offer(key, candidate);
         }
     }
-    ready
+    (ready, absent)
 }
 
 /// Shares out what is needed among the best; places left over ask for nothing.

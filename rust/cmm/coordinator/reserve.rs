@@ -47,7 +47,13 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         if asked.pages > 0 {
             self.fill_failures = 0;
         }
-        if coming.saturating_add(asked.pages) < low {
+        if coming.saturating_add(asked.pages) >= low {
+            return;
+        }
+        if asked.stale > 0 {
+            // Now we know better, and others may do.
+            self.wake(now);
+        } else {
             self.fill_after = now.saturating_add(backoff(self.fill_failures));
             self.fill_failures = self.fill_failures.saturating_add(1);
             self.wake(self.fill_after);

@@ -205,6 +205,52 @@ fn a_paused_donor_is_not_waited_for() {
     assert_eq!(grant(&sim, A), Some((0, GrantReason::NoDonor)));
 }
 
+/// Eleven domains, of which the first asks, the second has little to spare, and the others have much and are paused.
+fn all_but_a_small_one_are_paused(settings: Settings) -> Sim {
+    let mut sim = Sim::new(100_000, 16, settings);
+    for number in 1..=11 {
+        let pages = if number <= B { 2_000 } else { 4_000 };
+        assert!(sim.boot(dom(number), pages, Limits::default()));
+        sim.stats(dom(number));
+        while sim.serve(dom(number)) | sim.hear(dom(number)) {}
+        if number > B {
+            pause(&mut sim, number);
+        }
+    }
+    sim
+}
+
+#[test]
+fn paused_donors_do_not_hide_another_from_a_request() {
+    for policy in [Policy::Largest, Policy::Spread] {
+        let mut sim = all_but_a_small_one_are_paused(Settings {
+            policy,
+            ..Settings::default()
+        });
+        ask(&mut sim, A, 100);
+        donors_answer(&mut sim, &[B]);
+        assert_eq!(grant(&sim, A), Some((100, GrantReason::Full)));
+        run(&mut sim);
+        // They are left alone for a short while only.
+        sim.world.domains.get_mut(&dom(C)).expect("exists").paused = false;
+        sim.advance(100 * MILLISECOND);
+        ask(&mut sim, A, 100);
+        donors_answer(&mut sim, &[C]);
+        assert_ne!(balance(&sim, C), 0);
+    }
+}
+
+#[test]
+fn paused_donors_do_not_hide_another_from_the_reserve() {
+    let mut sim = all_but_a_small_one_are_paused(Settings::default());
+    // What A says it has to spare is the least of all.
+    let event = Event::SetReserve { pages: 2_500 };
+    sim.handle(event).expect("in range");
+    sim.advance(MILLISECOND);
+    run(&mut sim);
+    assert_eq!((balance(&sim, A), balance(&sim, B)), (-1_000, -1_500));
+}
+
 /// Asks for 100 pages, with everybody waiting for a CPU whenever something is done for the request. Returns who was
 /// boosted, in order.
 fn boosted_in_a_transfer(boost: bool) -> Vec<DomId> {
