@@ -63,20 +63,28 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         if asked.asked > 0 || asked.stale > 0 {
             return true;
         }
-        let crowded = self.is_crowded(i, need, now);
-        self.crowded |= crowded;
-        crowded
+        let until = self.crowded_until(i, need, now);
+        if let Some(until) = until {
+            self.crowded = true;
+            self.wake(until);
+        }
+        until.is_some()
     }
 
-    /// Whether anybody could give what `i` needs who is asked for so much already that no further question has room.
-    fn is_crowded(&self, i: usize, need: Need, now: Nanos) -> bool {
-        self.live().iter().enumerate().any(|(donor, slot)| {
+    /// Until when somebody may answer who could give what `i` needs, and is asked for so much already that no further
+    /// question has room. An answer that is late may never come, and is not waited for.
+    fn crowded_until(&self, i: usize, need: Need, now: Nanos) -> Option<Nanos> {
+        let timeout = self.settings.donor_timeout;
+        let others = self.live().iter().enumerate().filter(|(j, _)| *j != i);
+        let crowded = others.map(|(_, slot)| slot).filter(|slot| {
             let recallable = need.recall > 0 && slot.recallable() > 0;
-            donor != i
-                && is_willing(slot, now)
-                && !slot.has_room_to_ask()
-                && (slot.spare() > 0 || recallable)
-        })
+            is_willing(slot, now) && !slot.has_room_to_ask() && (slot.spare() > 0 || recallable)
+        });
+        let asks = crowded.flat_map(|slot| slot.asks.iter().flatten());
+        asks.filter(|ask| !ask.purpose.is_late())
+            .map(|ask| ask.since.saturating_add(timeout))
+            .filter(|due| *due > now)
+            .max()
     }
 
     /// Asks those whom the policy picks.

@@ -127,6 +127,36 @@ fn when_a_crowded_donor_is_gone_another_is_asked() {
 }
 
 #[test]
+fn a_crowded_donor_that_does_not_answer_is_not_waited_for() {
+    let mut sim = only_b_has_some(Settings::default());
+    sim.corrupt(dom(B), Lie::Silent);
+    // It has no more room for a question than for these, and answers none of them.
+    for _ in 0..MAX_ASKS {
+        ask(&mut sim, A, 10);
+        sim.advance(SECOND);
+        run(&mut sim);
+    }
+    sim.advance(60 * SECOND);
+    ask(&mut sim, A, 10);
+    assert_eq!(grant(&sim, A), Some((0, GrantReason::NoDonor)));
+}
+
+#[test]
+fn a_crowded_donor_is_waited_for_as_long_as_any_other() {
+    let mut sim = only_b_has_some(Settings::default());
+    sim.corrupt(dom(B), Lie::Silent);
+    for _ in 0..MAX_ASKS {
+        let (dom, pages) = (dom(B), 1);
+        sim.handle(Event::Take { dom, pages }).expect("accepted");
+    }
+    ask(&mut sim, A, 10);
+    sim.advance(99 * MILLISECOND);
+    assert_eq!(grant(&sim, A), None);
+    sim.advance(MILLISECOND);
+    assert_eq!(grant(&sim, A), Some((0, GrantReason::NoDonor)));
+}
+
+#[test]
 fn spreading_asks_each_for_its_share() {
     let settings = Settings {
         policy: Policy::Spread,
