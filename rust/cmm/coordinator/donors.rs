@@ -282,7 +282,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         }
     }
 
-    fn penalise(&mut self, i: usize, now: Nanos) {
+    pub(super) fn penalise(&mut self, i: usize, now: Nanos) {
         let Some(slot) = self.slot_mut(i) else { return };
         slot.shy_until = now.saturating_add(backoff(slot.penalty));
         slot.set_penalty(slot.penalty.saturating_add(1));

@@ -58,11 +58,8 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         slot.takes_credit = credit;
         slot.is_drawing = false;
         slot.limits_due = true;
+        // What it did as a donor is not forgotten, or connecting again would be the way to be asked, and late, again.
         slot.available = 0;
-        slot.set_penalty(0);
-        slot.declined = 0;
-        slot.shy_until = Nanos::MIN;
-        slot.give_after = Nanos::MIN;
         self.repay_after = 0;
         self.settle_fault(i, settled, host);
         self.tell_limits(i, host);
@@ -141,6 +138,18 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         let forgiven = above(balance_now, most);
         self.adrift = self.adrift.saturating_sub(signed(forgiven));
         Ok(self.look(i, host)?)
+    }
+
+    /// A front-end goes by itself. If a request waits for its answer, that has been in vain, as if it came late.
+    pub(super) fn leave(&mut self, i: usize, now: Nanos) {
+        let mut asks = self
+            .slot(i)
+            .into_iter()
+            .flat_map(|slot| slot.asks.iter().flatten());
+        if asks.any(|ask| matches!(ask.purpose, Purpose::Request { .. })) {
+            self.penalise(i, now);
+        }
+        self.detach(i);
     }
 
     /// A front-end is gone; what its domain borrowed or lent stays, and what was under way stays uncertain.

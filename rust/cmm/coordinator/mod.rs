@@ -199,7 +199,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 self.attach(dom, target, claim, credit, host)?;
                 self.credit_due = Some(dom);
             }
-            Event::Detach { dom } => self.detach(self.known(dom)?),
+            Event::Detach { dom } => self.leave(self.known(dom)?, now),
             Event::Died { dom } => self.died(self.known(dom)?),
             Event::Up { dom, up } => {
                 let i = self.known(dom)?;

@@ -464,6 +464,95 @@ fn a_donor_that_was_late_is_asked_after_one_that_was_not() {
     assert_eq!(sim.coordinator.domain(dom(B)).expect("known").penalty, 1);
 }
 
+/// A front-end goes without answering, and another comes in its place that is willing.
+fn connect_again(sim: &mut Sim, number: u16) {
+    sim.vanish(dom(number));
+    sim.attach(dom(number), None).expect("accepted");
+    sim.stats(dom(number));
+    while sim.serve(dom(number)) | sim.hear(dom(number)) {}
+}
+
+#[test]
+fn connecting_again_does_not_make_a_donor_that_was_late_the_first_to_be_asked() {
+    // Whether it waits until it is passed over or goes before.
+    for patience in [99, 100] {
+        let mut sim = three(Settings::default());
+        prefer_b(&mut sim);
+        let mut waits = 0;
+        for _ in 0..50 {
+            sim.corrupt(dom(B), Lie::Silent);
+            ask(&mut sim, A, 10);
+            donors_answer(&mut sim, &[C]);
+            waits += usize::from(grant(&sim, A).is_none());
+            sim.advance(patience * MILLISECOND);
+            connect_again(&mut sim, B);
+            donors_answer(&mut sim, &[C]);
+            run(&mut sim);
+        }
+        assert_eq!(balance(&sim, A), 500);
+        // Once because it is the best by far, and once more because it still was after that.
+        assert_eq!(waits, 2);
+    }
+}
+
+#[test]
+fn a_donor_that_was_late_and_connects_again_is_asked_when_its_time_has_passed() {
+    let mut sim = only_b_has_some(Settings::default());
+    sim.corrupt(dom(B), Lie::Silent);
+    ask(&mut sim, A, 10);
+    sim.advance(100 * MILLISECOND);
+    connect_again(&mut sim, B);
+    assert_eq!(sim.coordinator.domain(dom(B)).expect("known").penalty, 1);
+    run(&mut sim);
+    sim.advance(99 * MILLISECOND);
+    ask(&mut sim, A, 10);
+    assert_eq!(grant(&sim, A), Some((0, GrantReason::NoDonor)));
+    run(&mut sim);
+    sim.advance(MILLISECOND);
+    ask(&mut sim, A, 10);
+    donors_answer(&mut sim, &[B]);
+    assert_eq!(grant(&sim, A), Some((10, GrantReason::Full)));
+    assert_eq!(sim.coordinator.domain(dom(B)).expect("known").penalty, 0);
+}
+
+#[test]
+fn a_donor_that_goes_when_nobody_waits_for_it_is_asked_at_once_when_it_is_back() {
+    let mut sim = only_b_has_some(Settings::default());
+    connect_again(&mut sim, B);
+    ask(&mut sim, A, 10);
+    donors_answer(&mut sim, &[B]);
+    assert_eq!(grant(&sim, A), Some((10, GrantReason::Full)));
+}
+
+#[test]
+fn who_declined_what_it_is_owed_is_not_offered_it_sooner_by_connecting_again() {
+    let mut sim = three(Settings::default());
+    prefer_b(&mut sim);
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    sim.world.domains.get_mut(&dom(B)).expect("exists").liar = true;
+    let mut offers = 0;
+    sim.release(dom(A), 100);
+    while sim.hear(dom(A)) {}
+    for _ in 0..20 {
+        let frontend = &mut sim.world.domains.get_mut(&dom(B)).expect("exists").frontend;
+        let down = std::mem::take(&mut frontend.down);
+        for message in down {
+            if let Down::Give { id, .. } = message {
+                frontend.up.push_back(Up::Took { id, pages: 0 });
+                offers += 1;
+            }
+        }
+        while sim.hear(dom(B)) {}
+        sim.vanish(dom(B));
+        sim.attach(dom(B), None).expect("accepted");
+    }
+    assert_eq!(offers, 1);
+    sim.advance(100 * MILLISECOND);
+    run(&mut sim);
+    assert_eq!(balance(&sim, B), 0);
+}
+
 #[test]
 fn what_is_released_goes_back_to_the_lender() {
     let mut sim = three(Settings::default());
