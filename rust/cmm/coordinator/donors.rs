@@ -50,6 +50,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             order: request.order,
         };
         let asked = self.ask_several(need, purpose, urgency, now, host);
+        self.charge(i, asked.pages, now);
         if let Some(request) = self
             .slot_mut(i)
             .and_then(|slot| slot.request_mut(request.id))

@@ -68,7 +68,8 @@ pub struct Settings {
     pub ask_ready: bool,
     /// Whether domains that a transfer waits for are boosted.
     pub boost: bool,
-    /// The requests a second that one domain may make in the long run; 0 for any number.
+    /// The requests a second that one domain may make in the long run, each 2 MiB that donors are asked for counting as
+    /// another; 0 for any number.
     pub request_rate: u32,
     /// The requests that it may make at once.
     pub request_burst: u32,

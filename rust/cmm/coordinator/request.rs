@@ -15,6 +15,9 @@ use crate::protocol::{Down, GrantReason, RequestReason, Violation, MAX_REQUESTS}
 /// No request waits longer, whatever it says.
 const LONGEST_DEADLINE: Nanos = 60 * SECOND;
 
+/// So many pages to be asked of donors are paid for as another request: an extent of 2 MiB.
+const PAGES_PER_REQUEST: u64 = 512;
+
 /// How many waiting requests have their turn in one event; the others follow in the next.
 const SERVED_AT_ONCE: usize = 16;
 
@@ -77,12 +80,19 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         }
     }
 
+    /// What a request takes up of the rate that one domain is allowed, and how far ahead of that it may be; `None` if it
+    /// is allowed any.
+    fn price(&self) -> Option<(Nanos, Nanos)> {
+        let price = SECOND.checked_div(self.settings.request_rate.into())?;
+        let burst = price.saturating_mul(self.settings.request_burst.max(1).into());
+        Some((price, burst))
+    }
+
     /// Whether the domain may make another request now, or have its credit filled.
     pub(super) fn pay(&mut self, i: usize, now: Nanos) -> bool {
-        let Some(price) = SECOND.checked_div(self.settings.request_rate.into()) else {
+        let Some((price, burst)) = self.price() else {
             return true;
         };
-        let burst = price.saturating_mul(self.settings.request_burst.max(1).into());
         let Some(slot) = self.slot_mut(i) else {
             return false;
         };
@@ -92,6 +102,17 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             slot.paid_until = paid_until;
         }
         allowed
+    }
+
+    /// Lets the domain pay for what donors are asked for on its behalf, whether it waits for their answers or not. No
+    /// request is refused for that, but those after it may be, until as much time has passed.
+    pub(super) fn charge(&mut self, i: usize, pages: u64, now: Nanos) {
+        let Some((price, _)) = self.price() else {
+            return;
+        };
+        let Some(slot) = self.slot_mut(i) else { return };
+        let price = price.saturating_mul(pages / PAGES_PER_REQUEST);
+        slot.paid_until = slot.paid_until.max(now).saturating_add(price);
     }
 
     /// Puts pages of the pool aside for a request, as many as it lacks and the pool has.

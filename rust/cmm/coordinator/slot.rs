@@ -71,7 +71,7 @@ pub struct Slot {
     pub(super) is_drawing: bool,
     /// How many claims of its front-end were not believed.
     pub(super) disbelieved: u32,
-    /// When the domain's requests so far are paid for, at the allowed rate.
+    /// When the domain's requests so far, and what donors were asked for by them, are paid for, at the allowed rate.
     pub(super) paid_until: Nanos,
     pub(super) asks: [Option<Ask>; MAX_ASKS],
     pub(super) requests: [Option<Request>; MAX_REQUESTS],

@@ -434,6 +434,65 @@ fn every_denial_has_its_reason() {
     assert_eq!(grant(&sim, A), Some((0, GrantReason::ShuttingDown)));
 }
 
+/// [`three`] with a thousand times as much memory, of which each may ask for the price of an extent a millisecond.
+fn large_and_limited() -> Sim {
+    let settings = Settings {
+        request_rate: 1_000,
+        request_burst: 4,
+        ..Settings::default()
+    };
+    let mut sim = Sim::new(10_000_000, 8, settings);
+    for number in [A, B, C] {
+        assert!(sim.boot(dom(number), 2_000_000, Limits::default()));
+        sim.stats(dom(number));
+        run(&mut sim);
+    }
+    sim
+}
+
+#[test]
+fn who_has_donors_asked_for_much_and_does_not_wait_is_limited() {
+    let mut sim = large_and_limited();
+    let mut asked = 0;
+    for _ in 0..1_000 {
+        assert!(sim.request(dom(A), 100 * 512, 1));
+        while sim.hear(dom(A)) {}
+        asked += usize::from(grant(&sim, A).is_none());
+        sim.advance(MILLISECOND);
+        run(&mut sim);
+    }
+    // In a second there is time to ask for a thousand extents.
+    assert_eq!(asked, 10);
+}
+
+#[test]
+fn no_request_is_refused_for_its_own_size() {
+    let mut sim = large_and_limited();
+    for _ in 0..5 {
+        ask(&mut sim, A, 2_000_000);
+        donors_answer(&mut sim, &[B, C]);
+        assert_eq!(grant(&sim, A), Some((2_000_000, GrantReason::Full)));
+        run(&mut sim);
+        ask(&mut sim, A, 1);
+        assert_eq!(grant(&sim, A), Some((0, GrantReason::RateLimit)));
+        sim.release(dom(A), 2_000_000);
+        run(&mut sim);
+        sim.advance(4 * SECOND);
+    }
+}
+
+#[test]
+fn what_the_pool_has_costs_no_more_than_a_request() {
+    let mut sim = large_and_limited();
+    let event = Event::SetReserve { pages: 100_000 };
+    sim.handle(event).expect("in range");
+    run(&mut sim);
+    for _ in 0..4 {
+        ask(&mut sim, A, 10_000);
+        assert_eq!(grant(&sim, A), Some((10_000, GrantReason::Full)));
+    }
+}
+
 #[test]
 fn a_silent_donor_is_passed_over_for_another() {
     let mut sim = three(Settings::default());
