@@ -237,17 +237,23 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         self.crowded = first.is_full();
     }
 
-    /// Of the requests that wait and of which `wanted` is true, those whose turn it is: lenders' first, then
-    /// emergencies, then by age.
+    /// Of the requests that wait and of which `wanted` is true, those whose turn it is: first those for no more than the
+    /// domain is owed, then emergencies, then by age.
     fn next_in_turn(&self, wanted: fn(&Request) -> bool) -> Top<(usize, u32), SERVED_AT_ONCE> {
         let mut first = Top::new();
         for (i, slot) in self.live().iter().enumerate() {
             if slot.waiting == 0 {
                 continue;
             }
-            for request in slot.requests.iter().flatten() {
-                if request.is_waiting() && wanted(request) {
-                    first.offer(turn(slot, request), (i, request.id));
+            let mut owed = slot.owed();
+            let waiting = slot.requests.iter().flatten().filter(|r| r.is_waiting());
+            for request in waiting {
+                let recalls = request.want <= owed;
+                if recalls {
+                    owed = owed.saturating_sub(request.want);
+                }
+                if wanted(request) {
+                    first.offer(turn(request, recalls), (i, request.id));
                 }
             }
         }
@@ -255,9 +261,9 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     }
 }
 
-/// The larger, the sooner.
-fn turn(slot: &Slot, request: &Request) -> u64 {
-    let class = if slot.is_lender() {
+/// The larger, the sooner. `recalls` is whether it wants no more than its domain is owed.
+fn turn(request: &Request, recalls: bool) -> u64 {
+    let class = if recalls {
         2
     } else {
         u64::from(request.reason == RequestReason::Emergency)

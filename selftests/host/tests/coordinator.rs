@@ -5,7 +5,7 @@
 use cmm::coordinator::{
     Coordinator, Event, Limits, Policy, Record, Refused, Settings, Slot, MILLISECOND, SECOND,
 };
-use cmm::protocol::{Down, GrantReason, Up, Violation, MAX_ASKS, MAX_REQUESTS};
+use cmm::protocol::{Down, GrantReason, RequestReason, Up, Violation, MAX_ASKS, MAX_REQUESTS};
 use cmm::{pages, DomId};
 use cmm_host_tests::frontend::Lie;
 use cmm_host_tests::sim::Sim;
@@ -14,6 +14,7 @@ use cmm_host_tests::world::SLACK;
 const A: u16 = 1;
 const B: u16 = 2;
 const C: u16 = 3;
+const D: u16 = 4;
 
 fn dom(number: u16) -> DomId {
     DomId::new(number).expect("not reserved")
@@ -622,6 +623,67 @@ fn what_is_released_goes_back_to_the_lender() {
     assert_eq!((balance(&sim, A), balance(&sim, B)), (0, 0));
 }
 
+/// [`three`] and a large fourth, which has borrowed so much of A, if anything. B waits for 1000 pages, and since later A
+/// does so, `requests` times. No donor answers.
+fn b_waits_and_then_a(borrowed: u64, requests: usize) -> Sim {
+    let mut sim = three(Settings {
+        donor_timeout: 50 * SECOND,
+        ..Settings::default()
+    });
+    assert!(sim.boot(dom(D), 4_000, Limits::default()));
+    if borrowed > 0 {
+        ask(&mut sim, D, borrowed);
+        donors_answer(&mut sim, &[A, D]);
+    }
+    assert_eq!(balance(&sim, A), -(borrowed as i64));
+    for (id, number) in (1..).zip([vec![B], vec![A; requests]].concat()) {
+        let domain = sim.world.domains.get_mut(&dom(number)).expect("exists");
+        domain.frontend.up.push_back(Up::Request {
+            id,
+            pages: 1_000,
+            deadline_us: 60_000_000,
+            reason: RequestReason::Manual,
+        });
+        while sim.hear(dom(number)) {}
+    }
+    sim
+}
+
+fn release(sim: &mut Sim, number: u16, pages: u64) {
+    sim.release(dom(number), pages);
+    while sim.hear(dom(number)) {}
+}
+
+#[test]
+fn who_lends_a_page_is_not_served_before_others_for_that() {
+    for lent in [0, 1, 999] {
+        let mut sim = b_waits_and_then_a(0, 1);
+        if lent > 0 {
+            release(&mut sim, A, lent);
+        }
+        release(&mut sim, D, 1_000 - lent);
+        assert_eq!(grant(&sim, B), Some((1_000, GrantReason::Full)));
+        assert_eq!(grant(&sim, A), None);
+    }
+}
+
+#[test]
+fn who_wants_its_own_back_is_served_before_others() {
+    let mut sim = b_waits_and_then_a(1_000, 1);
+    release(&mut sim, D, 1_000);
+    assert_eq!(grant(&sim, A), Some((1_000, GrantReason::Full)));
+    assert_eq!(grant(&sim, B), None);
+}
+
+#[test]
+fn what_is_owed_once_is_a_reason_to_be_served_first_once() {
+    let mut sim = b_waits_and_then_a(1_000, 2);
+    release(&mut sim, D, 1_500);
+    assert_eq!(grant(&sim, A), Some((1_000, GrantReason::Full)));
+    release(&mut sim, D, 500);
+    assert_eq!(grant(&sim, B), Some((1_000, GrantReason::Full)));
+}
+
 #[test]
 fn a_pool_waits_for_the_lenders_that_an_earlier_back_end_knew() {
     let mut sim = three(Settings::default());
@@ -935,7 +997,6 @@ fn credit_ends_with_the_connection() {
 
 #[test]
 fn a_front_end_that_does_not_understand_credit_has_none() {
-    const D: u16 = 4;
     let mut sim = three(Settings::default());
     assert!(sim.boot(dom(D), 2_000, Limits::default()));
     sim.set_credit(16);
