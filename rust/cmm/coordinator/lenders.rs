@@ -104,13 +104,16 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     /// A domain came back that an earlier back-end knew: so may those that have lent.
     pub(super) fn expect_lenders(&mut self, now: Nanos) {
         self.lenders_due = now.saturating_add(PATIENCE);
-        self.wake(self.lenders_due);
     }
 
     /// Takes what domains borrowed that died while there was no back-end for the pool's, once all that an earlier one
     /// knew have had time to come. What they lent is owed to nobody any more.
     pub(super) fn inherit(&mut self, now: Nanos) {
-        if self.unclaimed == 0 || self.lenders_due > now {
+        if self.unclaimed == 0 {
+            return;
+        }
+        if self.lenders_due > now {
+            self.wake(self.lenders_due);
             return;
         }
         let left = core::mem::take(&mut self.unclaimed).max(0);

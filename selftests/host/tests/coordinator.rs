@@ -1129,6 +1129,8 @@ fn a_lender_is_made_whole_when_nobody_can_say_that_its_borrower_died() {
         world.destroy(dom(A));
         vec![dom(A)]
     });
+    // Others go on meanwhile.
+    ask(&mut sim, C, 100);
     sim.advance(11 * SECOND);
     run(&mut sim);
     assert_eq!(balance(&sim, B), 0);
