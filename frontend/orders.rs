@@ -16,7 +16,10 @@ use cmm::{
         Urgency, //
     }, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
 use xen::{
     thread::AmongOthers,
     timer::now, //
@@ -99,6 +102,12 @@ impl Session {
                     self.change_in(epoch, |memory| self.revoke(memory, pages))
                 }
             };
+            if let (Order::Reclaim { pages, .. }, Ok(given)) = (order, &done) {
+                // Dom0 believes that there is no more until it hears otherwise.
+                if *given < pages {
+                    self.moved.store(true, Relaxed);
+                }
+            }
             let sent = done.and_then(|pages| self.send(epoch, &order.answer(pages)));
             if matches!(order, Order::Reclaim { .. }) {
                 self.parts.lock().given(&laps);
