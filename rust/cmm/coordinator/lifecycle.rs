@@ -87,6 +87,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             in_flight: record.in_flight,
             reclaiming: record.reclaiming,
             excess: record.excess,
+            forgiven: record.forgiven,
             ..Slot::default()
         };
         slot.set_limits(record.limits);
@@ -106,36 +107,22 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     }
 
     /// Decides what became of the pages that were under way when the front-end was last seen.
-    ///
-    /// The front-end knows best, but is believed only as far as it can be true; if it does not say, Xen's word on the
-    /// size of the domain decides, and what was asked for counts as not given.
     fn settle<H: Host>(&mut self, i: usize, claim: Option<i64>, host: &mut H) -> Result<(), Fault> {
         self.look(i, host)?;
         let slot = self.slot(i).ok_or(Fault::Gone)?;
-        let (balance, most) = (slot.balance, slot.ours());
-        let balance_now = match claim {
-            Some(claim) if slot.bears_out(claim) => claim.min(most),
-            Some(claim) if slot.forgives(claim) => claim,
-            Some(claim) => {
-                let least = balance.saturating_sub(signed(slot.reclaiming));
-                claim.max(least).min(most)
-            }
-            None => {
-                let unused = slot.seen.maximum.saturating_sub(slot.seen.current);
-                most.saturating_sub(signed(unused.min(slot.in_flight)))
-            }
-        };
+        let (balance, most, balance_now) = (slot.balance, slot.ours(), slot.believed(claim));
         let left = above(most, balance_now);
+        let forgiven = above(balance_now, most);
         self.lower(i, left, host)?;
         let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
         slot.in_flight = 0;
         slot.reclaiming = 0;
+        slot.forgive(forgiven);
         if claim.is_some_and(|claim| claim != balance_now) {
             slot.disbelieved = slot.disbelieved.saturating_add(1);
         }
         self.move_balance(i, balance_now.saturating_sub(balance));
         self.put_free(left);
-        let forgiven = above(balance_now, most);
         self.adrift = self.adrift.saturating_sub(signed(forgiven));
         Ok(self.look(i, host)?)
     }

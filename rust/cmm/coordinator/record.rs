@@ -9,7 +9,8 @@ use super::policy::Policy;
 
 /// What is known of a domain: enough to go on after the back-end has been loaded again.
 ///
-/// Its text form, in a xenstore node, is the eleven numbers separated by spaces.
+/// Its text form, in a xenstore node, is the twelve numbers separated by spaces, the last of which is what it was
+/// forgiven. Earlier back-ends did not write that one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// Pages borrowed (positive) or lent (negative).
@@ -28,6 +29,8 @@ pub struct Record {
     pub slack: i64,
     /// How far it may be above its cap, because the toolstack lowered that and the stock balloon takes its time.
     pub excess: u64,
+    /// What it was forgiven at the cost of that, since the toolstack last set its cap.
+    pub forgiven: u64,
     /// Its limits.
     pub limits: Limits,
 }
@@ -53,6 +56,7 @@ impl Record {
                 ceiling: words.next()?.parse().ok()?,
                 weight: words.next()?.parse().ok()?,
             },
+            forgiven: words.next().map_or(Some(0), |word| word.parse().ok())?,
         };
         (words.next().is_none() && record.is_sane()).then_some(record)
     }
@@ -70,7 +74,7 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} {} {} {} {} {} {} {} {} {} {}",
+            "{} {} {} {} {} {} {} {} {} {} {} {}",
             self.balance,
             self.in_flight,
             self.reclaiming,
@@ -81,7 +85,8 @@ impl fmt::Display for Record {
             self.excess,
             self.limits.floor,
             self.limits.ceiling,
-            self.limits.weight
+            self.limits.weight,
+            self.forgiven
         )
     }
 }

@@ -61,6 +61,8 @@ pub struct Slot {
     /// time. It shrinks no more once known, because what the domain has given and not reported cannot be told from
     /// what its balloon gave; a front-end can only abuse it to lend what the toolstack took from it.
     pub(super) excess: u64,
+    /// What it was forgiven at the cost of the slack, since the toolstack last set the cap: its cap is lower by it.
+    pub(super) forgiven: u64,
     /// Whether its front-end understands credit.
     pub(super) takes_credit: bool,
     /// What it may take without asking, less what it said it took.
@@ -164,26 +166,52 @@ impl Purpose {
 }
 
 impl Slot {
-    /// Whether Xen's word bears out `claim`, by which the domain owes less, or has lent more, than the ledger says.
+    /// What its balance is when its front-end connects and claims that it is `claim`, or claims nothing.
     ///
-    /// So it is if its front-end gave back what it had borrowed or fetched ahead when nobody read what it said, or went
-    /// away when there was no back-end to settle with, and left that to the stock balloon driver.
-    pub(super) fn bears_out(&self, claim: i64) -> bool {
-        claim < self.balance
-            && signed(self.seen.current)
-                <= self
-                    .most()
-                    .saturating_sub(self.ours())
-                    .saturating_add(claim)
+    /// The front-end knows best, but is believed only as far as it can be true. If it does not say, Xen's word on the
+    /// size of the domain decides what it took, and what was asked for counts as not given.
+    pub(super) fn believed(&self, claim: Option<i64>) -> i64 {
+        let least = self.least();
+        let balance = match claim {
+            Some(claim) if claim < least => {
+                claim.max(self.balance.saturating_sub(signed(self.reclaiming)))
+            }
+            // It gave back what it had borrowed or fetched ahead when nobody read what it said, or went away when
+            // there was no back-end to settle with, and left that to the stock balloon driver.
+            Some(claim) => claim,
+            None => signed(self.seen.current)
+                .saturating_sub(signed(self.target))
+                .max(self.balance),
+        };
+        let most = match claim {
+            Some(claim) if self.is_due_less(claim) => claim,
+            _ => self.ours(),
+        };
+        balance.max(least).min(most)
+    }
+
+    /// The least that its balance can be by Xen's word: with any less it would be larger than it can be.
+    fn least(&self) -> i64 {
+        let unused = self.most().saturating_sub(signed(self.seen.current));
+        self.ours().saturating_sub(unused)
     }
 
     /// Whether a lender claims to be owed less than the ledger says, and has what it says to have already.
     ///
     /// So it is if its stock balloon, which it left its debts to, got memory elsewhere, or if the toolstack meanwhile
     /// made it as small as lending had.
-    pub(super) fn forgives(&self, claim: i64) -> bool {
+    fn is_due_less(&self, claim: i64) -> bool {
         (self.ours().saturating_add(1)..=0).contains(&claim)
             && signed(self.seen.current) >= signed(self.target).saturating_add(claim)
+    }
+
+    /// A lender is owed that much less, because it has the pages. Why it has them cannot be known: it may have had them
+    /// all the time. So the most that it can have stays the same, or who lends and is owed nothing, over and over,
+    /// would make memory out of nothing.
+    pub(super) fn forgive(&mut self, pages: u64) {
+        let passed = pages.min(self.excess);
+        self.excess = self.excess.saturating_sub(passed);
+        self.forgiven = self.forgiven.saturating_add(pages.saturating_sub(passed));
     }
 
     /// What our hand adds to the toolstack's cap.
@@ -198,7 +226,9 @@ impl Slot {
 
     /// What its cap should be; negative if it lent more than the toolstack now lets it have.
     pub(super) fn cap(&self) -> i64 {
-        signed(self.toolstack_cap).saturating_add(self.ours())
+        signed(self.toolstack_cap)
+            .saturating_sub(signed(self.forgiven))
+            .saturating_add(self.ours())
     }
 
     /// Remembers what the toolstack wants it to have, and how far above that the cap is.
@@ -211,6 +241,7 @@ impl Slot {
     pub(super) fn believe_cap(&mut self, cap: u64, current: u64) {
         let most = self.most();
         self.toolstack_cap = cap;
+        self.forgiven = 0;
         self.excess = above(most, self.cap());
         // It may have raised the cap and lowered it again while no back-end was loaded.
         if signed(current) > self.cap() {
@@ -327,6 +358,7 @@ impl Slot {
             target: self.target,
             slack: self.slack,
             excess: self.excess,
+            forgiven: self.forgiven,
             limits: self.limits,
         }
     }
@@ -339,6 +371,7 @@ impl Slot {
             in_flight: self.in_flight,
             credit: self.credit,
             reclaiming: self.reclaiming,
+            forgiven: self.forgiven,
             available: self.available,
             limits: self.limits,
             seen: self.seen,

@@ -21,6 +21,8 @@ pub struct View {
     pub credit: u64,
     /// Asked for, and not yet answered.
     pub reclaiming: u64,
+    /// Pages that it was owed and is not any more, by which its cap is lower, until the toolstack sets that.
+    pub forgiven: u64,
     /// What it could give, as far as is known.
     pub available: u64,
     /// Its limits.

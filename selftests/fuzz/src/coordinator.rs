@@ -180,6 +180,7 @@ fn attach(dom: DomId, input: &mut Input<'_>) -> Event {
         target: input.number(),
         slack: signed(input),
         excess: input.number(),
+        forgiven: input.number(),
         limits: Limits::default(),
     });
     Event::Attach {

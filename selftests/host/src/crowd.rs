@@ -139,7 +139,8 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Creates all domains, and connects them. Every other seed is without liars, because more can be promised then.
+    /// Creates all domains, and connects them. Every other seed is without liars, or with some that lie about nothing but
+    /// their balance, because more can be promised then.
     pub fn new(plan: Plan) -> Self {
         let mut random = Random::new(plan.seed);
         let members: Vec<_> = (1..=plan.domains)
@@ -147,7 +148,7 @@ impl Crowd {
                 let day = random.range(20 * SECOND, 120 * SECOND);
                 Member {
                     dom: DomId::new(number).expect("not reserved"),
-                    character: Character::random(&mut random, plan.seed % 2 == 1),
+                    character: Character::random(&mut random, plan.seed % 4 != 2),
                     size: random.range(16 << 10, 256 << 10),
                     morning: random.range(0, day),
                     day,
@@ -250,8 +251,15 @@ impl Crowd {
                 return;
             }
         }
-        self.sim.attach(dom, None).expect("there is room for it");
         if character == Character::Lying {
+            let pages = size as i64;
+            let false_by = self
+                .random
+                .pick(&[-pages, -1_000, -256, -1, 0, 1, 256, pages]);
+            self.sim.falsify(dom, false_by);
+        }
+        self.sim.attach(dom, None).expect("there is room for it");
+        if character == Character::Lying && self.plan.seed % 2 == 1 {
             let lie = self.random.pick(&[
                 Lie::Keeps,
                 Lie::Hides,
@@ -338,6 +346,9 @@ impl Crowd {
         }
         if self.random.permille(3) {
             self.sim.unload(dom);
+        }
+        if character == Character::Lying && self.random.permille(200) {
+            self.sim.detach(dom);
         }
         if character == Character::Dying && self.random.permille(50) {
             self.sim.die(dom);

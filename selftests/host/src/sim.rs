@@ -9,7 +9,7 @@ use cmm::protocol::{Down, RequestReason, Up, COORDINATOR_ID, MAX_REQUESTS};
 use cmm::DomId;
 
 use crate::frontend::Lie;
-use crate::world::{Question, World};
+use crate::world::{granted, Question, World};
 
 /// The longest deadline that the coordinator accepts.
 const LONGEST_DEADLINE: Nanos = 60 * SECOND;
@@ -93,13 +93,19 @@ impl Sim {
             return Ok(());
         }
         domain.connected = true;
+        let known = self.coordinator.record(dom).or(record);
+        // Not if the toolstack let it have more meanwhile.
+        let known =
+            known.filter(|known| (known.maximum, known.target) == (domain.maximum, domain.target));
+        let most = known.map(most_of);
         domain.cap_written = false;
         domain.cap_ambiguous = false;
         domain.frontend.disconnect();
         domain.asked.clear();
         self.world.take_over(dom);
         let domain = &self.world.domains[&dom];
-        let (claim, limits, target) = (domain.frontend.balance, domain.limits, domain.target);
+        let (limits, target) = (domain.limits, domain.target);
+        let claim = domain.frontend.balance + domain.false_by;
         let result = self.handle(Event::Attach {
             dom,
             record,
@@ -108,7 +114,13 @@ impl Sim {
             limits,
             target,
         });
+        let now = self.coordinator.record(dom).map(most_of);
         let domain = self.world.domains.get_mut(&dom).expect("exists");
+        let granted: u64 = domain.frontend.down.iter().map(granted).sum();
+        assert!(
+            most.is_none_or(|most| now.is_none_or(|now| now <= most + granted as i64)),
+            "{dom}: may have more because it claimed something"
+        );
         if result.is_err() {
             domain.connected = false;
         } else if !domain.liar {
@@ -443,6 +455,21 @@ impl Sim {
         }
     }
 
+    /// A front-end's next claims are false by so many pages.
+    pub fn falsify(&mut self, dom: DomId, pages: i64) {
+        self.notice(dom);
+        let most = self.coordinator.record(dom).map(most_of);
+        let Some(domain) = self.world.domains.get_mut(&dom) else {
+            return;
+        };
+        domain.false_by = pages;
+        if !std::mem::replace(&mut domain.liar, true) {
+            let cap = (domain.target + domain.slack) as i64;
+            let most = most.unwrap_or(cap).max(domain.current as i64);
+            self.world.made_up += most.abs_diff(domain.current as i64);
+        }
+    }
+
     /// `xl mem-set`, and the back-end notices, at once or before the next change.
     pub fn mem_set(&mut self, dom: DomId, target: u64, notice: bool) {
         self.notice(dom);
@@ -522,11 +549,10 @@ impl Sim {
             self.check_domain(&view);
         }
         if !self.world.tainted {
+            let (promised, free, made_up) = (self.promised(), self.world.free, self.world.made_up);
             assert!(
-                self.promised() <= self.world.free,
-                "promised {} of {} free pages",
-                self.promised(),
-                self.world.free
+                promised <= free + made_up,
+                "promised {promised} of {free} free pages, of which false claims made {made_up} at most"
             );
         }
     }
@@ -544,7 +570,8 @@ impl Sim {
         assert!(late.is_none(), "{}: a request is overdue", view.dom);
         if view.connected && !domain.cap_written {
             let ours = view.balance + (view.in_flight + view.credit) as i64;
-            let cap = (domain.target + domain.slack).saturating_add_signed(ours);
+            let toolstacks = domain.target + domain.slack - view.forgiven;
+            let cap = toolstacks.saturating_add_signed(ours);
             let same = domain.maximum == cap || domain.cap_ambiguous;
             assert!(same, "{}: cap {} is not {cap}", view.dom, domain.maximum);
         }
@@ -573,4 +600,10 @@ impl Sim {
             );
         }
     }
+}
+
+/// The most that the coordinator lets a domain have.
+fn most_of(record: Record) -> i64 {
+    let toolstacks = record.toolstack_maximum + record.excess - record.forgiven;
+    toolstacks as i64 + record.balance + record.in_flight as i64
 }

@@ -48,6 +48,8 @@ pub struct Domain {
     pub frontend: Frontend,
     /// Whether it ever cheated: nothing is promised to it.
     pub liar: bool,
+    /// How much more than what it is it claims its balance to be.
+    pub false_by: i64,
 }
 
 /// An unanswered question.
@@ -91,6 +93,9 @@ pub struct World {
     pub now: Nanos,
     /// Whether a front-end has cheated or the toolstack has taken free memory that was spoken for.
     pub tainted: bool,
+    /// What false claims can have made of nothing, at most: what those who make them could have had when they began,
+    /// by Xen's caps and what is let pass above them, and by how much that has grown with what their toolstack set since.
+    pub made_up: u64,
     /// Domains that the coordinator has disconnected since somebody looked.
     pub disconnected: Vec<(DomId, Violation)>,
     /// Messages sent to front-ends since the beginning.
@@ -141,6 +146,7 @@ impl World {
             asked: BTreeMap::new(),
             frontend: Frontend::default(),
             liar: false,
+            false_by: 0,
         };
         self.domains.insert(dom, domain);
         true
@@ -180,6 +186,9 @@ impl World {
     /// `xl mem-set`: the cap at once, as if nobody else set caps.
     pub fn mem_set(&mut self, dom: DomId, target: u64) {
         if let Some(domain) = self.domains.get_mut(&dom) {
+            if domain.liar {
+                self.made_up += domain.slack + target.saturating_sub(domain.target);
+            }
             domain.target = target;
             let cap = target + domain.slack;
             domain.cap_ambiguous = domain.maximum == cap;
@@ -310,10 +319,7 @@ impl World {
             }
         }
         assert!(domain.asked.len() <= MAX_ASKS, "{dom}: too many questions");
-        let granted = match *message {
-            Down::Grant { pages, .. } | Down::Give { pages, .. } | Down::Credit { pages } => pages,
-            _ => 0,
-        };
+        let granted = granted(message);
         if granted > 0 {
             let credit = domain.frontend.credit;
             assert!(
@@ -321,6 +327,14 @@ impl World {
                 "{dom}: raised above its ceiling"
             );
         }
+    }
+}
+
+/// The pages that a message lets a domain populate.
+pub fn granted(message: &Down) -> u64 {
+    match *message {
+        Down::Grant { pages, .. } | Down::Give { pages, .. } | Down::Credit { pages } => pages,
+        _ => 0,
     }
 }
 

@@ -50,6 +50,8 @@ enum Step {
     Take(u16, u64),
     Reload,
     Corrupt(u16, Lie),
+    /// A front-end connects again, and says that its balance is so much more than it is.
+    Falsify(u16, i64),
     /// The toolstack takes free memory, promised or not.
     Steal(u64),
 }
@@ -141,6 +143,11 @@ fn play(sim: &mut Sim, step: &Step) {
         }
         Step::Reload => sim.reload(),
         Step::Corrupt(d, lie) => sim.corrupt(dom(d), lie),
+        Step::Falsify(d, pages) => {
+            sim.detach(dom(d));
+            sim.falsify(dom(d), pages);
+            let _ = sim.attach(dom(d), None);
+        }
         Step::Steal(pages) => {
             let taken = pages.min(sim.world.free);
             sim.world.free -= taken;
@@ -242,6 +249,17 @@ fn honest_step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn false_claim() -> impl Strategy<Value = Step> {
+    let pages = prop_oneof![
+        Just(-256),
+        Just(0),
+        Just(256),
+        -300..300i64,
+        -(MOST as i64)..MOST as i64
+    ];
+    (0..DOMAINS, pages).prop_map(|(d, p)| Step::Falsify(d, p))
+}
+
 fn any_step() -> impl Strategy<Value = Step> {
     let lie = prop_oneof![
         Just(Lie::Keeps),
@@ -255,6 +273,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => honest_step(),
         1 => (0..DOMAINS, lie).prop_map(|(d, lie)| Step::Corrupt(d, lie)),
+        1 => false_claim(),
         1 => (1..MOST).prop_map(Step::Steal),
     ]
 }
@@ -290,6 +309,17 @@ proptest! {
     /// Some cheat, and the toolstack takes memory that was promised: the honest ones notice nothing but shortage.
     #[test]
     fn with_liars(steps in steps(any_step())) {
+        let mut sim = begin(Settings::default());
+        for step in &steps {
+            play(&mut sim, step);
+        }
+        sim.settle();
+        sim.check_settled();
+    }
+
+    /// Some lie about their balance, over and over: what that makes of nothing is limited.
+    #[test]
+    fn with_false_claims(steps in steps(prop_oneof![6 => honest_step(), 1 => false_claim()])) {
         let mut sim = begin(Settings::default());
         for step in &steps {
             play(&mut sim, step);
