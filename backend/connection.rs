@@ -290,6 +290,11 @@ impl Connection {
         };
         let begun = service.attach(link, attach).map_err(Failure::Service)?;
         report_claim(&begun, details.claim);
+        // The toolstack may have changed it meanwhile, when the domain was not known, or the news
+        // was overtaken by what was read before.
+        if let Ok(target) = self::target(dom) {
+            service.tell(Event::ToolstackChanged { dom, target });
+        }
 
         // Events that came before the link was there were for nobody.
         if service.receive(dom) == Outcome::WakeThread {

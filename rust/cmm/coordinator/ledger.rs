@@ -103,6 +103,8 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
 
     /// The toolstack wants the domain to have another size. It has set the cap before, which [`look`](Self::look) knows
     /// from ours, unless it was the very same: then it is as far above the target as before.
+    ///
+    /// If we have seen a cap of the toolstack's since it last said what it wants, that is likely to be the one.
     pub(super) fn retarget<H: Host>(
         &mut self,
         i: usize,
@@ -111,13 +113,21 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     ) -> Result<(), Gone> {
         let found = self.ask_xen(i, host)?;
         let slot = self.slot_mut(i).ok_or(Gone)?;
+        slot.settle_slack(found.maximum);
         let changed = core::mem::replace(&mut slot.target, target) != target;
-        let meant = signed(target).saturating_add(slot.slack).max(0);
-        let meant = meant.unsigned_abs();
-        if changed && found.maximum == slot.seen.maximum && meant != slot.toolstack_cap {
-            slot.believe_cap(meant, found.current);
+        let meant = slot.meant();
+        let overlooked = found.maximum == slot.seen.maximum && !slot.fits();
+        let same = meant == signed(found.maximum);
+        if changed && overlooked && (same || !slot.cap_came_first) {
+            slot.believe_cap(meant.max(0).unsigned_abs(), found.current);
         }
-        self.move_cap(i, found, 0, host)
+        self.move_cap(i, found, 0, host)?;
+        let slot = self.slot_mut(i).ok_or(Gone)?;
+        if changed && !slot.fits() {
+            slot.slack = None;
+        }
+        slot.cap_came_first &= !slot.fits();
+        Ok(())
     }
 
     fn ask_xen<H: Host>(&self, i: usize, host: &mut H) -> Result<Reservation, Gone> {
@@ -135,11 +145,13 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         host: &mut H,
     ) -> Result<(), Gone> {
         let slot = self.slot_mut(i).ok_or(Gone)?;
+        slot.settle_slack(found.maximum);
         if !slot.cap_known {
             slot.toolstack_cap = found.maximum;
             slot.excess = above(signed(found.current), slot.cap());
         } else if found.maximum != slot.seen.maximum {
             slot.believe_cap(found.maximum, found.current);
+            slot.cap_came_first = true;
         }
         let maximum = slot.cap().saturating_add(by).max(0).unsigned_abs();
         if maximum != found.maximum {

@@ -29,6 +29,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             (None, None) => {
                 let fresh = Record {
                     limits,
+                    target,
                     ..Record::default()
                 };
                 return self.insert(dom, fresh, false).map(|_| ());
@@ -42,7 +43,6 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     pub(super) fn attach<H: Host>(
         &mut self,
         dom: DomId,
-        target: u64,
         claim: Option<i64>,
         credit: bool,
         host: &mut H,
@@ -53,7 +53,6 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         let Some(slot) = self.slot_mut(i) else {
             return Ok(());
         };
-        slot.aim(target);
         slot.connected = true;
         slot.takes_credit = credit;
         slot.is_drawing = false;
@@ -94,7 +93,8 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         slot.seen.maximum = record.maximum;
         slot.toolstack_cap = record.toolstack_maximum;
         slot.target = record.target;
-        slot.slack = record.slack;
+        slot.slack = cap_known.then_some(record.slack);
+        slot.cap_came_first = !(cap_known && slot.fits());
         self.len = self.len.saturating_add(1);
         self.move_balance(place, record.balance);
         // What this domain has came from, or went to, somewhere that an earlier back-end knew.

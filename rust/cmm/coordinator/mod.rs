@@ -196,7 +196,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                     self.expect_lenders(now);
                 }
                 self.meet(dom, record, target, limits, host)?;
-                self.attach(dom, target, claim, credit, host)?;
+                self.attach(dom, claim, credit, host)?;
                 self.credit_due = Some(dom);
             }
             Event::Detach { dom } => self.leave(self.known(dom)?, now),

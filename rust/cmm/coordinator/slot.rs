@@ -54,9 +54,12 @@ pub struct Slot {
     pub(super) fill_after: Nanos,
     /// The cap as the toolstack last set it, without our part.
     pub(super) toolstack_cap: u64,
-    /// What the toolstack last wanted the domain to have, and how far above that it set the cap.
+    /// What the toolstack last wanted the domain to have.
     pub(super) target: u64,
-    pub(super) slack: i64,
+    /// How far above that the toolstack sets the cap; see [`settle_slack`](Self::settle_slack).
+    pub(super) slack: Option<i64>,
+    /// The toolstack has set the cap since it last said what it wants, as far as we know.
+    pub(super) cap_came_first: bool,
     /// How far the domain may be above its cap, because the toolstack lowered that and the stock balloon takes its
     /// time. It shrinks no more once known, because what the domain has given and not reported cannot be told from
     /// what its balloon gave; a front-end can only abuse it to lend what the toolstack took from it.
@@ -231,10 +234,29 @@ impl Slot {
             .saturating_add(self.ours())
     }
 
-    /// Remembers what the toolstack wants it to have, and how far above that the cap is.
-    pub(super) fn aim(&mut self, target: u64) {
-        self.target = target;
-        self.slack = signed(self.toolstack_cap).saturating_sub(signed(target));
+    /// How far above the target the toolstack sets the cap, as far as is known.
+    fn slack(&self) -> i64 {
+        let seen = signed(self.toolstack_cap).saturating_sub(signed(self.target));
+        self.slack.unwrap_or(seen)
+    }
+
+    /// Takes what is known of that for certain before it matters: once our part is in the cap, so that one of the
+    /// toolstack's could be taken for it, or when there is another. What is known of the target may be older than the
+    /// first cap we see.
+    pub(super) fn settle_slack(&mut self, maximum: u64) {
+        if !self.cap_came_first && (self.ours() != 0 || maximum != self.seen.maximum) {
+            self.slack = Some(self.slack());
+        }
+    }
+
+    /// The cap that the toolstack sets for the target, as far as is known.
+    pub(super) fn meant(&self) -> i64 {
+        signed(self.target).saturating_add(self.slack())
+    }
+
+    /// Whether the toolstack's cap is the one for the target.
+    pub(super) fn fits(&self) -> bool {
+        self.meant() == signed(self.toolstack_cap)
     }
 
     /// Takes a cap for the toolstack's word, when the domain has `current` pages.
@@ -356,7 +378,7 @@ impl Slot {
             maximum: self.seen.maximum,
             toolstack_maximum: self.toolstack_cap,
             target: self.target,
-            slack: self.slack,
+            slack: self.slack(),
             excess: self.excess,
             forgiven: self.forgiven,
             limits: self.limits,

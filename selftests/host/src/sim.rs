@@ -127,6 +127,8 @@ impl Sim {
             let believed = self.coordinator.domain(dom).expect("just met").balance;
             assert_eq!(believed, claim, "{dom}: honest, and not believed");
         }
+        // The back-end looks again, because what it knew may have been old.
+        self.notice(dom);
         result
     }
 

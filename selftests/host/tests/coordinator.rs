@@ -1256,6 +1256,85 @@ fn who_kept_what_it_was_asked_for_and_claims_otherwise_is_corrected() {
     assert_eq!(balance(&sim, B), -(SLACK as i64));
 }
 
+/// The size of a domain is changed when the back-end has read its old target, and connects it.
+fn mem_set_while_it_connects(sim: &mut Sim, number: u16, target: u64) {
+    let known = sim.world.domains[&dom(number)].target;
+    sim.world.mem_set(dom(number), target);
+    sim.world
+        .domains
+        .get_mut(&dom(number))
+        .expect("exists")
+        .cap_written = true;
+    attach_claiming_nothing(sim, number, known);
+}
+
+#[test]
+fn the_toolstack_may_change_the_size_of_a_domain_while_it_connects() {
+    const D: u16 = 5;
+    for (known, credit) in [(false, 0), (true, 0), (false, 16), (true, 16)] {
+        let mut sim = three(Settings::default());
+        sim.set_credit(credit);
+        assert!(sim.world.create(dom(D), 2_000, Limits::default()));
+        if known {
+            sim.attach(dom(D), None).expect("accepted");
+            sim.detach(dom(D));
+        }
+        mem_set_while_it_connects(&mut sim, D, 3_000);
+        // What it hears then is checked against the cap.
+        for target in [3_000, 2_500] {
+            if target != 3_000 {
+                sim.world.mem_set(dom(D), target);
+            }
+            let changed = Event::ToolstackChanged {
+                dom: dom(D),
+                target,
+            };
+            sim.world
+                .domains
+                .get_mut(&dom(D))
+                .expect("exists")
+                .cap_written = false;
+            sim.handle(changed).expect("known");
+        }
+        // It sets the very cap that we have set.
+        let free = sim.world.free;
+        sim.handle(Event::Give {
+            dom: dom(D),
+            pages: 70,
+        })
+        .expect("accepted");
+        while sim.serve(dom(D)) | sim.hear(dom(D)) {}
+        assert_eq!(sim.world.free, free - 70);
+        let ours = sim.world.domains[&dom(D)].maximum - 2_500 - SLACK;
+        sim.mem_set(dom(D), 2_500 + ours, true);
+        let cap = 2_500 + 2 * ours + SLACK;
+        assert_eq!(sim.world.domains[&dom(D)].maximum, cap);
+    }
+}
+
+#[test]
+fn a_cap_that_was_seen_before_the_target_is_not_guessed_again() {
+    let mut sim = three(Settings::default());
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    for slack in [0, 300] {
+        // The toolstack does not always add the same.
+        sim.world.domains.get_mut(&dom(A)).expect("exists").slack = slack;
+        let target = 2_500 + slack;
+        sim.world.mem_set(dom(A), target);
+        sim.stats(dom(A));
+        run(&mut sim);
+        let cap = target + slack + 100;
+        assert_eq!(sim.world.domains[&dom(A)].maximum, cap);
+        let changed = Event::ToolstackChanged {
+            dom: dom(A),
+            target,
+        };
+        sim.handle(changed).expect("known");
+        assert_eq!(sim.world.domains[&dom(A)].maximum, cap);
+    }
+}
+
 #[test]
 fn what_a_borrower_gave_back_unheard_is_believed_while_the_toolstack_makes_it_smaller() {
     let mut sim = three(Settings::default());
