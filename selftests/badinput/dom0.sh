@@ -120,11 +120,11 @@ interrupted() {
 	front alice deadline_us 30000000
 	xl pause bob
 	back mallory floor_kb 131072
-	guest -t 20 alice 'timeout -s INT 1 sh -c "echo 8192 >/sys/bus/xen/devices/cmm-0/request_kb"'
+	guest -t 20 alice 'timeout -s TERM 1 sh -c "echo 8192 >/sys/bus/xen/devices/cmm-0/request_kb"'
 	status=$?
 	xl unpause bob
 	# Its shell dies of it.
-	equals $((128 + 2)) echo "$status" && eventually 10 equals 0 front alice borrowed_kb
+	equals $((128 + 15)) echo "$status" && eventually 10 equals 0 front alice borrowed_kb
 }
 check "a signal during a write" interrupted
 check "nothing is lost by it" eventually 10 within "$(total)" "$all_memory" 1024
