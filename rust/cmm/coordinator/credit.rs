@@ -45,7 +45,8 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         self.change_credit(i, |slot| {
             slot.take_ask(ask.id, |purpose| purpose == Purpose::Revoke);
             slot.credit = slot.credit.saturating_sub(pages);
-            slot.is_drawing = pages < ask.pages;
+            // If none is left, all that it drew has been told.
+            slot.is_drawing = pages < ask.pages && slot.credit > 0;
         });
         self.put_free(pages);
         Ok(())

@@ -930,6 +930,27 @@ fn credit_and_drawing_may_cross() {
 }
 
 #[test]
+fn credit_is_asked_back_after_all_of_it_was_drawn_once() {
+    let mut sim = three(Settings::default());
+    sim.set_credit(1);
+    run(&mut sim);
+    // It has told all that it drew when it says that it has nothing to return.
+    sim.set_credit(0);
+    sim.draw(dom(A), 1);
+    sim.tell_drawn(dom(A));
+    run(&mut sim);
+    assert_eq!(credit(&sim, A), (0, 0));
+    sim.set_credit(2);
+    sim.release(dom(B), 8);
+    while sim.hear(dom(B)) {}
+    while sim.serve(dom(A)) {}
+    assert_eq!(credit(&sim, A), (2, 2));
+    sim.set_credit(0);
+    run(&mut sim);
+    assert_eq!(credit(&sim, A), (0, 0));
+}
+
+#[test]
 fn more_than_its_credit_is_a_violation() {
     let mut sim = three(Settings::default());
     sim.set_credit(16);
