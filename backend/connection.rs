@@ -282,7 +282,6 @@ impl Connection {
         let target = target(dom).map_err(Failure::Service)?;
         let attach = Event::Attach {
             dom,
-            record: recorded(dev),
             claim: details.claim,
             credit: details.credit,
             limits: default_limits(dom, target).map_err(Failure::Service)?,

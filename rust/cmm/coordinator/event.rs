@@ -96,7 +96,7 @@ impl Default for Settings {
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
-    /// An earlier back-end knew the domain. It may have died since, its front-end may never come back: what it owes or is
+    /// An earlier back-end knew the domain, which has yet to connect. It may have died since, its front-end may never come back: what it owes or is
     /// owed counts.
     Recall {
         /// Which domain.
@@ -108,13 +108,11 @@ pub enum Event {
     Attach {
         /// Which domain.
         dom: DomId,
-        /// What an earlier back-end recorded about the domain. Not looked at if this coordinator knows it already.
-        record: Option<Record>,
         /// What the front-end says its balance is; believed within what is possible.
         claim: Option<i64>,
         /// Whether it understands credit.
         credit: bool,
-        /// Its limits, if this coordinator does not know it already and nothing is recorded.
+        /// Its limits, if this coordinator does not know it already.
         limits: Limits,
         /// What its toolstack wants it to have, in pages.
         target: u64,

@@ -18,25 +18,19 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
     pub(super) fn meet<H: Host>(
         &mut self,
         dom: DomId,
-        record: Option<Record>,
         target: u64,
         limits: Limits,
         host: &mut H,
     ) -> Result<(), Refused> {
-        let i = match (self.find(dom), record) {
-            (Some(i), _) => i,
-            (None, Some(record)) => self.insert(dom, record, true)?,
-            (None, None) => {
-                let fresh = Record {
-                    limits,
-                    target,
-                    ..Record::default()
-                };
-                return self.insert(dom, fresh, false).map(|_| ());
-            }
+        if let Some(i) = self.find(dom) {
+            return Ok(self.retarget(i, target, host)?);
+        }
+        let fresh = Record {
+            limits,
+            target,
+            ..Record::default()
         };
-        self.retarget(i, target, host)?;
-        Ok(())
+        self.insert(dom, fresh, false)
     }
 
     /// A front-end connected.
@@ -70,7 +64,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         dom: DomId,
         record: Record,
         cap_known: bool,
-    ) -> Result<usize, Refused> {
+    ) -> Result<(), Refused> {
         record.limits.check()?;
         if !record.is_sane() {
             return Err(Refused::OutOfRange);
@@ -103,7 +97,7 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         if cap_known {
             self.unclaimed = self.unclaimed.saturating_sub(ours);
         }
-        Ok(place)
+        Ok(())
     }
 
     /// Decides what became of the pages that were under way when the front-end was last seen.

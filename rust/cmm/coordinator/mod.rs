@@ -186,16 +186,12 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
             }
             Event::Attach {
                 dom,
-                record,
                 claim,
                 credit,
                 limits,
                 target,
             } => {
-                if record.is_some() {
-                    self.expect_lenders(now);
-                }
-                self.meet(dom, record, target, limits, host)?;
+                self.meet(dom, target, limits, host)?;
                 self.attach(dom, claim, credit, host)?;
                 self.credit_due = Some(dom);
             }

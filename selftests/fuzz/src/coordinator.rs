@@ -162,16 +162,30 @@ fn event(input: &mut Input<'_>, hands: &mut Hands) -> Option<Event> {
     })
 }
 
+fn signed(input: &mut Input<'_>) -> i64 {
+    let number = input.number() as i64;
+    if input.u8() % 2 == 0 {
+        number
+    } else {
+        number.wrapping_neg()
+    }
+}
+
 fn attach(dom: DomId, input: &mut Input<'_>) -> Event {
-    let signed = |input: &mut Input<'_>| {
-        let number = input.number() as i64;
-        if input.u8() % 2 == 0 {
-            number
-        } else {
-            number.wrapping_neg()
-        }
-    };
-    let record = (input.u8() % 4 == 0).then(|| Record {
+    if input.u8() % 4 == 0 {
+        return recall(dom, input);
+    }
+    Event::Attach {
+        dom,
+        claim: (input.u8() % 2 == 0).then(|| signed(input)),
+        credit: input.u8() % 4 != 0,
+        limits: Limits::default(),
+        target: input.number(),
+    }
+}
+
+fn recall(dom: DomId, input: &mut Input<'_>) -> Event {
+    let record = Record {
         balance: signed(input),
         in_flight: input.number(),
         reclaiming: input.number(),
@@ -182,15 +196,8 @@ fn attach(dom: DomId, input: &mut Input<'_>) -> Event {
         excess: input.number(),
         forgiven: input.number(),
         limits: Limits::default(),
-    });
-    Event::Attach {
-        dom,
-        record,
-        claim: (input.u8() % 2 == 0).then(|| signed(input)),
-        credit: input.u8() % 4 != 0,
-        limits: Limits::default(),
-        target: input.number(),
-    }
+    };
+    Event::Recall { dom, record }
 }
 
 /// A front-end answers something, truly or not.

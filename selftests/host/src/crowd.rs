@@ -258,7 +258,7 @@ impl Crowd {
                 .pick(&[-pages, -1_000, -256, -1, 0, 1, 256, pages]);
             self.sim.falsify(dom, false_by);
         }
-        self.sim.attach(dom, None).expect("there is room for it");
+        self.sim.attach(dom).expect("there is room for it");
         if character == Character::Lying && self.plan.seed % 2 == 1 {
             let lie = self.random.pick(&[
                 Lie::Keeps,

@@ -81,11 +81,11 @@ impl Sim {
 
     /// Creates a domain and connects its front-end.
     pub fn boot(&mut self, dom: DomId, pages: u64, limits: Limits) -> bool {
-        self.world.create(dom, pages, limits) && self.attach(dom, None).is_ok()
+        self.world.create(dom, pages, limits) && self.attach(dom).is_ok()
     }
 
     /// A front-end connects, saying what its balance is.
-    pub fn attach(&mut self, dom: DomId, record: Option<Record>) -> Result<(), Refused> {
+    pub fn attach(&mut self, dom: DomId) -> Result<(), Refused> {
         let Some(domain) = self.world.domains.get_mut(&dom) else {
             return Err(Refused::UnknownDomain);
         };
@@ -93,7 +93,7 @@ impl Sim {
             return Ok(());
         }
         domain.connected = true;
-        let known = self.coordinator.record(dom).or(record);
+        let known = self.coordinator.record(dom);
         // Not if the toolstack let it have more meanwhile.
         let known =
             known.filter(|known| (known.maximum, known.target) == (domain.maximum, domain.target));
@@ -108,7 +108,6 @@ impl Sim {
         let claim = domain.frontend.balance + domain.false_by;
         let result = self.handle(Event::Attach {
             dom,
-            record,
             claim: Some(claim),
             credit: dom.raw() % 4 != 0,
             limits,
@@ -210,9 +209,9 @@ impl Sim {
                 let _ = self.handle(Event::Recall { dom: *dom, record });
             }
         }
-        for (dom, record) in doms.into_iter().zip(records) {
+        for dom in doms {
             if self.world.domains.contains_key(&dom) {
-                let _ = self.attach(dom, record);
+                let _ = self.attach(dom);
             } else {
                 let _ = self.handle(Event::Died { dom });
             }

@@ -527,7 +527,7 @@ fn a_donor_that_was_late_is_asked_after_one_that_was_not() {
 /// A front-end goes without answering, and another comes in its place that is willing.
 fn connect_again(sim: &mut Sim, number: u16) {
     sim.vanish(dom(number));
-    sim.attach(dom(number), None).expect("accepted");
+    sim.attach(dom(number)).expect("accepted");
     sim.stats(dom(number));
     while sim.serve(dom(number)) | sim.hear(dom(number)) {}
 }
@@ -605,7 +605,7 @@ fn who_declined_what_it_is_owed_is_not_offered_it_sooner_by_connecting_again() {
         }
         while sim.hear(dom(B)) {}
         sim.vanish(dom(B));
-        sim.attach(dom(B), None).expect("accepted");
+        sim.attach(dom(B)).expect("accepted");
     }
     assert_eq!(offers, 1);
     sim.advance(100 * MILLISECOND);
@@ -1000,7 +1000,7 @@ fn credit_ends_with_the_connection() {
         assert_eq!(credit(&sim, A), (0, 0));
         let record = sim.coordinator.record(dom(A)).expect("known");
         assert_eq!((record.balance, record.in_flight), (before, 16));
-        sim.attach(dom(A), None).expect("accepted");
+        sim.attach(dom(A)).expect("accepted");
         run_and_fill(&mut sim);
         assert_eq!(balance(&sim, A), before + drawn as i64);
         let (known, believed) = credit(&sim, A);
@@ -1085,7 +1085,7 @@ fn liars_are_disconnected_and_nobody_else() {
                 .connected = false;
         }
         for number in [A, B, C] {
-            sim.attach(dom(number), None).expect("room");
+            sim.attach(dom(number)).expect("room");
             sim.stats(dom(number));
             run(&mut sim);
         }
@@ -1174,7 +1174,7 @@ fn what_a_borrower_gave_back_and_gave_unheard_is_believed() {
         .expect("exists")
         .frontend
         .balance = -50;
-    sim.attach(dom, None).expect("accepted");
+    sim.attach(dom).expect("accepted");
     assert_eq!(balance(&sim, A), -50);
     // Nothing of it is missing: all get back what is theirs.
     run(&mut sim);
@@ -1212,7 +1212,7 @@ fn connect_claiming(sim: &mut Sim, number: u16, balance: i64) {
     let domain = sim.world.domains.get_mut(&dom(number)).expect("exists");
     domain.frontend.balance = balance;
     domain.liar = true;
-    sim.attach(dom(number), None).expect("accepted");
+    sim.attach(dom(number)).expect("accepted");
 }
 
 #[test]
@@ -1238,7 +1238,6 @@ fn attach_claiming_nothing(sim: &mut Sim, number: u16, target: u64) {
     domain.connected = true;
     let attach = Event::Attach {
         dom: dom(number),
-        record: None,
         claim: None,
         credit: true,
         limits: Limits::default(),
@@ -1297,7 +1296,7 @@ fn the_toolstack_may_change_the_size_of_a_domain_while_it_connects() {
         sim.set_credit(credit);
         assert!(sim.world.create(dom(D), 2_000, Limits::default()));
         if known {
-            sim.attach(dom(D), None).expect("accepted");
+            sim.attach(dom(D)).expect("accepted");
             sim.detach(dom(D));
         }
         mem_set_while_it_connects(&mut sim, D, 3_000);
@@ -1364,7 +1363,7 @@ fn what_a_borrower_gave_back_unheard_is_believed_while_the_toolstack_makes_it_sm
     sim.mem_set(dom(A), 1_500, true);
     sim.release(dom(A), 100);
     sim.vanish(dom(A));
-    sim.attach(dom(A), None).expect("accepted");
+    sim.attach(dom(A)).expect("accepted");
     assert_eq!(balance(&sim, A), 0);
 }
 
@@ -1399,7 +1398,7 @@ fn reconnect_claiming(sim: &mut Sim, claim: i64) {
     let domain = sim.world.domains.get_mut(&dom(A)).expect("exists");
     domain.false_by = claim - domain.frontend.balance;
     domain.liar = true;
-    sim.attach(dom(A), None).expect("accepted");
+    sim.attach(dom(A)).expect("accepted");
 }
 
 #[test]
@@ -1447,7 +1446,7 @@ fn a_lender_that_was_made_as_small_as_lending_had_is_owed_nothing_and_can_grow()
     sim.unload(dom(B));
     // It has nothing to lend any more.
     sim.world.domains.get_mut(&dom(B)).expect("exists").needs = 1_000;
-    sim.attach(dom(B), None).expect("accepted");
+    sim.attach(dom(B)).expect("accepted");
     assert_eq!(balance(&sim, B), 0);
     assert_eq!(sim.world.domains[&dom(B)].maximum, 1_000 + SLACK);
 }
@@ -1482,7 +1481,7 @@ fn storage_grows() {
     let small = sim.coordinator.grow(Vec::new());
     assert_eq!(small.len(), 0);
     sim.coordinator.grow(vec![Slot::default(); 2]);
-    sim.attach(dom(A), None).expect("room");
+    sim.attach(dom(A)).expect("room");
     let doms: Vec<_> = sim.coordinator.domains().map(|view| view.dom).collect();
     assert_eq!(doms, [dom(A), dom(B)]);
 }
@@ -1550,17 +1549,13 @@ fn records_that_make_no_sense_are_refused() {
     }
     let mut coordinator = Coordinator::new(vec![Slot::default(); 1], Settings::default());
     let mut world = cmm_host_tests::world::World::new(0);
-    let record = Some(Record {
+    let record = Record {
         balance: i64::MIN,
         ..Record::default()
-    });
-    let event = Event::Attach {
+    };
+    let event = Event::Recall {
         dom: dom(A),
         record,
-        claim: None,
-        credit: false,
-        limits: Limits::default(),
-        target: 2_000,
     };
     assert_eq!(
         coordinator.handle(event, 0, &mut world),
@@ -1597,16 +1592,12 @@ fn what_the_administrator_set_is_recorded() {
     assert_eq!(written, settings);
 
     let mut next = Coordinator::new(vec![Slot::default(); 1], written);
-    let attach = Event::Attach {
+    let recall = Event::Recall {
         dom: dom(A),
-        record: sim.coordinator.record(dom(A)),
-        claim: None,
-        credit: false,
-        limits: Limits::default(),
-        target: 2_000,
+        record: sim.coordinator.record(dom(A)).expect("known"),
     };
-    next.handle(attach, 0, &mut sim.world).expect("sensible");
-    assert_eq!(next.domain(dom(A)).expect("attached").limits, limits);
+    next.handle(recall, 0, &mut sim.world).expect("sensible");
+    assert_eq!(next.domain(dom(A)).expect("recalled").limits, limits);
 }
 
 #[test]

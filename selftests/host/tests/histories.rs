@@ -69,7 +69,7 @@ fn play(sim: &mut Sim, step: &Step) {
         }
         Step::Die(d) => sim.die(dom(d)),
         Step::Attach(d) => {
-            let _ = sim.attach(dom(d), None);
+            let _ = sim.attach(dom(d));
         }
         Step::Detach(d) => sim.detach(dom(d)),
         Step::Pause(d, paused) => {
@@ -146,7 +146,7 @@ fn play(sim: &mut Sim, step: &Step) {
         Step::Falsify(d, pages) => {
             sim.detach(dom(d));
             sim.falsify(dom(d), pages);
-            let _ = sim.attach(dom(d), None);
+            let _ = sim.attach(dom(d));
         }
         Step::Steal(pages) => {
             let taken = pages.min(sim.world.free);

@@ -107,7 +107,6 @@ impl Machine {
         for dom in (1..=domains).map(dom) {
             machine.handle(Event::Attach {
                 dom,
-                record: None,
                 claim: Some(0),
                 credit: true,
                 limits: Limits::default(),
