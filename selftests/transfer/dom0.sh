@@ -89,6 +89,8 @@ paused() {
 	check "$2 is paused: nobody waits for it" fails_with 'temporarily unavailable' front "$1" request_kb $AMOUNT
 	check "$2 is paused: the reason" equals no-donor front "$1" last_reason
 	xl unpause "$2"
+	# It is left alone for 100 ms after it was found so.
+	sleep 0.2
 	check "$2 is asked again" front "$1" request_kb $AMOUNT
 	check "$2 gave, and gets it back" front "$1" release_kb $AMOUNT
 }
