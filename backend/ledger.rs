@@ -43,7 +43,8 @@ impl Writer for Table {
         writeln!(f, "# sizes in KiB")?;
         writeln!(
             f,
-            "dom size max balance credit in-flight asked available floor ceiling weight disbelieved state"
+            "dom size max balance credit in-flight asked forgiven available floor ceiling weight disbelieved \
+             state"
         )?;
         for view in &views {
             write_domain(f, view)?;
@@ -57,7 +58,7 @@ fn write_domain(f: &mut fmt::Formatter<'_>, view: &View) -> fmt::Result {
     let sign = if view.balance < 0 { "-" } else { "" };
     writeln!(
         f,
-        "{} {} {} {}{} {} {} {} {} {} {} {} {} {}",
+        "{} {} {} {}{} {} {} {} {} {} {} {} {} {} {}",
         view.dom.raw(),
         to_kib(view.seen.current),
         to_kib(view.seen.maximum),
@@ -66,6 +67,7 @@ fn write_domain(f: &mut fmt::Formatter<'_>, view: &View) -> fmt::Result {
         to_kib(view.credit),
         to_kib(view.in_flight),
         to_kib(view.reclaiming),
+        to_kib(view.forgiven),
         to_kib(view.available),
         to_kib(view.limits.floor),
         to_kib(view.limits.ceiling),

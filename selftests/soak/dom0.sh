@@ -73,11 +73,17 @@ rounds() {
 	done
 }
 
+# pardoned NAME: a lender that was forgiven may have less until the toolstack says again what it wants.
+pardoned() {
+	pardoned=$(ledger "$(xl domid "$1")" forgiven)
+	[ "$pardoned" -eq 0 ] || { note "$1 was forgiven $pardoned KiB" && xl mem-set "$1" "$(memory_of "$1")"; }
+}
+
 # come_to_rest: all that was changed is as it was.
 come_to_rest() {
 	driver reserve_kb 0 && driver credit_kb 0 && driver donor_timeout_ms 5000
 	for name in $ALL; do
-		mend "$name" && back "$name" floor_kb 0 && back "$name" weight 100 || return 1
+		mend "$name" && back "$name" floor_kb 0 && back "$name" weight 100 && pardoned "$name" || return 1
 	done
 }
 
