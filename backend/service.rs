@@ -111,11 +111,11 @@ struct Deaths {
 
 impl Watcher for Deaths {
     fn changed(&self) {
-        let Ok((views, ..)) = self.core.books() else {
+        let Ok(known) = self.core.known() else {
             pr_warn!("cannot look which domains are gone: no memory\n");
             return;
         };
-        for dom in views.iter().map(|view| view.dom) {
+        for dom in known {
             if is_gone(dom) {
                 let _ = self.core.handle(Event::Died { dom }, &self.timer);
             }
@@ -166,6 +166,20 @@ impl Core {
         let mut phases = KBox::new(Histograms::default(), GFP_KERNEL)?;
         *phases = *self.state.lock().links.turns();
         Ok(phases)
+    }
+
+    /// Which domains are known.
+    fn known(&self) -> Result<KVec<DomId>> {
+        let count = self.state.lock().coordinator.domains().count();
+        let mut known = KVec::with_capacity(count, GFP_KERNEL)?;
+
+        let state = self.state.lock();
+        for view in state.coordinator.domains().take(count) {
+            // One that came meanwhile is hardly gone.
+            let _ = known.push_within_capacity(view.dom);
+        }
+        drop(state);
+        Ok(known)
     }
 
     /// What is known of all domains, the size of the pool, and whether the books balance.
