@@ -4,13 +4,14 @@
 //!
 //! They are described in `Documentation/ABI/testing/sysfs-bus-xen-cmm`.
 
-use crate::{
-    reason::Reason,
-    Frontend, //
-};
-use cmm::pages::{
-    from_kib,
-    to_kib, //
+use crate::Frontend;
+use cmm::{
+    pages::{
+        from_kib,
+        to_kib, //
+    },
+    protocol::GrantReason,
+    reason::Reason, //
 };
 use core::fmt::Write;
 use kernel::{
@@ -90,7 +91,13 @@ fn request(_dev: &Dev, this: &Frontend, text: &str) -> Result {
     if outcome.pages > 0 {
         return Ok(());
     }
-    Err(outcome.reason.to_error())
+    Err(match outcome.reason {
+        Reason::Answered(GrantReason::Ceiling) => EDQUOT,
+        Reason::Answered(GrantReason::Deadline) => ETIMEDOUT,
+        Reason::Answered(GrantReason::ShuttingDown) => ENODEV,
+        Reason::Answered(GrantReason::Full | GrantReason::NoDonor | GrantReason::RateLimit)
+        | Reason::Lost => EAGAIN,
+    })
 }
 
 fn release(_dev: &Dev, this: &Frontend, text: &str) -> Result {

@@ -4,7 +4,6 @@
 
 use crate::{
     pages::Pages,
-    reason::Reason,
     session::{
         Session,
         DEFAULT_DEADLINE_US, //
@@ -22,7 +21,8 @@ use cmm::{
         Urgency,
         Violation,
         MAX_REQUESTS, //
-    }, //
+    },
+    reason::Reason, //
 };
 use kernel::{
     prelude::*,
@@ -230,12 +230,11 @@ impl Session {
             return Err(EAGAIN);
         }
         let (taken, reason) = if self.take_ahead(pages, started, &mut laps) {
-            (pages, Reason::Answered(GrantReason::Full))
+            (pages, Reason::GRANTED)
         } else {
             match self.draw(pages, &mut laps)? {
                 0 => self.ask_and_take(&self.wish(pages), &mut laps)?,
-                drawn if drawn < pages => (drawn, Reason::Lost),
-                drawn => (drawn, Reason::Answered(GrantReason::Full)),
+                drawn => (drawn, Reason::of(pages, pages, GrantReason::Full, drawn)),
             }
         };
 
@@ -317,13 +316,7 @@ impl Session {
         let taken = self.take_granted(id, epoch, answer.pages, pages, laps);
         self.state.lock().requests.close(id);
         let taken = taken?.min(pages);
-        let reason = if taken < answer.pages.min(pages) {
-            Reason::Lost
-        } else if answer.pages >= pages {
-            Reason::Answered(GrantReason::Full)
-        } else {
-            Reason::Answered(answer.reason)
-        };
+        let reason = Reason::of(pages, answer.pages, answer.reason, taken);
         Ok((taken, reason))
     }
 

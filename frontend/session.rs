@@ -4,17 +4,18 @@
 
 use crate::{
     pages::Pages,
-    reason::Reason,
     state::{
         Link,
         State, //
     },
     transfer::Parts, //
 };
-use cmm::protocol::{
-    GrantReason,
-    Up,
-    Violation, //
+use cmm::{
+    protocol::{
+        Up,
+        Violation, //
+    },
+    reason::Reason, //
 };
 use kernel::{
     device,
@@ -100,7 +101,7 @@ impl Session {
                 moved: Atomic::new(false),
                 last_granted: Atomic::new(0),
                 last_latency: Atomic::new(0),
-                last_reason: Atomic::new(Reason::Answered(GrantReason::Full).to_number()),
+                last_reason: Atomic::new(Reason::GRANTED.to_number()),
             }),
             GFP_KERNEL,
         )

@@ -8,7 +8,7 @@
 //! - [`state`]: how these stand, behind the lock that the interrupt handler takes;
 //! - [`connection`]: how a connection comes about, and what its events do;
 //! - [`orders`]: what Dom0 asks of this domain;
-//! - [`request`]: what becomes of a request, [`reason`]: and why it got no more;
+//! - [`request`]: what becomes of a request;
 //! - [`at_hand`]: what is at hand for a next request;
 //! - [`pages`]: the memory itself;
 //! - [`report`]: Dom0 is told how this domain fares;
@@ -25,7 +25,6 @@ mod departure;
 mod knobs;
 mod orders;
 mod pages;
-mod reason;
 mod report;
 mod request;
 mod session;
@@ -154,6 +153,7 @@ impl xenbus::Driver for Frontend {
         this.session.hang_up();
         this.connection.lock().take();
         this.session.write_off();
+        this.has_failed.store(false, Relaxed);
         Ok(())
     }
 

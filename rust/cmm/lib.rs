@@ -23,6 +23,7 @@ pub mod image;
 pub mod laps;
 pub mod pages;
 pub mod protocol;
+pub mod reason;
 pub mod ring;
 pub mod spare;
 
