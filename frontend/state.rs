@@ -205,7 +205,7 @@ impl State {
 
     /// Says all that Dom0 has not heard yet. If there is no room, there will be.
     pub(crate) fn catch_up(&mut self) {
-        let _ = self.tell_drawn(Up::Drew { id: 0, pages: 0 }.leaves_free());
+        let _ = self.tell_drawn(Up::ANSWERS);
         self.be_heard();
     }
 

@@ -97,18 +97,19 @@ const STATS: u32 = 5;
 const DREW: u32 = 6;
 
 impl Up {
+    /// How many answers a front-end may have to give at once, at most.
+    pub const ANSWERS: u32 = (MAX_REQUESTS + MAX_ASKS) as u32;
+
     /// How many slots of the lane a front-end leaves free behind this message.
     ///
     /// What is not an answer gives way to answers, which are bounded and therefore always fit; a report, for which nobody
     /// waits, gives way to requests, too.
     pub const fn leaves_free(&self) -> u32 {
-        let answers = MAX_REQUESTS + MAX_ASKS;
-        let free = match self {
+        match self {
             Self::Offered { .. } | Self::Took { .. } => 0,
-            Self::Request { .. } | Self::Release { .. } | Self::Drew { .. } => answers,
-            Self::Stats { .. } => MAX_REQUESTS + answers,
-        };
-        free as u32
+            Self::Request { .. } | Self::Release { .. } | Self::Drew { .. } => Self::ANSWERS,
+            Self::Stats { .. } => MAX_REQUESTS as u32 + Self::ANSWERS,
+        }
     }
 
     /// The message as it is put in the ring.

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use cmm::protocol::layout::{Bytes, Lane, DOWN, MESSAGE_SIZE, PAGE_SIZE, UP};
-use cmm::protocol::Violation;
+use cmm::protocol::{RequestReason, Up, Violation, MAX_ASKS, MAX_REQUESTS};
 use cmm::ring::{Consumer, Memory, Producer, PushError};
 use cmm_host_tests::page::Page;
 use proptest::prelude::*;
@@ -44,6 +44,46 @@ fn lanes_do_not_touch_each_other() {
     let mut consumer = Consumer::new(UP);
     while let Ok(Some(message)) = consumer.pop(&page) {
         assert_eq!(message, numbered(1));
+    }
+}
+
+#[test]
+fn a_front_ends_answers_fit_behind_whatever_else_it_says() {
+    let request = Up::Request {
+        id: 1,
+        pages: 1,
+        deadline_us: 0,
+        reason: RequestReason::Manual,
+    };
+    let report = Up::Stats {
+        available: 0,
+        size: 0,
+        total_ram: 0,
+    };
+    let answers = [
+        Up::Offered { id: 1, pages: 0 },
+        Up::Took { id: 1, pages: 0 },
+    ];
+    let others = [
+        request,
+        report,
+        Up::Release { id: 1, pages: 1 },
+        Up::Drew { id: 1, pages: 1 },
+    ];
+    for other in others {
+        let page = Page::default();
+        let mut producer = Producer::new(UP);
+        let mut say = |up: &Up| producer.push_leaving(&page, &up.encode(), up.leaves_free());
+        while say(&other).is_ok() {}
+        // A report leaves room for requests, too.
+        if other == report {
+            for _ in 0..MAX_REQUESTS {
+                assert_eq!(say(&request), Ok(()));
+            }
+        }
+        for answer in answers.iter().cycle().take(MAX_REQUESTS + MAX_ASKS) {
+            assert_eq!(say(answer), Ok(()), "{other:?}");
+        }
     }
 }
 
