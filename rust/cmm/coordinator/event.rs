@@ -59,8 +59,8 @@ pub struct Settings {
     pub credit: u64,
     /// Pages that donors gave and nobody had taken when the back-end was last unloaded.
     pub pool: u64,
-    /// What the books missed when the back-end was last unloaded: see [`Coordinator`](super::Coordinator). `None` if
-    /// there was none.
+    /// Pages that were outside the books when the back-end was last unloaded: what the domains that were known, and the
+    /// pool, lack to make the sum zero. `None` if there was none.
     pub adrift: Option<i64>,
     /// Who is asked to give.
     pub policy: Policy,
@@ -96,8 +96,8 @@ impl Default for Settings {
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Event {
-    /// An earlier back-end knew the domain, which has yet to connect. It may have died since, its front-end may never come back: what it owes or is
-    /// owed counts.
+    /// An earlier back-end knew the domain, which has yet to connect. It may have died since, or its front-end may never
+    /// come back: what it owes or is owed counts.
     Recall {
         /// Which domain.
         dom: DomId,
