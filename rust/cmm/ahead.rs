@@ -7,7 +7,7 @@
 //! hand for those that follow, which then need not ask. Once the domain has asked for nothing for a while, what is
 //! left goes back, and it starts anew.
 
-use crate::coordinator::{Nanos, SECOND};
+use crate::time::{Nanos, SECOND};
 
 /// How much more each request fetches than the last that had to ask.
 const GROWTH: u64 = 4;

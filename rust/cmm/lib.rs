@@ -26,5 +26,6 @@ pub mod protocol;
 pub mod reason;
 pub mod ring;
 pub mod spare;
+pub mod time;
 
 pub use domid::DomId;

@@ -4,12 +4,13 @@
 
 use core::ops::DerefMut;
 
-use super::event::{Limits, Nanos, Refused, Settings};
+use super::event::{Limits, Refused, Settings};
 use super::host::{Gone, Host};
 use super::ledger::Fault;
 use super::slot::{Purpose, Slot};
 use super::Coordinator;
 use crate::protocol::{GrantReason, Urgency, MAX_PAGES, MAX_REQUESTS};
+use crate::time::Nanos;
 
 impl From<Gone> for Refused {
     fn from(_: Gone) -> Self {

@@ -9,10 +9,10 @@
 
 use core::ops::DerefMut;
 
-use super::event::{Nanos, MICROSECOND, MILLISECOND};
 use super::host::{Activity, Host};
 use super::slot::{Purpose, Request, Slot};
 use super::Coordinator;
+use crate::time::{Nanos, MICROSECOND, MILLISECOND};
 use crate::DomId;
 
 /// How long a domain may work on what it was told before it is looked at again, besides the time for each page.

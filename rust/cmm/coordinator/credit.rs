@@ -9,13 +9,13 @@
 use core::ops::DerefMut;
 
 use super::donors::check_answer;
-use super::event::Nanos;
 use super::host::{Host, SendError};
 use super::ledger::{signed, Fault};
 use super::slot::{Ask, Purpose, Slot};
 use super::todo::Todo;
 use super::Coordinator;
 use crate::protocol::Down;
+use crate::time::Nanos;
 use crate::DomId;
 
 /// How many domains' credits are changed in one event; the others follow in the next.

@@ -4,13 +4,13 @@
 
 use core::ops::DerefMut;
 
-use super::event::{Nanos, MILLISECOND, SECOND};
 use super::host::Host;
 use super::ledger::{signed, Fault};
 use super::policy::{best, ready_first, share_out, Candidate, Need};
 use super::slot::{Ask, Purpose, Request, Slot};
 use super::Coordinator;
 use crate::protocol::{Down, RequestReason, Urgency, Violation, COORDINATOR_ID, MAX_ASKS};
+use crate::time::{Nanos, MILLISECOND, SECOND};
 use crate::DomId;
 
 /// How long a domain is left alone that was found paused.

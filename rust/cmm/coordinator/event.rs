@@ -7,17 +7,8 @@ use core::fmt;
 use super::policy::Policy;
 use super::record::Record;
 use crate::protocol::{Up, MAX_PAGES};
+use crate::time::{Nanos, MILLISECOND, SECOND};
 use crate::DomId;
-
-/// Nanoseconds of a monotonic clock.
-pub type Nanos = u64;
-
-/// Nanoseconds in a microsecond.
-pub const MICROSECOND: Nanos = 1_000;
-/// Nanoseconds in a millisecond.
-pub const MILLISECOND: Nanos = 1_000_000;
-/// Nanoseconds in a second.
-pub const SECOND: Nanos = 1_000_000_000;
 
 /// What an administrator sets for one domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,13 +5,13 @@
 use core::ops::DerefMut;
 
 use super::donors::{backoff, check_answer};
-use super::event::{Nanos, SECOND};
 use super::host::Host;
 use super::ledger::{signed, Fault};
 use super::slot::{Purpose, Request, Slot};
 use super::top::Top;
 use super::Coordinator;
 use crate::protocol::{Down, Violation};
+use crate::time::{Nanos, SECOND};
 
 /// How many lenders are paid back in one event; the others follow in the next.
 const REPAID_AT_ONCE: usize = 8;

@@ -4,13 +4,14 @@
 
 use core::ops::DerefMut;
 
-use super::event::{Limits, Nanos, Refused};
+use super::event::{Limits, Refused};
 use super::host::{Host, SendError};
 use super::ledger::{above, signed, Fault};
 use super::record::Record;
 use super::slot::{Purpose, Request, Slot};
 use super::Coordinator;
 use crate::protocol::{Down, MAX_ASKS, MAX_REQUESTS};
+use crate::time::Nanos;
 use crate::DomId;
 
 impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {

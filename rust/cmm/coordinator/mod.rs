@@ -35,8 +35,9 @@ mod view;
 
 use core::ops::DerefMut;
 
+pub use crate::time::{Nanos, MICROSECOND, MILLISECOND, SECOND};
 pub use check::Broken;
-pub use event::{Event, Limits, Nanos, Refused, Settings, MICROSECOND, MILLISECOND, SECOND};
+pub use event::{Event, Limits, Refused, Settings};
 pub use host::{Activity, Gone, Host, Reservation, SendError};
 pub use policy::Policy;
 pub use record::Record;

@@ -4,8 +4,9 @@
 
 use core::fmt;
 
-use super::event::{Limits, Nanos, Settings};
+use super::event::{Limits, Settings};
 use super::policy::Policy;
+use crate::time::Nanos;
 
 /// What is known of a domain: enough to go on after the back-end has been loaded again.
 ///

@@ -4,13 +4,13 @@
 
 use core::ops::DerefMut;
 
-use super::event::{Nanos, MICROSECOND, SECOND};
 use super::host::Host;
 use super::ledger::Fault;
 use super::slot::{Request, Slot};
 use super::top::Top;
 use super::Coordinator;
 use crate::protocol::{Down, GrantReason, RequestReason, Violation, MAX_REQUESTS};
+use crate::time::{Nanos, MICROSECOND, SECOND};
 
 /// No request waits longer, whatever it says.
 const LONGEST_DEADLINE: Nanos = 60 * SECOND;

@@ -5,12 +5,12 @@
 use core::ops::DerefMut;
 
 use super::donors::backoff;
-use super::event::{Nanos, MILLISECOND};
 use super::host::Host;
 use super::policy::Need;
 use super::slot::{Purpose, Slot};
 use super::Coordinator;
 use crate::protocol::Urgency;
+use crate::time::{Nanos, MILLISECOND};
 
 /// How long the pool has been low before it is filled. A request that took from it has its memory by then: the donors'
 /// work, for which nobody waits, would otherwise compete with it for the CPU.

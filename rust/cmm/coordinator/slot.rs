@@ -2,13 +2,14 @@
 
 //! What the coordinator remembers about one domain.
 
-use super::event::{Limits, Nanos};
+use super::event::Limits;
 use super::host::Reservation;
 use super::ledger::{above, signed};
 use super::policy::readiness;
 use super::record::Record;
 use super::view::View;
 use crate::protocol::{RequestReason, MAX_ASKS, MAX_REQUESTS};
+use crate::time::Nanos;
 use crate::DomId;
 
 /// Room for one domain in the coordinator's storage.
