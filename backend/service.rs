@@ -17,11 +17,11 @@ use crate::{
 use cmm::{
     coordinator::{
         Coordinator,
+        Domain,
         Event,
         Record,
         Refused,
         Settings,
-        Slot,
         View, //
     },
     histogram::Histograms,
@@ -71,7 +71,7 @@ const DOM0: domain::DomId = domain::DomId(0);
 const STORE: &CStr = c"cmm";
 
 struct State {
-    coordinator: Coordinator<KVVec<Slot>>,
+    coordinator: Coordinator<KVVec<Domain>>,
     links: Links,
 }
 
@@ -137,9 +137,9 @@ fn recorded() -> Option<Settings> {
     Settings::parse(text.as_str().ok()?)
 }
 
-fn slots(count: usize) -> Result<KVVec<Slot>> {
+fn slots(count: usize) -> Result<KVVec<Domain>> {
     let mut slots = KVVec::with_capacity(count, GFP_KERNEL)?;
-    slots.resize(count, Slot::default(), GFP_KERNEL)?;
+    slots.resize(count, Domain::default(), GFP_KERNEL)?;
     Ok(slots)
 }
 

@@ -4,205 +4,119 @@
 
 use core::ops::DerefMut;
 
-use super::event::{Limits, Refused, Settings};
-use super::host::{Gone, Host};
-use super::ledger::Fault;
-use super::slot::{Purpose, Slot};
-use super::Coordinator;
+use super::books::Place;
+use super::domain::{Domain, Purpose};
+use super::fault::Fault;
+use super::host::Host;
+use super::known::Filling;
+use super::refused::Refused;
+use super::settings::{Limits, Settings};
+use super::turn::Turn;
 use crate::protocol::{GrantReason, Urgency, MAX_PAGES, MAX_REQUESTS};
-use crate::time::Nanos;
 
-impl From<Gone> for Refused {
-    fn from(_: Gone) -> Self {
-        Self::UnknownDomain
-    }
-}
-
-/// The least a domain keeps unless the administrator says otherwise: 64 MiB, or a part of what its toolstack gave it, or
-/// all of it if that is less.
-const MIN_FLOOR: u64 = 16_384;
-const FLOOR_PART: u64 = 4;
-
-impl Limits {
-    /// The limits of a domain for which nobody has set any. Its toolstack wants it to have `target` pages now, and
-    /// `largest` at most, and has told Xen to let it have `cap`.
-    ///
-    /// The cap may be more: domains are larger than their toolstack says, by what the toolstack does not count.
-    pub fn by_default(target: u64, largest: u64, cap: u64) -> Self {
-        Self {
-            floor: (target / FLOOR_PART).max(MIN_FLOOR).min(target),
-            ceiling: largest.max(target).max(cap).min(MAX_PAGES),
-            weight: Self::DEFAULT_WEIGHT,
-        }
-    }
-
-    /// Whether these can be kept.
-    ///
-    /// # Errors
-    ///
-    /// They contradict each other, or are beyond what there can be.
-    pub fn check(&self) -> Result<(), Refused> {
-        if self.ceiling > MAX_PAGES || self.weight == 0 {
-            Err(Refused::OutOfRange)
-        } else if self.floor > self.ceiling {
-            Err(Refused::FloorAboveCeiling)
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl Settings {
-    /// Whether an administrator could have set these.
-    pub(super) fn check(&self) -> Result<(), Refused> {
-        if self.reserve.max(self.credit) > MAX_PAGES || self.donor_timeout == 0 {
-            Err(Refused::OutOfRange)
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
-    pub(super) fn set_limits<H: Host>(
+impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+    pub(super) fn set_limits(
         &mut self,
         i: usize,
-        change: impl FnOnce(Limits) -> Limits,
-        host: &mut H,
+        change: impl FnOnce(&mut Limits),
     ) -> Result<(), Refused> {
-        let slot = self.slot_mut(i).ok_or(Refused::UnknownDomain)?;
-        let limits = change(slot.limits);
+        let domain = self.domain(i)?;
+        let dom = domain.dom();
+        let mut limits = domain.limits();
+        change(&mut limits);
         limits.check()?;
-        slot.set_limits(limits);
-        slot.limits_due = true;
-        let dom = slot.dom;
-        self.repay_after = 0;
-        self.credit_due = Some(dom);
-        self.tell_limits(i, host);
+        self.change(i, |domain| {
+            domain.set_limits(limits);
+            domain.limits_due = true;
+        })?;
+        self.coordinator.repayment.after = 0;
+        self.coordinator.review.due = Some(dom);
+        self.tell_limits(i);
         Ok(())
     }
 
-    pub(super) fn set_reserve(&mut self, pages: u64) -> Result<(), Refused> {
-        if pages > MAX_PAGES {
-            return Err(Refused::OutOfRange);
-        }
-        self.settings.reserve = pages;
-        self.fill_after = 0;
-        self.low = true;
-        self.fill_failures = 0;
-        self.repay_after = 0;
+    /// Changes what holds for all domains, if it makes sense then.
+    pub(super) fn set(&mut self, change: impl FnOnce(&mut Settings)) -> Result<(), Refused> {
+        let mut settings = self.coordinator.settings;
+        change(&mut settings);
+        settings.check()?;
+        self.coordinator.settings = settings;
         Ok(())
     }
 
-    pub(super) fn set_credit(&mut self, pages: u64) -> Result<(), Refused> {
-        if pages > MAX_PAGES {
-            return Err(Refused::OutOfRange);
-        }
-        self.settings.credit = pages;
-        self.fill_after = 0;
-        self.low = true;
-        self.fill_failures = 0;
-        self.repay_after = 0;
-        self.review_credit();
-        Ok(())
-    }
-
-    pub(super) fn set_donor_timeout(&mut self, nanos: Nanos) -> Result<(), Refused> {
-        if nanos == 0 {
-            return Err(Refused::OutOfRange);
-        }
-        self.settings.donor_timeout = nanos;
-        // Those already asked may be overdue by the new measure.
-        self.wake(0);
-        Ok(())
+    /// The pool should have another size from now on, and is to have it at once.
+    pub(super) fn resize_pool(&mut self) {
+        self.coordinator.filling = Filling {
+            low: true,
+            ..Filling::default()
+        };
+        self.coordinator.repayment.after = 0;
     }
 
     /// Looks whether the domain can be given to, or taken from, by hand.
-    fn by_hand(&self, i: usize, pages: u64) -> Result<&Slot, Refused> {
-        let slot = self.slot(i).ok_or(Refused::UnknownDomain)?;
-        if self.shutting_down {
+    fn by_hand(&self, i: usize, pages: u64) -> Result<(), Refused> {
+        let domain = self.domain(i)?;
+        if self.coordinator.shutting_down {
             Err(Refused::ShuttingDown)
         } else if pages == 0 || pages > MAX_PAGES {
             Err(Refused::OutOfRange)
-        } else if !slot.connected {
+        } else if !domain.is_connected() {
             Err(Refused::NotConnected)
-        } else if !slot.has_room_to_ask() {
+        } else if !domain.asks.has_room() {
             Err(Refused::Busy)
         } else {
-            Ok(slot)
+            Ok(())
         }
     }
 
     /// Gives Xen's free memory to a domain.
-    pub(super) fn give_by_hand<H: Host>(
-        &mut self,
-        i: usize,
-        pages: u64,
-        now: Nanos,
-        host: &mut H,
-    ) -> Result<(), Refused> {
+    pub(super) fn give_by_hand(&mut self, i: usize, pages: u64) -> Result<(), Refused> {
         self.by_hand(i, pages)?;
-        if self.room(i, host)? < pages {
+        if self.room(i)? < pages {
             return Err(Refused::AboveCeiling);
         }
-        let given = self.give(i, pages, Purpose::GiveByHand, now, host);
-        self.report_fault(i, given, host)
+        let given = self.give(i, pages, Purpose::GiveByHand);
+        self.report(i, given)
     }
 
     /// Takes memory from a domain and leaves it to Xen.
-    pub(super) fn take_by_hand<H: Host>(
-        &mut self,
-        i: usize,
-        pages: u64,
-        now: Nanos,
-        host: &mut H,
-    ) -> Result<(), Refused> {
+    pub(super) fn take_by_hand(&mut self, i: usize, pages: u64) -> Result<(), Refused> {
         self.by_hand(i, pages)?;
-        self.look(i, host)?;
-        if self.by_hand(i, pages)?.above_floor() < pages {
+        self.sync_cap(i)?;
+        if self.domain(i)?.above_floor() < pages {
             return Err(Refused::BelowFloor);
         }
-        let asked = self.ask(i, pages, Purpose::TakeByHand, Urgency::Urgent, now, host);
-        self.report_fault(i, asked, host)
+        let asked = self.ask(i, pages, Purpose::TakeByHand, Urgency::Urgent);
+        self.report(i, asked)
     }
 
-    fn report_fault<H: Host>(
-        &mut self,
-        i: usize,
-        result: Result<u64, Fault>,
-        host: &mut H,
-    ) -> Result<(), Refused> {
-        let failed = result.is_err();
-        self.settle_fault(i, result.map(|_| ()), host);
-        if failed {
-            Err(Refused::NotConnected)
-        } else {
-            Ok(())
-        }
+    fn report(&mut self, i: usize, result: Result<u64, Fault>) -> Result<(), Refused> {
+        let refused = result.map(|_| ()).map_err(|_| Refused::NotConnected);
+        self.note_fault(i, result.map(|_| ()));
+        refused
     }
 
     /// Answers everything that waits, and begins nothing new.
-    pub(super) fn shut_down<H: Host>(&mut self, now: Nanos, host: &mut H) {
-        self.shutting_down = true;
-        for i in 0..self.len {
+    pub(super) fn shut_down(&mut self) {
+        self.coordinator.shutting_down = true;
+        for i in 0..self.coordinator.domains.all().len() {
             for place in 0..MAX_REQUESTS {
-                let Some(slot) = self.slot_mut(i).filter(|slot| slot.waiting > 0) else {
-                    break;
-                };
-                let Some(Some(request)) = slot.requests.get_mut(place) else {
-                    continue;
-                };
-                if !request.is_waiting() {
-                    continue;
-                }
-                let id = request.id;
-                // What was put aside for it is of no use to a front-end that is about to settle.
-                let held = core::mem::take(&mut request.held);
-                self.held = self.held.saturating_sub(held);
-                self.put_free(held);
-                let answered = self.answer(i, id, GrantReason::ShuttingDown, now, host);
-                self.settle_fault(i, answered, host);
+                let denied = self.deny(i, place);
+                self.note_fault(i, denied);
             }
         }
+    }
+
+    /// Answers a request that waits with nothing: what was put aside for it is of no use to a front-end that is about to
+    /// give back what it borrowed.
+    fn deny(&mut self, i: usize, place: usize) -> Result<(), Fault> {
+        let domain = self.domain(i)?;
+        let request = domain.requests.waiting_at(place);
+        let Some(request) = request.filter(|_| domain.is_connected()) else {
+            return Ok(());
+        };
+        let held = Place::Held(i, request.id);
+        self.transfer(held, Place::Free, request.held);
+        self.answer(i, request.id, GrantReason::ShuttingDown)
     }
 }

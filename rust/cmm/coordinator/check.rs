@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The rules of the ledger, checked.
+//! The rules of the books, checked.
 
 use core::ops::DerefMut;
 
-use super::ledger::signed;
-use super::slot::{Purpose, Request, Slot};
-use super::Coordinator;
+use super::domain::{Domain, Purpose};
+use super::domains::Tally;
+use super::known::Coordinator;
+use crate::pages::signed;
 use crate::DomId;
 
-/// Which rule of the ledger is broken, and at which domain if at one.
+/// Which rule of the books is broken, and at which domain if at one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// Where, if at one domain.
@@ -18,115 +19,101 @@ pub struct Broken {
     pub rule: &'static str,
 }
 
-/// Sums over all domains, to be compared with what is kept as it changes.
-#[derive(Default)]
-struct Sums {
-    ours: i64,
-    held: u64,
-    waiting: usize,
-    lenders: usize,
-    filling: u64,
-    lacking: u64,
-}
-
-impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
-    /// Checks every rule of the ledger; slow, for tests and debugfs.
+impl<S: DerefMut<Target = [Domain]>> Coordinator<S> {
+    /// Checks every rule of the books; slow, for tests and debugfs.
     ///
     /// # Errors
     ///
     /// The first rule found broken.
     pub fn check(&self) -> Result<(), Broken> {
-        let mut sums = Sums::default();
-        for slot in self.live() {
-            check_slot(slot, &mut sums).map_err(|rule| Broken {
-                dom: Some(slot.dom),
+        let mut tally = Tally::default();
+        let mut ours = 0;
+        for domain in self.domains.all() {
+            check_domain(domain).map_err(|rule| Broken {
+                dom: Some(domain.dom()),
                 rule,
             })?;
+            tally.add(Tally::of(domain));
+            ours += domain.ours();
         }
-        let mut pairs = self.live().windows(2);
-        let sorted = pairs.all(|pair| matches!(pair, [a, b] if a.dom < b.dom));
-        let sum = sums
-            .ours
-            .saturating_add(signed(self.held))
-            .saturating_add(signed(self.free))
-            .saturating_add(self.adrift);
-        let rules = [
+        let mut pairs = self.domains.all().windows(2);
+        let sorted = pairs.all(|pair| matches!(pair, [a, b] if a.dom() < b.dom()));
+        let pool = signed(self.books.free()) + signed(tally.held);
+        let sum = ours + pool + self.books.unbooked();
+        first_broken(&[
             (sorted, "domains are in order, each once"),
             (sum == 0, "pages are conserved"),
-            (sums.held == self.held, "pages put aside are counted"),
-            (sums.waiting == self.waiting, "waiting requests are counted"),
-            (sums.lenders == self.lenders, "lenders are counted"),
             (
-                sums.filling == self.filling,
-                "pages asked for the reserve are counted",
+                self.books.shortfalls() == 0,
+                "no more pages were moved than there were",
             ),
             (
-                sums.lacking == self.lacking,
-                "pages that credits lack are counted",
+                tally == *self.domains.tally(),
+                "what is counted over all domains is counted",
             ),
-        ];
-        match rules.iter().find(|(kept, _)| !kept) {
-            Some((_, rule)) => Err(Broken { dom: None, rule }),
-            None => Ok(()),
-        }
+        ])
+        .map_err(|rule| Broken { dom: None, rule })
     }
 }
 
-fn check_slot(slot: &Slot, sums: &mut Sums) -> Result<(), &'static str> {
-    let mut waiting = 0;
-    let mut granted = 0u64;
-    for request in slot.requests.iter().flatten() {
-        granted = granted.saturating_add(request.granted);
-        sums.held = sums.held.saturating_add(request.held);
-        waiting += usize::from(Request::is_waiting(request));
+fn check_domain(domain: &Domain) -> Result<(), &'static str> {
+    let (mut waiting, mut granted, mut held) = (0u8, 0, 0);
+    for request in domain.requests.iter() {
+        waiting += u8::from(request.is_waiting());
+        granted += request.granted;
+        held += request.held;
         if request.held > request.want || request.want > request.pages {
             return Err("no request holds more than it may have");
         }
     }
-    let mut asked = 0u64;
-    let mut given = 0u64;
-    for ask in slot.asks.iter().flatten() {
+    let (mut reclaiming, mut given, mut filling) = (0, 0, 0);
+    for ask in domain.asks.iter() {
         if ask.purpose.is_give() {
-            given = given.saturating_add(ask.pages);
+            given += ask.pages;
         } else if ask.purpose.is_reclaim() {
-            asked = asked.saturating_add(ask.pages);
+            reclaiming += ask.pages;
         }
         if ask.purpose == Purpose::Reserve {
-            sums.filling = sums.filling.saturating_add(ask.pages);
+            filling += ask.pages;
         }
     }
-    sums.ours = sums.ours.saturating_add(slot.ours());
-    sums.lacking = sums.lacking.saturating_add(slot.lacks_credit());
-    sums.waiting += waiting;
-    sums.lenders += usize::from(slot.is_lender());
-    let in_use = slot.asks.iter().flatten().count();
-    let rules = [
+    let connected = domain.is_connected();
+    let is_idle = domain.requests.iter().next().is_none() && domain.asks.is_empty();
+    let has_credit = domain.credit.pages() > 0 || domain.credit.goal() > 0;
+    first_broken(&[
         (
-            usize::from(slot.waiting) == waiting,
-            "its waiting requests are counted",
+            domain.requests.waiting() == waiting && domain.requests.held() == held,
+            "its requests are counted",
         ),
         (
-            usize::from(slot.asked) == in_use,
-            "its questions are counted",
+            domain.asks.filling() == filling,
+            "what it is asked for the reserve is counted",
         ),
         (
-            !slot.connected || slot.in_flight == granted.saturating_add(given),
+            !connected || domain.in_flight() == granted + given,
             "what is in flight was granted or given",
         ),
         (
-            !slot.connected || slot.reclaiming == asked,
+            !connected || domain.asks.reclaiming() == reclaiming,
             "what it is asked for is counted",
         ),
         (
-            slot.connected || (waiting == 0 && in_use == 0),
+            connected || (is_idle && !domain.has_open_ends()),
             "nothing is open with a front-end that is gone",
         ),
         (
-            (slot.connected && slot.takes_credit) || (slot.credit == 0 && slot.credit_goal == 0),
+            (connected && domain.credit.is_understood()) || !has_credit,
             "only a front-end that understands it has credit",
         ),
-        (slot.limits.check().is_ok(), "its limits make sense"),
-    ];
+        (domain.limits().check().is_ok(), "its limits make sense"),
+        (
+            *domain.summary() == domain.summarised(),
+            "it is found by what it is",
+        ),
+    ])
+}
+
+fn first_broken(rules: &[(bool, &'static str)]) -> Result<(), &'static str> {
     match rules.iter().find(|(kept, _)| !kept) {
         Some((_, rule)) => Err(rule),
         None => Ok(()),

@@ -8,199 +8,164 @@
 
 use core::ops::DerefMut;
 
+use super::books::Place;
+use super::domain::{Ask, Domain, Purpose};
 use super::donors::check_answer;
-use super::host::{Host, SendError};
-use super::ledger::{signed, Fault};
-use super::slot::{Ask, Purpose, Slot};
-use super::todo::Todo;
-use super::Coordinator;
+use super::fault::Fault;
+use super::host::{Gone, Host, SendError};
+use super::turn::Turn;
 use crate::protocol::Down;
-use crate::time::Nanos;
 use crate::DomId;
 
-/// How many domains' credits are changed in one event; the others follow in the next.
+/// How many domains' credits are changed in one event; the others follow in the next. Each takes two hypercalls and a
+/// message.
 const ADJUSTED_AT_ONCE: usize = 16;
 
-impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
+impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     /// A domain took part of its credit. Its cap had room for that already.
     pub(super) fn drew(&mut self, i: usize, id: u32, pages: u64) -> Result<(), Fault> {
-        let credit = self.slot(i).ok_or(Fault::Gone)?.credit;
-        check_answer(id, pages, credit)?;
-        self.change_credit(i, |slot| slot.credit = slot.credit.saturating_sub(pages));
-        self.move_balance(i, signed(pages));
+        check_answer(id, pages, self.domain(i)?.credit.pages())?;
+        self.transfer(Place::Credit(i), Place::Balance(i), pages);
         Ok(())
     }
 
     /// A domain returns credit that it has not used.
-    pub(super) fn returned<H: Host>(
-        &mut self,
-        i: usize,
-        ask: &Ask,
-        pages: u64,
-        host: &mut H,
-    ) -> Result<(), Fault> {
-        let credit = self.slot(i).ok_or(Fault::Gone)?.credit;
+    pub(super) fn returned(&mut self, i: usize, ask: &Ask, pages: u64) -> Result<(), Fault> {
+        let credit = self.domain(i)?.credit.pages();
         check_answer(ask.id, pages, ask.pages.min(credit))?;
-        self.lower(i, pages, host)?;
-        self.change_credit(i, |slot| {
-            slot.take_ask(ask.id, |purpose| purpose == Purpose::Revoke);
-            slot.credit = slot.credit.saturating_sub(pages);
-            // If none is left, all that it drew has been told.
-            slot.is_drawing = pages < ask.pages && slot.credit > 0;
-        });
-        self.put_free(pages);
+        self.lower(i, Place::Credit(i), Place::Free, pages)?;
+        self.change(i, |domain| {
+            domain.asks.close(ask.id);
+            domain.credit.returned(ask.pages, pages);
+        })?;
         Ok(())
     }
 
-    /// All credits may have to change.
-    pub(super) fn review_credit(&mut self) {
-        self.review.get_or_insert(DomId::default());
-    }
-
     /// Brings credits to what they should be, a limited number of them.
-    pub(super) fn adjust_credits<H: Host>(&mut self, now: Nanos, host: &mut H) {
-        let due = self.credit_due.take().and_then(|dom| self.find(dom));
-        // Requests that wait come first.
-        if self.free_grew && self.waiting > 0 {
+    pub(super) fn adjust_credits(&mut self) {
+        let coordinator = &mut *self.coordinator;
+        let due = coordinator.review.due.take();
+        let due = due.and_then(|dom| coordinator.domains.find(dom));
+        if coordinator.requests_come_first() {
             if due.is_some() {
-                self.review_credit();
+                coordinator.review.all();
             }
             return;
         }
         if let Some(i) = due {
-            self.adjust_credit(i, now, host);
+            self.adjust(i);
         }
-        self.fill_credits(now, host);
-        let Some(from) = self.review.take() else {
-            return;
-        };
+        self.fill_credits();
+        if let Some(from) = self.coordinator.review.from.take() {
+            self.adjust_from(from);
+        }
+    }
+
+    /// Looks through all credits from this domain on.
+    fn adjust_from(&mut self, from: DomId) {
         let mut left = ADJUSTED_AT_ONCE;
-        for i in self.live().partition_point(|slot| slot.dom < from)..self.len {
+        let first = self.coordinator.domains.first_from(from);
+        for i in first..self.coordinator.domains.all().len() {
             if left == 0 {
-                self.review = self.slot(i).map(|slot| slot.dom);
-                self.wake(now);
+                self.coordinator.review.from = self.domain(i).ok().map(Domain::dom);
+                self.wake(self.now);
                 return;
             }
-            if self.adjust_credit(i, now, host) {
-                left -= 1;
-            }
+            left -= usize::from(self.adjust(i));
         }
     }
 
     /// Fills the credits that were waiting for the pool to grow.
-    fn fill_credits<H: Host>(&mut self, now: Nanos, host: &mut H) {
-        if self.unfilled.has_overflowed() && self.free > 0 {
-            self.unfilled = Todo::default();
-            self.review_credit();
+    fn fill_credits(&mut self) {
+        let coordinator = &mut *self.coordinator;
+        if coordinator.review.unfilled.has_overflowed() && coordinator.books.free() > 0 {
+            coordinator.review.unfilled.clear();
+            coordinator.review.all();
         }
-        while self.free > 0 {
-            let Some(dom) = self.unfilled.pop() else {
+        while self.coordinator.books.free() > 0 {
+            let Some(dom) = self.coordinator.review.unfilled.pop() else {
                 return;
             };
-            if let Some(i) = self.find(dom) {
-                self.adjust_credit(i, now, host);
+            if let Some(i) = self.coordinator.domains.find(dom) {
+                self.adjust(i);
             }
         }
     }
 
     /// Brings a domain's credit to what it should be. `false` if there was nothing to do.
-    fn adjust_credit<H: Host>(&mut self, i: usize, now: Nanos, host: &mut H) -> bool {
-        if !self.set_goal(i) {
-            return false;
+    fn adjust(&mut self, i: usize) -> bool {
+        let should_change = self.domain(i).is_ok_and(Domain::is_connected)
+            && self.set_goal(i).is_ok_and(|changes| changes);
+        if should_change {
+            let adjusted = self.try_adjust(i);
+            self.note_fault(i, adjusted);
         }
-        let adjusted = self.try_adjust(i, now, host);
-        self.settle_fault(i, adjusted, host);
-        true
+        should_change
     }
 
     /// Finds out what a domain's credit should be, by what is known. Returns whether it should change.
-    fn set_goal(&mut self, i: usize) -> bool {
-        let pages = if self.shutting_down {
+    fn set_goal(&mut self, i: usize) -> Result<bool, Gone> {
+        let pages = if self.coordinator.shutting_down {
             0
         } else {
-            self.settings.credit
+            self.coordinator.settings.credit
         };
-        let free = self.free;
-        self.change_credit(i, |slot| slot.credit_goal = slot.credit_due(pages));
-        let Some(slot) = self.slot(i) else {
-            return false;
-        };
-        let (dom, surplus, lacks) = (
-            slot.dom,
-            slot.credit > slot.credit_goal,
-            slot.lacks_credit() > 0,
-        );
-        if lacks && free == 0 {
-            self.unfilled.push(dom);
+        let has_free = self.coordinator.books.free() > 0;
+        let domain = self.domain(i)?;
+        let due = domain.credit_due(pages);
+        if due != domain.credit.goal() {
+            self.change(i, |domain| domain.credit.set_goal(due))?;
         }
-        surplus || (lacks && free > 0)
+        let domain = self.domain(i)?;
+        let (dom, lacks) = (domain.dom(), domain.credit.lacks() > 0);
+        let surplus = domain.credit.surplus() > 0;
+        if lacks && !has_free {
+            self.coordinator.review.unfilled.push(dom);
+        }
+        Ok(surplus || (lacks && has_free))
     }
 
-    fn try_adjust<H: Host>(&mut self, i: usize, now: Nanos, host: &mut H) -> Result<(), Fault> {
+    fn try_adjust(&mut self, i: usize) -> Result<(), Fault> {
         // It may have grown or shrunk since.
-        self.look(i, host)?;
-        self.set_goal(i);
-        let slot = self.slot(i).ok_or(Fault::Gone)?;
-        let mut asks = slot.asks.iter().flatten();
-        if asks.any(|ask| ask.purpose == Purpose::Revoke) {
+        self.sync_cap(i)?;
+        self.set_goal(i)?;
+        let domain = self.domain(i)?;
+        let (credit, has_room) = (domain.credit, domain.asks.has_room());
+        if domain.asks.is_any(Purpose::Revoke) {
             return Ok(());
         }
-        let surplus = slot.credit.saturating_sub(slot.credit_goal);
-        let lacks = slot.lacks_credit().min(self.free);
-        if surplus > 0 && !slot.is_drawing && slot.has_room_to_ask() {
-            self.revoke(i, surplus, now, host)
-        } else if lacks > 0 && self.pay(i, now) {
-            self.extend_credit(i, lacks, host)
+        let lacks = credit.lacks().min(self.coordinator.books.free());
+        if credit.can_be_revoked() && has_room {
+            self.revoke(i, credit.surplus())
+        } else if lacks > 0 && self.pay(i) {
+            self.extend(i, lacks)
         } else {
             Ok(())
         }
     }
 
-    fn revoke<H: Host>(
-        &mut self,
-        i: usize,
-        pages: u64,
-        now: Nanos,
-        host: &mut H,
-    ) -> Result<(), Fault> {
-        let id = self.remember_ask(i, pages, Purpose::Revoke, now)?;
-        self.send(i, &Down::Revoke { id, pages }, host)
+    fn revoke(&mut self, i: usize, pages: u64) -> Result<(), Fault> {
+        match self.open_ask(i, pages, Purpose::Revoke) {
+            Some(id) => self.send(i, &Down::Revoke { id, pages }),
+            None => Ok(()),
+        }
     }
 
     /// Adds to a domain's credit from the pool, which has that many pages.
-    fn extend_credit<H: Host>(&mut self, i: usize, pages: u64, host: &mut H) -> Result<(), Fault> {
-        let pages = self.raise(i, pages, host)?;
+    fn extend(&mut self, i: usize, pages: u64) -> Result<(), Fault> {
+        let pages = self.raise(i, Place::Free, pages)?;
         if pages == 0 {
             return Ok(());
         }
-        self.take_free(pages);
-        let dom = self.slot(i).ok_or(Fault::Gone)?.dom;
-        match host.send(dom, &Down::Credit { pages }) {
+        let dom = self.domain(i)?.dom();
+        match self.host.send(dom, &Down::Credit { pages }) {
             Ok(()) => {
-                self.change_credit(i, |slot| {
-                    slot.in_flight = slot.in_flight.saturating_sub(pages);
-                    slot.credit = slot.credit.saturating_add(pages);
-                });
+                self.transfer(Place::InFlight(i), Place::Credit(i), pages);
                 Ok(())
             }
-            Err(SendError::Full) => {
-                // It reads on some day, and then sends something: that is when this is tried again.
-                self.lower(i, pages, host)?;
-                let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
-                slot.in_flight = slot.in_flight.saturating_sub(pages);
-                self.free = self.free.saturating_add(pages);
-                Ok(())
-            }
+            // It reads on some day, and then sends something: that is when this is tried again.
+            Err(SendError::Full) => self.lower(i, Place::InFlight(i), Place::Free, pages),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Changes what a domain's credit is or should be, keeping count of what all lack.
-    pub(super) fn change_credit(&mut self, i: usize, change: impl FnOnce(&mut Slot)) {
-        let Some(slot) = self.slot_mut(i) else { return };
-        let before = slot.lacks_credit();
-        change(slot);
-        let after = slot.lacks_credit();
-        self.lacking = self.lacking.saturating_sub(before).saturating_add(after);
     }
 }

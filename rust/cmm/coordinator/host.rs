@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The hands of the coordinator: what the shell does for it.
+//! What the shell does for the coordinator.
 
 use crate::protocol::{Down, Violation};
 use crate::DomId;

@@ -6,147 +6,75 @@
 //! follows through the shell's [`Host`], and says when it wants to be woken. Everything that one event can cause takes
 //! a number of steps proportional to the number of domains at worst.
 //!
-//! - `request`: from being accepted to being answered, exactly once.
-//! - `donors`, `policy`: who is asked to give, and what becomes of the answers.
-//! - `lenders`, `reserve`: what becomes of pages that nobody waits for.
-//! - `credit`: what domains may take without asking.
-//! - `boost`: whom a transfer waits for runs soon.
-//! - `ledger`: the books, and the caps that make Xen keep to them; `check` proves them.
+//! What is known:
+//!
+//! - `domain`: one domain, in parts: whose cap it is, its questions, its requests, its credit, its rate, its back-offs;
+//! - `domains`: all of them, and every search among them;
+//! - `books`: where each page is; `check` proves them;
+//! - `settings`, `policy`: what the administrator set;
+//! - `known`: all of that together.
+//!
+//! What is done about it, in the course of a `turn`:
+//!
+//! - `requests`: from being accepted to being answered, exactly once;
+//! - `donors`: who is asked to give, and what becomes of the answers;
+//! - `returns`, `reserve`: what becomes of pages that nobody waits for;
+//! - `credit`, `rate`: what domains may take without asking, and how often they may ask;
+//! - `caps`: what makes Xen keep to the books;
+//! - `boost`: whom a transfer waits for runs soon;
 //! - `lifecycle`, `admin`: domains come and go, knobs are turned.
 
 mod admin;
+mod books;
 mod boost;
+mod caps;
 mod check;
 mod credit;
+mod domain;
+mod domains;
 mod donors;
 mod event;
+mod fault;
 mod host;
-mod ledger;
-mod lenders;
+mod known;
 mod lifecycle;
 mod policy;
+mod rate;
 mod record;
-mod request;
+mod refused;
+mod requests;
 mod reserve;
-mod slot;
+mod returns;
+mod settings;
 mod todo;
 mod top;
+mod turn;
 mod view;
+mod watched;
 
 use core::ops::DerefMut;
 
 pub use crate::time::{Nanos, MICROSECOND, MILLISECOND, SECOND};
 pub use check::Broken;
-pub use event::{Event, Limits, Refused, Settings};
+pub use domain::{Backoff, Cap, Domain};
+pub use event::Event;
 pub use host::{Activity, Gone, Host, Reservation, SendError};
+pub use known::Coordinator;
 pub use policy::Policy;
 pub use record::Record;
-pub use slot::Slot;
+pub use refused::Refused;
+pub use settings::{Limits, Settings};
 pub use view::View;
 
-use crate::protocol::Up;
+use crate::protocol::{Up, Violation};
 use crate::DomId;
-use boost::Watched;
-use ledger::{signed, Fault};
-use request::Wish;
-use todo::Todo;
+use domain::Purpose;
+use fault::Fault;
+use requests::Wish;
+use turn::Turn;
+use watched::Watched;
 
-/// How many domains' requests are looked at in one event; the others follow in the next.
-const DRIVEN_AT_ONCE: usize = 32;
-
-/// The coordinator. Its storage, and thereby how many domains it can serve, is the shell's.
-#[derive(Debug)]
-pub struct Coordinator<S> {
-    /// The first `len` are in use, in the order of their domains' numbers.
-    slots: S,
-    len: usize,
-    settings: Settings,
-    shutting_down: bool,
-    /// When something is due; `Nanos::MAX` for never.
-    next: Nanos,
-    /// Pages in the pool for whoever comes.
-    free: u64,
-    /// Pages in the pool put aside for requests.
-    held: u64,
-    /// What the administrator moved out of (positive) or into the books, and debts forgotten.
-    adrift: i64,
-    /// What domains borrowed, less what they lent, that an earlier back-end knew and this one does not.
-    unclaimed: i64,
-    /// Pages that donors have been asked for to fill the reserve.
-    filling: u64,
-    /// How many requests wait.
-    waiting: usize,
-    /// How many domains have lent.
-    lenders: usize,
-    /// Pages that the domains' credits lack.
-    lacking: u64,
-    /// Whose credit may have to change, because of the event at hand.
-    credit_due: Option<DomId>,
-    /// Whose credit waits for the pool to grow.
-    unfilled: Todo,
-    /// From which domain on credits may have to change.
-    review: Option<DomId>,
-    /// The pool grew, and requests that wait may have a share.
-    free_grew: bool,
-    /// Requests wait until a donor has room for a question.
-    crowded: bool,
-    repay_after: Nanos,
-    /// Lenders that an earlier back-end knew may still come until then.
-    lenders_due: Nanos,
-    fill_after: Nanos,
-    /// The pool was low when it was last looked at.
-    low: bool,
-    fill_failures: u8,
-    requests_seen: u64,
-    last_ask: u32,
-    todo: Todo,
-    watched: Watched,
-}
-
-impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
-    /// Starts with no domains.
-    pub fn new(storage: S, settings: Settings) -> Self {
-        let pool = settings.pool.min(1 << 40);
-        let adrift = settings
-            .adrift
-            .unwrap_or_else(|| signed(pool).saturating_neg());
-        let unclaimed = signed(pool).saturating_add(adrift).saturating_neg();
-        Self {
-            slots: storage,
-            len: 0,
-            settings,
-            shutting_down: false,
-            next: Nanos::MAX,
-            free: pool,
-            held: 0,
-            adrift: signed(pool).saturating_neg(),
-            unclaimed,
-            filling: 0,
-            waiting: 0,
-            lenders: 0,
-            lacking: 0,
-            credit_due: None,
-            unfilled: Todo::default(),
-            review: None,
-            free_grew: false,
-            crowded: false,
-            repay_after: 0,
-            // Their memory is in a pool that an earlier back-end left.
-            lenders_due: if pool > 0 || unclaimed != 0 {
-                Nanos::MAX
-            } else {
-                0
-            },
-            fill_after: 0,
-            low: false,
-            fill_failures: 0,
-            requests_seen: 0,
-            last_ask: 0,
-            todo: Todo::default(),
-            watched: Watched::default(),
-        }
-    }
-
+impl<S: DerefMut<Target = [Domain]>> Coordinator<S> {
     /// Takes one event in, and acts on it.
     ///
     /// # Errors
@@ -159,32 +87,109 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
         now: Nanos,
         host: &mut H,
     ) -> Result<(), Refused> {
-        if self.next <= now {
-            self.tick(now);
+        let coordinator = self;
+        Turn {
+            coordinator,
+            now,
+            host,
         }
-        let result = self.take_in(event, now, host);
-        self.inherit(now);
+        .handle(event)
+    }
+
+    /// Moves into a larger storage and returns the old one; a storage too small for the domains is returned as it is.
+    pub fn grow(&mut self, storage: S) -> S {
+        self.domains.grow(storage)
+    }
+
+    /// When a [`Tick`](Event::Tick) is due; perhaps earlier than anything happens, never later.
+    pub fn next_deadline(&self) -> Option<Nanos> {
+        (self.next != Nanos::MAX).then_some(self.next)
+    }
+
+    /// What to write down about a domain.
+    pub fn record(&self, dom: DomId) -> Option<Record> {
+        let domains = &self.domains;
+        Some(domains.get(domains.find(dom)?)?.record())
+    }
+
+    /// A domain, for knobs.
+    pub fn domain(&self, dom: DomId) -> Option<View> {
+        let domains = &self.domains;
+        Some(domains.get(domains.find(dom)?)?.view())
+    }
+
+    /// All domains, in the order of their numbers.
+    pub fn domains(&self) -> impl Iterator<Item = View> + '_ {
+        self.domains.all().iter().map(Domain::view)
+    }
+
+    /// Pages that donors gave and nobody has taken.
+    pub fn pool(&self) -> u64 {
+        self.books.free() + self.domains.tally().held
+    }
+
+    /// What holds for all domains now; to be written down for the next coordinator.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            pool: self.pool(),
+            unbooked: Some(self.books.unbooked()),
+            ..self.settings
+        }
+    }
+}
+
+impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+    /// The order of the steps is that in which pages and answers flow, so that one turn does what can be done:
+    ///
+    /// 1. Who is late is passed over before the event is taken in: it may be what lets another be asked.
+    /// 2. The event, and what an earlier back-end left, make the pool larger, if anything does.
+    /// 3. Requests that wait share the pool before any of them is looked at: donors would be asked for what is there.
+    ///    Those that no donor had room for come after that, for they may need none any more.
+    /// 4. Requests are answered, and donors asked. Who has not answered is looked at again only now: it may just have.
+    /// 5. What the pool still has goes to credits, then what is too much to the lenders; and if it is too little, donors
+    ///    are asked, last, because each step before may have changed what it should have.
+    /// 6. Those with whom dealing went wrong are dealt with when nothing is going on any more. They count as
+    ///    disconnected from the moment it went wrong.
+    fn handle(&mut self, event: Event) -> Result<(), Refused> {
+        if self.coordinator.next <= self.now {
+            self.tick();
+        }
+        let result = self.take_in(event);
+        self.inherit();
         self.serve();
         self.retry_crowded();
-        self.drive_ready(now, host);
-        self.watch(now, host);
-        self.adjust_credits(now, host);
-        self.repay(now, host);
-        self.fill(now, host);
-        if (self.free_grew && self.waiting > 0) || !self.todo.is_empty() {
-            self.wake(now);
+        self.drive_ready();
+        self.watch();
+        self.adjust_credits();
+        self.repay();
+        self.fill();
+        self.bury_failed();
+        if self.coordinator.requests_come_first() || !self.coordinator.ready.is_empty() {
+            self.wake(self.now);
         }
         result
     }
 
-    fn take_in<H: Host>(&mut self, event: Event, now: Nanos, host: &mut H) -> Result<(), Refused> {
-        match event {
-            Event::Recall { dom, record } => {
-                self.expect_lenders(now);
-                if self.find(dom).is_none() {
-                    self.insert(dom, record, true)?;
+    /// Does what is due, and finds out when something is due next.
+    fn tick(&mut self) {
+        self.coordinator.next = Nanos::MAX;
+        let mut from = 0;
+        while let Some(i) = self.coordinator.domains.next_unanswered(from) {
+            from = i + 1;
+            self.pass_over(i);
+            let requests = self.domain(i).map(|domain| &domain.requests);
+            if let Some(soonest) = requests.ok().and_then(|all| all.next_deadline()) {
+                if soonest <= self.now {
+                    self.mark_ready(i);
                 }
+                self.wake(soonest);
             }
+        }
+    }
+
+    fn take_in(&mut self, event: Event) -> Result<(), Refused> {
+        match event {
+            Event::Recall { dom, record } => self.recall(dom, &record)?,
             Event::Attach {
                 dom,
                 claim,
@@ -192,65 +197,70 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                 limits,
                 target,
             } => {
-                self.meet(dom, target, limits, host)?;
-                self.attach(dom, claim, credit, host)?;
-                self.credit_due = Some(dom);
+                self.register(dom, target, limits)?;
+                self.attach(dom, claim, credit)?;
+                self.coordinator.review.due = Some(dom);
             }
-            Event::Detach { dom } => self.leave(self.known(dom)?, now),
-            Event::Died { dom } => self.died(self.known(dom)?),
-            Event::Up { dom, up } => {
-                let i = self.known(dom)?;
-                if !self.slot(i).is_some_and(|slot| slot.connected) {
-                    return Err(Refused::NotConnected);
-                }
-                let heard = self.hear(i, up, now, host);
-                self.settle_fault(i, heard, host);
-                self.tell_limits(i, host);
-                self.credit_due = Some(dom);
-            }
+            Event::Detach { dom } => self.leave(self.known(dom)?)?,
+            Event::Died { dom } => self.died(self.known(dom)?)?,
+            Event::Up { dom, up } => self.receive(dom, up)?,
             Event::Tick => {}
             Event::ToolstackChanged { dom, target } => {
-                let i = self.known(dom)?;
-                self.retarget(i, target, host)?;
-                self.repay_after = 0;
-                self.credit_due = Some(dom);
+                self.retarget(self.known(dom)?, target)?;
+                self.coordinator.repayment.after = 0;
+                self.coordinator.review.due = Some(dom);
             }
             Event::SetFloor { dom, pages } => {
-                let change = |limits| Limits {
-                    floor: pages,
-                    ..limits
-                };
-                self.set_limits(self.known(dom)?, change, host)?;
+                self.set_limits(self.known(dom)?, |limits| limits.floor = pages)?;
             }
             Event::SetCeiling { dom, pages } => {
-                let change = |limits| Limits {
-                    ceiling: pages,
-                    ..limits
-                };
-                self.set_limits(self.known(dom)?, change, host)?;
+                self.set_limits(self.known(dom)?, |limits| limits.ceiling = pages)?;
             }
             Event::SetWeight { dom, weight } => {
-                let change = |limits| Limits { weight, ..limits };
-                self.set_limits(self.known(dom)?, change, host)?;
+                self.set_limits(self.known(dom)?, |limits| limits.weight = weight)?;
             }
-            Event::SetReserve { pages } => self.set_reserve(pages)?,
-            Event::SetCredit { pages } => self.set_credit(pages)?,
-            Event::SetDonorTimeout { nanos } => self.set_donor_timeout(nanos)?,
-            Event::SetPolicy(policy) => self.settings.policy = policy,
-            Event::SetAskReady(ready) => self.settings.ask_ready = ready,
+            Event::SetReserve { pages } => {
+                self.set(|settings| settings.reserve = pages)?;
+                self.resize_pool();
+            }
+            Event::SetCredit { pages } => {
+                self.set(|settings| settings.credit = pages)?;
+                self.resize_pool();
+                self.coordinator.review.all();
+            }
+            Event::SetDonorTimeout { nanos } => {
+                self.set(|settings| settings.donor_timeout = nanos)?;
+                // Those already asked may be overdue by the new measure.
+                self.wake(0);
+            }
+            Event::SetPolicy(policy) => self.set(|settings| settings.policy = policy)?,
+            Event::SetAskReady(ready) => self.set(|settings| settings.ask_ready = ready)?,
             Event::SetBoost(boost) => {
-                self.settings.boost = boost;
-                self.watched = Watched::default();
+                self.set(|settings| settings.boost = boost)?;
+                self.coordinator.watched = Watched::default();
             }
-            Event::Give { dom, pages } => self.give_by_hand(self.known(dom)?, pages, now, host)?,
-            Event::Take { dom, pages } => self.take_by_hand(self.known(dom)?, pages, now, host)?,
-            Event::ShutDown => self.shut_down(now, host),
+            Event::Give { dom, pages } => self.give_by_hand(self.known(dom)?, pages)?,
+            Event::Take { dom, pages } => self.take_by_hand(self.known(dom)?, pages)?,
+            Event::ShutDown => self.shut_down(),
         }
         Ok(())
     }
 
-    fn hear<H: Host>(&mut self, i: usize, up: Up, now: Nanos, host: &mut H) -> Result<(), Fault> {
-        self.slot_mut(i).ok_or(Fault::Gone)?.is_drawing = false;
+    /// A front-end sent a message.
+    fn receive(&mut self, dom: DomId, up: Up) -> Result<(), Refused> {
+        let i = self.known(dom)?;
+        if !self.domain(i)?.is_connected() {
+            return Err(Refused::NotConnected);
+        }
+        let heard = self.hear(i, up);
+        self.note_fault(i, heard);
+        self.tell_limits(i);
+        self.coordinator.review.due = Some(dom);
+        Ok(())
+    }
+
+    fn hear(&mut self, i: usize, up: Up) -> Result<(), Fault> {
+        self.change(i, |domain| domain.credit.heard())?;
         match up {
             Up::Request {
                 id,
@@ -264,148 +274,25 @@ impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
                     deadline_us,
                     reason,
                 };
-                self.accept(i, wish, now, host)
+                self.accept(i, wish)
             }
-            Up::Release { id: _, pages } => self.released(i, pages, host),
-            Up::Offered { id, pages } => self.offered(i, id, pages, now, host),
-            Up::Took { id, pages } => self.took(i, id, pages, now, host),
+            Up::Release { id: _, pages } => self.released(i, pages),
+            Up::Offered { id, pages } => {
+                let ask = self.domain(i)?.asks.get(id);
+                let ask = ask.filter(|ask| !ask.purpose.is_give());
+                let ask = ask.ok_or(Violation::Unasked(id))?;
+                if ask.purpose == Purpose::Revoke {
+                    self.returned(i, &ask, pages)
+                } else {
+                    self.offered(i, &ask, pages)
+                }
+            }
+            Up::Took { id, pages } => self.took(i, id, pages),
             Up::Drew { id, pages } => self.drew(i, id, pages),
             Up::Stats { available, .. } => {
-                let slot = self.slot_mut(i).ok_or(Fault::Gone)?;
-                slot.available = available;
-                Ok(self.look(i, host)?)
+                self.change(i, |domain| domain.available = available)?;
+                Ok(self.sync_cap(i)?)
             }
-        }
-    }
-
-    /// Does what is due, and finds out when something is due next.
-    fn tick(&mut self, now: Nanos) {
-        self.next = Nanos::MAX;
-        for i in 0..self.len {
-            let Some(slot) = self.slot(i) else { return };
-            // This is all that is read of most slots.
-            if slot.asked == 0 && slot.waiting == 0 {
-                continue;
-            }
-            self.pass_over(i, now);
-            let Some(slot) = self.slot(i).filter(|slot| slot.waiting > 0) else {
-                continue;
-            };
-            let waiting = slot.requests.iter().flatten().filter(|r| r.is_waiting());
-            if let Some(soonest) = waiting.map(|request| request.deadline).min() {
-                if soonest <= now {
-                    self.mark_ready(i);
-                }
-                self.wake(soonest);
-            }
-        }
-    }
-
-    /// Looks at the requests of the domains that were marked, a limited number of them.
-    fn drive_ready<H: Host>(&mut self, now: Nanos, host: &mut H) {
-        for _ in 0..DRIVEN_AT_ONCE {
-            let Some(i) = self.next_ready() else { return };
-            self.drive(i, now, host);
-        }
-    }
-
-    fn mark_ready(&mut self, i: usize) {
-        let Some(slot) = self.slot_mut(i).filter(|slot| !slot.ready) else {
-            return;
-        };
-        slot.ready = true;
-        let dom = slot.dom;
-        self.todo.push(dom);
-    }
-
-    fn next_ready(&mut self) -> Option<usize> {
-        while let Some(dom) = self.todo.pop() {
-            if let Some(i) = self.find(dom) {
-                if self
-                    .slot_mut(i)
-                    .is_some_and(|slot| core::mem::take(&mut slot.ready))
-                {
-                    return Some(i);
-                }
-            }
-        }
-        if !self.todo.has_overflowed() {
-            return None;
-        }
-        // Those that did not fit in the list are found by looking for them.
-        let Some(i) = self.live().iter().position(|slot| slot.ready) else {
-            self.todo = Todo::default();
-            return None;
-        };
-        self.slot_mut(i)?.ready = false;
-        Some(i)
-    }
-
-    fn wake(&mut self, at: Nanos) {
-        self.next = self.next.min(at);
-    }
-
-    fn live(&self) -> &[Slot] {
-        self.slots.get(..self.len).unwrap_or_default()
-    }
-
-    fn slot(&self, i: usize) -> Option<&Slot> {
-        self.live().get(i)
-    }
-
-    fn slot_mut(&mut self, i: usize) -> Option<&mut Slot> {
-        self.slots.get_mut(..self.len)?.get_mut(i)
-    }
-
-    fn find(&self, dom: DomId) -> Option<usize> {
-        self.live().binary_search_by_key(&dom, |slot| slot.dom).ok()
-    }
-
-    fn known(&self, dom: DomId) -> Result<usize, Refused> {
-        self.find(dom).ok_or(Refused::UnknownDomain)
-    }
-
-    /// Moves into a larger storage and returns the old one; a storage too small for the domains is returned as it is.
-    pub fn grow(&mut self, mut storage: S) -> S {
-        let old = self.live();
-        let Some(new) = storage.get_mut(..old.len()) else {
-            return storage;
-        };
-        new.copy_from_slice(old);
-        core::mem::replace(&mut self.slots, storage)
-    }
-
-    /// When a [`Tick`](Event::Tick) is due; perhaps earlier than anything happens, never later.
-    pub fn next_deadline(&self) -> Option<Nanos> {
-        (self.next != Nanos::MAX).then_some(self.next)
-    }
-
-    /// What to write down about a domain.
-    pub fn record(&self, dom: DomId) -> Option<Record> {
-        Some(self.slot(self.find(dom)?)?.record())
-    }
-
-    /// A domain, for knobs.
-    pub fn domain(&self, dom: DomId) -> Option<View> {
-        Some(self.slot(self.find(dom)?)?.view())
-    }
-
-    /// All domains, in the order of their numbers.
-    pub fn domains(&self) -> impl Iterator<Item = View> + '_ {
-        self.live().iter().map(Slot::view)
-    }
-
-    /// Pages that donors gave and nobody has taken.
-    pub fn pool(&self) -> u64 {
-        self.free.saturating_add(self.held)
-    }
-
-    /// What holds for all domains now; to be written down for the next coordinator.
-    pub fn settings(&self) -> Settings {
-        Settings {
-            pool: self.pool(),
-            adrift: Some(self.adrift),
-            ..self.settings
         }
     }
 }

@@ -6,7 +6,7 @@ use super::host::Activity;
 use super::top::Top;
 use crate::protocol::MAX_PAGES;
 
-/// The most donors that are asked at once.
+/// The most donors that are asked at once: the answer is as slow as the slowest of them.
 pub(super) const MAX_DONORS: usize = 8;
 
 /// How the donors of a request are picked.
@@ -39,7 +39,7 @@ impl Policy {
 /// What is known about a domain that may be asked to give.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Candidate {
-    /// Where its slot is.
+    /// Its place among the domains.
     pub(super) index: usize,
     /// What it can give without hurting itself or crossing its floor, in pages.
     pub(super) spare: u64,

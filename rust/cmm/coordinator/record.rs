@@ -4,9 +4,8 @@
 
 use core::fmt;
 
-use super::event::{Limits, Settings};
-use super::policy::Policy;
-use crate::time::Nanos;
+use super::settings::Limits;
+use crate::pages::MOST_PAGES;
 
 /// What is known of a domain: enough to go on after the back-end has been loaded again.
 ///
@@ -27,17 +26,14 @@ pub struct Record {
     /// What the toolstack last wanted it to have.
     pub target: u64,
     /// How far above that it sets the cap.
-    pub slack: i64,
+    pub cap_margin: i64,
     /// How far it may be above its cap, because the toolstack lowered that and the stock balloon takes its time.
-    pub excess: u64,
+    pub over_cap: u64,
     /// What it was forgiven at the cost of that, since the toolstack last set its cap.
     pub forgiven: u64,
     /// Its limits.
     pub limits: Limits,
 }
-
-/// More pages than there are in any machine.
-const MOST: u64 = 1 << 40;
 
 impl Record {
     /// Reads the text form; `None` if it is not one.
@@ -50,8 +46,8 @@ impl Record {
             maximum: words.next()?.parse().ok()?,
             toolstack_maximum: words.next()?.parse().ok()?,
             target: words.next()?.parse().ok()?,
-            slack: words.next()?.parse().ok()?,
-            excess: words.next()?.parse().ok()?,
+            cap_margin: words.next()?.parse().ok()?,
+            over_cap: words.next()?.parse().ok()?,
             limits: Limits {
                 floor: words.next()?.parse().ok()?,
                 ceiling: words.next()?.parse().ok()?,
@@ -64,9 +60,20 @@ impl Record {
 
     /// No number is beyond what a machine can hold, which keeps later sums from overflowing.
     pub(super) fn is_sane(&self) -> bool {
-        self.balance.unsigned_abs() <= MOST
-            && self.in_flight <= MOST
-            && self.reclaiming <= MOST
+        let differences = [self.balance, self.cap_margin];
+        let numbers = [
+            self.in_flight,
+            self.reclaiming,
+            self.maximum,
+            self.toolstack_maximum,
+            self.target,
+            self.over_cap,
+            self.forgiven,
+        ];
+        differences
+            .iter()
+            .all(|pages| pages.unsigned_abs() <= MOST_PAGES)
+            && numbers.iter().all(|pages| *pages <= MOST_PAGES)
             && self.limits.check().is_ok()
     }
 }
@@ -82,64 +89,12 @@ impl fmt::Display for Record {
             self.maximum,
             self.toolstack_maximum,
             self.target,
-            self.slack,
-            self.excess,
+            self.cap_margin,
+            self.over_cap,
             self.limits.floor,
             self.limits.ceiling,
             self.limits.weight,
             self.forgiven
         )
-    }
-}
-
-impl Settings {
-    /// Reads the text form of what an administrator can set, and the pool; `None` if it is not one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split_ascii_whitespace();
-        let settings = Self {
-            reserve: words.next()?.parse().ok()?,
-            credit: words.next()?.parse().ok()?,
-            donor_timeout: words.next()?.parse::<Nanos>().ok()?,
-            policy: Policy::from_name(words.next()?)?,
-            pool: words.next()?.parse().ok()?,
-            ask_ready: parse_flag(words.next()?)?,
-            boost: parse_flag(words.next()?)?,
-            // Earlier back-ends did not write it.
-            adrift: words.next().map(str::parse).transpose().ok()?,
-            ..Self::default()
-        };
-        let is_sane = settings
-            .adrift
-            .is_none_or(|pages| pages.unsigned_abs() <= MOST);
-        (words.next().is_none() && settings.check().is_ok() && is_sane).then_some(settings)
-    }
-}
-
-fn parse_flag(word: &str) -> Option<bool> {
-    match word {
-        "0" => Some(false),
-        "1" => Some(true),
-        _ => None,
-    }
-}
-
-/// The text form, in a xenstore node.
-impl fmt::Display for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {} {} {} {} {} {}",
-            self.reserve,
-            self.credit,
-            self.donor_timeout,
-            self.policy.name(),
-            self.pool,
-            u8::from(self.ask_ready),
-            u8::from(self.boost)
-        )?;
-        match self.adrift {
-            Some(adrift) => write!(f, " {adrift}"),
-            None => Ok(()),
-        }
     }
 }

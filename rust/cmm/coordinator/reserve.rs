@@ -4,59 +4,58 @@
 
 use core::ops::DerefMut;
 
-use super::donors::backoff;
+use super::domain::{Domain, Purpose};
 use super::host::Host;
 use super::policy::Need;
-use super::slot::{Purpose, Slot};
-use super::Coordinator;
+use super::turn::Turn;
 use crate::protocol::Urgency;
 use crate::time::{Nanos, MILLISECOND};
 
 /// How long the pool has been low before it is filled. A request that took from it has its memory by then: the donors'
 /// work, for which nobody waits, would otherwise compete with it for the CPU.
-const SETTLING: Nanos = 50 * MILLISECOND;
+const DELAY: Nanos = 50 * MILLISECOND;
 
-impl<S: DerefMut<Target = [Slot]>> Coordinator<S> {
-    /// What the pool should have: the reserve, and what credits lack.
-    pub(super) fn wanted(&self) -> u64 {
-        self.settings.reserve.saturating_add(self.lacking)
-    }
-
+impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     /// Fills the pool from donors when it has run low.
-    pub(super) fn fill<H: Host>(&mut self, now: Nanos, host: &mut H) {
-        let wanted = self.wanted();
-        let coming = self.free.saturating_add(self.filling);
+    pub(super) fn fill(&mut self) {
+        let now = self.now;
+        let coordinator = &mut *self.coordinator;
+        let wanted = coordinator.wanted();
+        let coming = coordinator.books.free() + coordinator.domains.tally().filling;
         // Not for every page that is taken: that would be a message for each.
-        let low = wanted.saturating_sub(wanted / 4);
-        if coming >= low || self.shutting_down {
-            self.low = false;
+        let low = wanted - wanted / 4;
+        if coming >= low || coordinator.shutting_down {
+            coordinator.filling.low = false;
             return;
         }
-        if !core::mem::replace(&mut self.low, true) {
-            self.fill_after = self.fill_after.max(now.saturating_add(SETTLING));
+        let filling = &mut coordinator.filling;
+        if !core::mem::replace(&mut filling.low, true) {
+            filling.backoff.wait_until(now.saturating_add(DELAY));
         }
-        if self.fill_after > now {
-            self.wake(self.fill_after);
+        if !filling.backoff.is_over(now) {
+            let until = filling.backoff.until();
+            self.wake(until);
             return;
         }
         let need = Need {
-            pages: wanted.saturating_sub(coming),
+            pages: wanted - coming,
             recall: 0,
         };
-        let asked = self.ask_several(need, Purpose::Reserve, Urgency::Background, now, host);
+        let asked = self.ask_several(need, Purpose::Reserve, Urgency::Background);
+        let filling = &mut self.coordinator.filling;
         if asked.pages > 0 {
-            self.fill_failures = 0;
+            filling.backoff.succeed();
         }
-        if coming.saturating_add(asked.pages) >= low {
+        if coming + asked.pages >= low {
             return;
         }
         if asked.stale > 0 {
             // Now we know better, and others may do.
             self.wake(now);
         } else {
-            self.fill_after = now.saturating_add(backoff(self.fill_failures));
-            self.fill_failures = self.fill_failures.saturating_add(1);
-            self.wake(self.fill_after);
+            filling.backoff.fail(now);
+            let until = filling.backoff.until();
+            self.wake(until);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::DomId;
 
 /// Remembers a few domains; if there were more, it remembers that.
 ///
-/// What the listed domains have in common can be seen in their slots, so that those that did not fit can be found.
+/// What the listed domains have in common can be seen in what is known of them, so that those that did not fit can be found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Todo {
     list: [Option<DomId>; 16],
@@ -30,6 +30,11 @@ impl Todo {
 
     pub(super) fn has_overflowed(&self) -> bool {
         self.overflowed
+    }
+
+    /// Forgets all, those that did not fit as well.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -2,8 +2,8 @@
 
 //! What the outside may see of a domain: for knobs, tables and tests.
 
-use super::event::Limits;
 use super::host::Reservation;
+use super::settings::Limits;
 use crate::DomId;
 
 /// One domain, as the coordinator sees it. All sizes in pages.

@@ -22,6 +22,17 @@ pub const VERSION: u32 = 1;
 /// The most pages that a message may name: 1 TiB.
 pub const MAX_PAGES: u64 = 1 << 28;
 
+/// Pages in the largest extent that front-ends deal in: 2 MiB, which Xen and the processor map as one.
+pub const EXTENT_PAGES: u64 = 512;
+
+/// How long a request may take, in microseconds, whatever it says: what waits longer for memory has long
+/// found another way, and holds a place among [`MAX_REQUESTS`] meanwhile.
+pub const LONGEST_DEADLINE_US: u64 = 60_000_000;
+
+/// How long a request may take that says 0, in microseconds: several donors can be late in that time, and a
+/// person who typed it is still there.
+pub const DEFAULT_DEADLINE_US: u64 = 1_000_000;
+
 /// The most requests that a front-end may have open.
 ///
 /// A request is open until it is answered with nothing, or until the front-end says what it took of the grant.

@@ -3,8 +3,8 @@
 //! Any sequence of events, with hands that say anything: the books balance after each.
 
 use cmm::coordinator::{
-    Activity, Coordinator, Event, Gone, Host, Limits, Policy, Record, Reservation, SendError,
-    Settings, Slot,
+    Activity, Coordinator, Domain, Event, Gone, Host, Limits, Policy, Record, Reservation,
+    SendError, Settings,
 };
 use cmm::protocol::{Down, RequestReason, Up, Violation};
 use cmm::DomId;
@@ -78,7 +78,7 @@ pub fn coordinator(data: &[u8]) {
         request_rate: input.u8().into(),
         ..Settings::default()
     };
-    let mut coordinator = Coordinator::new(vec![Slot::default(); ROOM], settings);
+    let mut coordinator = Coordinator::new(vec![Domain::default(); ROOM], settings);
     let mut hands = Hands::default();
     let mut now = 0u64;
     while !input.is_empty() {
@@ -192,8 +192,8 @@ fn recall(dom: DomId, input: &mut Input<'_>) -> Event {
         maximum: input.number(),
         toolstack_maximum: input.number(),
         target: input.number(),
-        slack: signed(input),
-        excess: input.number(),
+        cap_margin: signed(input),
+        over_cap: input.number(),
         forgiven: input.number(),
         limits: Limits::default(),
     };

@@ -3,7 +3,7 @@
 //! The coordinator in its world: carries out steps, and checks after each that what must hold does.
 
 use cmm::coordinator::{
-    Coordinator, Event, Limits, Nanos, Record, Refused, Settings, Slot, View, MICROSECOND, SECOND,
+    Coordinator, Domain, Event, Limits, Nanos, Record, Refused, Settings, View, MICROSECOND, SECOND,
 };
 use cmm::protocol::{Down, RequestReason, Up, COORDINATOR_ID, MAX_REQUESTS};
 use cmm::DomId;
@@ -17,7 +17,7 @@ const LONGEST_DEADLINE: Nanos = 60 * SECOND;
 /// The coordinator and its world.
 pub struct Sim {
     /// What is tried.
-    pub coordinator: Coordinator<Vec<Slot>>,
+    pub coordinator: Coordinator<Vec<Domain>>,
     /// What it is tried in.
     pub world: World,
     /// Events handled since the beginning.
@@ -31,7 +31,7 @@ impl Sim {
     /// A machine with so many pages, and room for so many domains.
     pub fn new(pages: u64, domains: usize, settings: Settings) -> Self {
         Self {
-            coordinator: Coordinator::new(vec![Slot::default(); domains], settings),
+            coordinator: Coordinator::new(vec![Domain::default(); domains], settings),
             world: World::new(pages),
             events: 0,
             full_check: 1,
@@ -202,7 +202,7 @@ impl Sim {
             request_burst: settings.request_burst,
             ..Settings::parse(&settings.to_string()).expect("its own words")
         };
-        self.coordinator = Coordinator::new(vec![Slot::default(); self.room], settings);
+        self.coordinator = Coordinator::new(vec![Domain::default(); self.room], settings);
         let forgotten = unheard(&mut self.world);
         for (dom, record) in doms.iter().zip(&records) {
             if let Some(record) = record.filter(|_| !forgotten.contains(dom)) {
@@ -605,6 +605,6 @@ impl Sim {
 
 /// The most that the coordinator lets a domain have.
 fn most_of(record: Record) -> i64 {
-    let toolstacks = record.toolstack_maximum + record.excess - record.forgiven;
+    let toolstacks = record.toolstack_maximum + record.over_cap - record.forgiven;
     toolstacks as i64 + record.balance + record.in_flight as i64
 }

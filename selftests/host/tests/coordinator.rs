@@ -3,7 +3,7 @@
 //! The coordinator's rules, one by one.
 
 use cmm::coordinator::{
-    Coordinator, Event, Limits, Policy, Record, Refused, Settings, Slot, MILLISECOND, SECOND,
+    Coordinator, Domain, Event, Limits, Policy, Record, Refused, Settings, MILLISECOND, SECOND,
 };
 use cmm::protocol::{Down, GrantReason, RequestReason, Up, Violation, MAX_ASKS, MAX_REQUESTS};
 use cmm::{pages, DomId};
@@ -1081,7 +1081,7 @@ fn liars_are_disconnected_and_nobody_else() {
         let domain = sim.world.domains.get_mut(&dom(liar)).expect("exists");
         domain.slack = 0;
         domain.maximum -= SLACK;
-        sim.coordinator = Coordinator::new(vec![Slot::default(); 8], Settings::default());
+        sim.coordinator = Coordinator::new(vec![Domain::default(); 8], Settings::default());
         for number in [A, B, C] {
             sim.world
                 .domains
@@ -1485,7 +1485,7 @@ fn storage_grows() {
     assert!(!sim.boot(dom(A), 100, Limits::default()));
     let small = sim.coordinator.grow(Vec::new());
     assert_eq!(small.len(), 0);
-    sim.coordinator.grow(vec![Slot::default(); 2]);
+    sim.coordinator.grow(vec![Domain::default(); 2]);
     sim.attach(dom(A)).expect("room");
     let doms: Vec<_> = sim.coordinator.domains().map(|view| view.dom).collect();
     assert_eq!(doms, [dom(A), dom(B)]);
@@ -1552,7 +1552,7 @@ fn records_that_make_no_sense_are_refused() {
     ] {
         assert_eq!(Settings::parse(text), None, "{text}");
     }
-    let mut coordinator = Coordinator::new(vec![Slot::default(); 1], Settings::default());
+    let mut coordinator = Coordinator::new(vec![Domain::default(); 1], Settings::default());
     let mut world = cmm_host_tests::world::World::new(0);
     let record = Record {
         balance: i64::MIN,
@@ -1596,7 +1596,7 @@ fn what_the_administrator_set_is_recorded() {
     let written = Settings::parse(&settings.to_string()).expect("its own words");
     assert_eq!(written, settings);
 
-    let mut next = Coordinator::new(vec![Slot::default(); 1], written);
+    let mut next = Coordinator::new(vec![Domain::default(); 1], written);
     let recall = Event::Recall {
         dom: dom(A),
         record: sim.coordinator.record(dom(A)).expect("known"),

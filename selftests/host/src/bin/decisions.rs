@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cmm::coordinator::{
-    Activity, Coordinator, Event, Gone, Host, Limits, Nanos, Reservation, SendError, Settings,
-    Slot, MICROSECOND, SECOND,
+    Activity, Coordinator, Domain, Event, Gone, Host, Limits, Nanos, Reservation, SendError,
+    Settings, MICROSECOND, SECOND,
 };
 use cmm::protocol::{Down, RequestReason, Up, Violation};
 use cmm::DomId;
@@ -79,7 +79,7 @@ impl Host for Hands {
 
 /// A machine full of domains that do as they are told.
 struct Machine {
-    coordinator: Coordinator<Vec<Slot>>,
+    coordinator: Coordinator<Vec<Domain>>,
     hands: Hands,
     now: Nanos,
     /// What the coordinator has taken since the clock was reset.
@@ -95,7 +95,7 @@ impl Machine {
         };
         let room = usize::from(domains) + 1;
         let mut machine = Self {
-            coordinator: Coordinator::new(vec![Slot::default(); room], settings),
+            coordinator: Coordinator::new(vec![Domain::default(); room], settings),
             hands: Hands {
                 sizes: vec![sizes; room],
                 sent: Vec::with_capacity(64),

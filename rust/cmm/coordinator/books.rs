@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The books: pages are in one of these places, and only ever move from one to another, so that their sum is always zero.
+
+use core::ops::DerefMut;
+
+use super::domain::{Domain, Part};
+use super::domains::Domains;
+use crate::pages::signed;
+
+/// Where pages can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In Xen's free memory, for whoever comes (the reserve lives here).
+    Free,
+    /// Outside: what the administrator moved, and debts forgotten because a lender died. May be negative.
+    Unbooked,
+    /// Taken by a domain, or lent by it, which is negative.
+    Balance(usize),
+    /// A domain's cap already has room for them, and it has not said that it took them.
+    InFlight(usize),
+    /// Likewise, but the domain may take them whenever it likes.
+    Credit(usize),
+    /// In Xen's free memory, put aside for a domain's request of this id.
+    Held(usize, u32),
+}
+
+/// What belongs to no domain, and how often the rest had less than was taken out of it.
+#[derive(Debug)]
+pub(super) struct Books {
+    free: u64,
+    unbooked: i64,
+    shortfalls: u32,
+}
+
+impl Books {
+    /// Nothing but a pool, which came from outside.
+    pub(super) fn new(pool: u64) -> Self {
+        Self {
+            free: pool,
+            unbooked: -signed(pool),
+            shortfalls: 0,
+        }
+    }
+
+    /// Pages in the pool for whoever comes.
+    pub(super) fn free(&self) -> u64 {
+        self.free
+    }
+
+    /// Pages outside the books.
+    pub(super) fn unbooked(&self) -> i64 {
+        self.unbooked
+    }
+
+    /// How often more was to be moved than there was: each is a mistake of the coordinator's.
+    pub(super) fn shortfalls(&self) -> u32 {
+        self.shortfalls
+    }
+
+    /// Moves pages. If there are fewer than that, those there are move, which keeps the sum, and the mistake is counted:
+    /// from then on the books do not balance.
+    pub(super) fn transfer<S: DerefMut<Target = [Domain]>>(
+        &mut self,
+        domains: &mut Domains<S>,
+        from: Place,
+        to: Place,
+        pages: u64,
+    ) {
+        if pages == 0 {
+            return;
+        }
+        let moved = self.take(domains, from, pages);
+        let arrived = self.put(domains, to, moved);
+        if !arrived {
+            self.unbooked += signed(moved);
+        }
+        if moved < pages || !arrived {
+            self.shortfalls = self.shortfalls.saturating_add(1);
+            debug_assert!(
+                false,
+                "{moved} of {pages} pages moved from {from:?} to {to:?}"
+            );
+        }
+    }
+
+    fn take<S: DerefMut<Target = [Domain]>>(
+        &mut self,
+        domains: &mut Domains<S>,
+        from: Place,
+        pages: u64,
+    ) -> u64 {
+        match from {
+            Place::Free => {
+                let taken = pages.min(self.free);
+                self.free -= taken;
+                taken
+            }
+            Place::Unbooked => {
+                self.unbooked -= signed(pages);
+                pages
+            }
+            Place::Balance(i) => domains.take(i, Part::Balance, pages),
+            Place::InFlight(i) => domains.take(i, Part::InFlight, pages),
+            Place::Credit(i) => domains.take(i, Part::Credit, pages),
+            Place::Held(i, id) => domains.take(i, Part::Held(id), pages),
+        }
+    }
+
+    /// `false` if the place does not exist.
+    fn put<S: DerefMut<Target = [Domain]>>(
+        &mut self,
+        domains: &mut Domains<S>,
+        to: Place,
+        pages: u64,
+    ) -> bool {
+        match to {
+            Place::Free => self.free += pages,
+            Place::Unbooked => self.unbooked += signed(pages),
+            Place::Balance(i) => return domains.put(i, Part::Balance, pages),
+            Place::InFlight(i) => return domains.put(i, Part::InFlight, pages),
+            Place::Credit(i) => return domains.put(i, Part::Credit, pages),
+            Place::Held(i, id) => return domains.put(i, Part::Held(id), pages),
+        }
+        true
+    }
+}

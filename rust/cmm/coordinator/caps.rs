@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Caps: what makes Xen keep to the books.
+//!
+//! A cap is raised before the domain is told that it may take, and lowered before Xen is asked whether it has given.
+
+use core::ops::DerefMut;
+
+use super::books::Place;
+use super::domain::Domain;
+use super::fault::Fault;
+use super::host::{Gone, Host, Reservation};
+use super::turn::Turn;
+use crate::pages::{signed, MOST_PAGES};
+use crate::protocol::Violation;
+
+impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+    /// What Xen says about a domain, no number being beyond what a machine can hold.
+    fn ask_xen(&mut self, i: usize) -> Result<Reservation, Gone> {
+        let dom = self.domain(i)?.dom();
+        let found = self.host.reservation(dom).ok_or(Gone)?;
+        Ok(Reservation {
+            current: found.current.min(MOST_PAGES),
+            maximum: found.maximum.min(MOST_PAGES),
+        })
+    }
+
+    /// Asks Xen about the domain, and sets the cap with our part in it if the toolstack has written another.
+    pub(super) fn sync_cap(&mut self, i: usize) -> Result<(), Gone> {
+        let found = self.ask_xen(i)?;
+        self.move_cap(i, found, 0)
+    }
+
+    /// The toolstack wants the domain to have another size, and has set the cap before.
+    pub(super) fn retarget(&mut self, i: usize, target: u64) -> Result<(), Gone> {
+        let found = self.ask_xen(i)?;
+        self.change(i, |domain| {
+            let (ours, reclaiming) = (domain.ours(), domain.asks.reclaiming());
+            let target = target.min(MOST_PAGES);
+            domain.cap.retarget(target, found, ours, reclaiming);
+        })?;
+        self.set_cap(i, found, 0)
+    }
+
+    /// Sets the cap to the toolstack's, which may be the one that Xen has, with our part in it, and `by` more.
+    fn move_cap(&mut self, i: usize, found: Reservation, by: i64) -> Result<(), Gone> {
+        self.change(i, |domain| {
+            let (ours, reclaiming) = (domain.ours(), domain.asks.reclaiming());
+            domain.cap.heard(found, ours, reclaiming);
+        })?;
+        self.set_cap(i, found, by)
+    }
+
+    fn set_cap(&mut self, i: usize, found: Reservation, by: i64) -> Result<(), Gone> {
+        let domain = self.domain(i)?;
+        let due = domain.cap.due(domain.ours()) + by;
+        let maximum = due.max(0).unsigned_abs();
+        if maximum != found.maximum {
+            let dom = domain.dom();
+            self.host.set_maximum(dom, maximum)?;
+        }
+        self.change(i, |domain| {
+            domain.current = found.current;
+            domain.cap.set(maximum);
+        })
+    }
+
+    /// How much the domain may grow under its ceiling, by Xen's word.
+    pub(super) fn room(&mut self, i: usize) -> Result<u64, Gone> {
+        let found = self.ask_xen(i)?;
+        Ok(self.domain(i)?.room(found.current))
+    }
+
+    /// Makes room in the domain for up to `pages` more, as far as its ceiling allows, and puts them in flight. Returns
+    /// how many.
+    pub(super) fn raise(&mut self, i: usize, from: Place, pages: u64) -> Result<u64, Gone> {
+        let found = self.ask_xen(i)?;
+        let pages = pages.min(self.domain(i)?.room(found.current));
+        if pages > 0 {
+            self.move_cap(i, found, signed(pages))?;
+            self.transfer(from, Place::InFlight(i), pages);
+        }
+        Ok(pages)
+    }
+
+    /// Lowers the cap by pages that the front-end says it gave back to Xen, or left untaken, and books them where they
+    /// are now. The cap goes first, so that the domain cannot take them again while we look.
+    ///
+    /// # Errors
+    ///
+    /// Xen says otherwise: the cap is as it was.
+    pub(super) fn lower(
+        &mut self,
+        i: usize,
+        from: Place,
+        to: Place,
+        pages: u64,
+    ) -> Result<(), Fault> {
+        if pages == 0 {
+            return Ok(());
+        }
+        let found = self.ask_xen(i)?;
+        self.move_cap(i, found, -signed(pages))?;
+        let current = self.ask_xen(i)?.current;
+        let domain = self.domain(i)?;
+        let (dom, ours) = (domain.dom(), domain.ours());
+        let expected = domain.cap.most(ours) - signed(pages);
+        if signed(current) > expected {
+            let cap = domain.cap.due(ours).max(0).unsigned_abs();
+            self.host.set_maximum(dom, cap)?;
+            self.change(i, |domain| domain.cap.set(cap))?;
+            return Err(Fault::Violation(Violation::Kept {
+                said: pages,
+                current,
+                expected: expected.max(0).unsigned_abs(),
+            }));
+        }
+        self.change(i, |domain| domain.current = current)?;
+        self.transfer(from, to, pages);
+        Ok(())
+    }
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Whose cap is that? The toolstack and the coordinator both set a domain's `max_pages`, and Xen remembers one number.
+
+use super::super::host::Reservation;
+use super::super::record::Record;
+use crate::pages::{above, signed};
+
+/// A domain's cap, as the toolstack and we set it.
+///
+/// The toolstack sets caps as if we did not exist: what it wants the domain to have (`memory/target`), and a margin that
+/// it most often adds. We set the toolstack's cap with our part in it, which is what the domain borrowed, less what it
+/// lent; `ours` in all that follows. So each time we look, we must say whose the cap is that Xen has:
+///
+/// | Xen has | the target | so |
+/// |---|---|---|
+/// | another cap than we set or saw | | the toolstack set it, and our part is to be added |
+/// | the one we set or saw | is as it was | nobody has touched it |
+/// | the one we set or saw | changed, and the toolstack's last cap fits it | it came before the target did |
+/// | the one we set, which is what the toolstack would set now | changed | the toolstack set the very same |
+/// | the one we set or saw | changed, after the toolstack's cap had done so | its margin is another now |
+/// | the one we set, with our part | changed, and the cap does not fit, nor did it change before | as the last but one: it raised and lowered it, or we do not know its margin |
+///
+/// The margin is taken from the first cap and target that we see, and fixed as soon as it matters.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cap {
+    /// The cap as the toolstack last set it, without our part.
+    toolstack: u64,
+    /// What the toolstack last wanted the domain to have.
+    target: u64,
+    /// How far above the target the toolstack sets the cap; `None` as long as that cannot be told from the two.
+    margin: Option<i64>,
+    /// The toolstack has set the cap since it last said what it wants, as far as we know.
+    came_first: bool,
+    /// Whether `seen` is a cap that we set or saw, and not a guess.
+    known: bool,
+    /// The cap that we last set or saw: any other is the toolstack's word.
+    seen: u64,
+    /// How far the domain may be above its cap, because the toolstack lowered that and the stock balloon takes its
+    /// time. It shrinks no more once known, because what the domain has given and not reported cannot be told from
+    /// what its balloon gave; a front-end can only abuse it to lend what the toolstack took from it.
+    over: u64,
+    /// What the domain was forgiven at the cost of the margin, since the toolstack last set the cap: its cap is lower
+    /// by it.
+    forgiven: u64,
+}
+
+impl Cap {
+    /// Of a domain that we see for the first time, and whose toolstack wants it to have `target` pages.
+    pub fn new(target: u64) -> Self {
+        Self {
+            target,
+            came_first: true,
+            ..Self::default()
+        }
+    }
+
+    /// Of a domain that an earlier back-end knew.
+    pub fn recalled(record: &Record) -> Self {
+        let mut cap = Self {
+            toolstack: record.toolstack_maximum,
+            target: record.target,
+            margin: Some(record.cap_margin),
+            came_first: false,
+            known: true,
+            seen: record.maximum,
+            over: record.over_cap,
+            forgiven: record.forgiven,
+        };
+        cap.came_first = !cap.fits();
+        cap
+    }
+
+    /// What to write down of it.
+    pub fn record(&self, record: &mut Record) {
+        record.maximum = self.seen;
+        record.toolstack_maximum = self.toolstack;
+        record.target = self.target;
+        record.cap_margin = self.margin();
+        record.over_cap = self.over;
+        record.forgiven = self.forgiven;
+    }
+
+    /// What the toolstack wants the domain to have.
+    pub fn target(&self) -> u64 {
+        self.target
+    }
+
+    /// The cap that we last set or saw.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// By how much the cap is lower for what the domain was forgiven.
+    pub fn forgiven(&self) -> u64 {
+        self.forgiven
+    }
+
+    /// What the cap should be; negative if the domain lent more than the toolstack now lets it have.
+    pub fn due(&self, ours: i64) -> i64 {
+        signed(self.toolstack) - signed(self.forgiven) + ours
+    }
+
+    /// The most that the domain can have, if it has given back all it says.
+    pub fn most(&self, ours: i64) -> i64 {
+        self.due(ours) + signed(self.over)
+    }
+
+    /// We have set this cap.
+    pub fn set(&mut self, maximum: u64) {
+        self.seen = maximum;
+    }
+
+    /// The domain is owed so much less, because it has the pages. Why it has them cannot be known: it may have had them
+    /// all the time. So the most that it can have stays the same, or who lends and is owed nothing, over and over,
+    /// would make memory out of nothing.
+    pub fn forgive(&mut self, pages: u64) {
+        let passed = pages.min(self.over);
+        self.over -= passed;
+        self.forgiven += pages - passed;
+    }
+
+    /// Xen says what the domain has and what cap. `reclaiming` is what it was asked for and may have given.
+    pub fn heard(&mut self, found: Reservation, ours: i64, reclaiming: u64) {
+        self.fix_margin(found.maximum, ours);
+        if !self.known {
+            self.known = true;
+            self.toolstack = found.maximum;
+            self.over = above(signed(found.current), self.due(ours));
+        } else if found.maximum != self.seen {
+            self.believe(found.maximum, found.current, ours, reclaiming);
+            self.came_first = true;
+        }
+        self.seen = found.maximum;
+    }
+
+    /// The toolstack wants the domain to have another size. It has set the cap before; if we have seen that since it
+    /// last said what it wants, it is likely to be the one.
+    pub fn retarget(&mut self, target: u64, found: Reservation, ours: i64, reclaiming: u64) {
+        self.fix_margin(found.maximum, ours);
+        let changed = core::mem::replace(&mut self.target, target) != target;
+        let meant = self.meant();
+        let overlooked = found.maximum == self.seen && !self.fits();
+        let same = meant == signed(found.maximum);
+        if changed && overlooked && (same || !self.came_first) {
+            self.believe(meant.max(0).unsigned_abs(), found.current, ours, reclaiming);
+        }
+        self.heard(found, ours, reclaiming);
+        if changed && !self.fits() {
+            self.margin = None;
+        }
+        self.came_first &= !self.fits();
+    }
+
+    /// Takes a cap for the toolstack's word, when the domain has `current` pages.
+    fn believe(&mut self, cap: u64, current: u64, ours: i64, reclaiming: u64) {
+        let most = self.most(ours);
+        self.toolstack = cap;
+        self.forgiven = 0;
+        let due = self.due(ours);
+        self.over = above(most, due);
+        // It may have raised the cap and lowered it again while no back-end was loaded.
+        if signed(current) > due {
+            let had = signed(current) + signed(reclaiming);
+            self.over = self.over.max(above(had, due));
+        }
+    }
+
+    /// How far above the target the toolstack sets the cap, as far as is known.
+    fn margin(&self) -> i64 {
+        let seen = signed(self.toolstack) - signed(self.target);
+        self.margin.unwrap_or(seen)
+    }
+
+    /// Takes what is known of the margin for certain before it matters: once our part is in the cap, so that one of the
+    /// toolstack's could be taken for it, or when there is another. What is known of the target may be older than the
+    /// first cap we see.
+    fn fix_margin(&mut self, maximum: u64, ours: i64) {
+        if !self.came_first && (ours != 0 || maximum != self.seen) {
+            self.margin = Some(self.margin());
+        }
+    }
+
+    /// The cap that the toolstack sets for the target, as far as is known.
+    fn meant(&self) -> i64 {
+        signed(self.target) + self.margin()
+    }
+
+    /// Whether the toolstack's cap is the one for the target.
+    fn fits(&self) -> bool {
+        self.meant() == signed(self.toolstack)
+    }
+}

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the coordinator remembers about one domain.
+
+mod asks;
+mod backoff;
+mod cap;
+mod credit;
+mod rate;
+mod requests;
+
+pub(super) use asks::{Ask, Asks, Purpose};
+pub use backoff::Backoff;
+pub use cap::Cap;
+pub(super) use credit::Credit;
+pub(super) use rate::{Price, RateLimit};
+pub(super) use requests::{Request, Requests};
+
+use super::host::Reservation;
+use super::policy::{readiness, Candidate};
+use super::record::Record;
+use super::settings::Limits;
+use super::view::View;
+use crate::pages::signed;
+use crate::time::Nanos;
+use crate::DomId;
+
+/// Room for one domain in the coordinator's storage.
+// The summary first: searches among all domains read that cache line of each, and no other.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
+pub struct Domain {
+    summary: Summary,
+    /// Its pages in the books, besides its credit and what is held for its requests.
+    balance: i64,
+    in_flight: u64,
+    connection: Connection,
+    /// A request of this domain must be looked at.
+    pub(super) ready: bool,
+    /// The limits changed and the front-end has not been told.
+    pub(super) limits_due: bool,
+    limits: Limits,
+    /// How readily a domain of this weight is used as a donor.
+    readiness: u64,
+    /// What it has, by Xen's last word, in pages.
+    pub(super) current: u64,
+    pub(super) cap: Cap,
+    /// What it says it could give, less what it gave since.
+    pub(super) available: u64,
+    /// It was late or short as a donor.
+    pub(super) shy: Backoff,
+    /// It had less free memory than the reserve wanted of it.
+    pub(super) refused: Backoff,
+    /// It did not take what it was given back.
+    pub(super) declined: Backoff,
+    pub(super) credit: Credit,
+    pub(super) rate: RateLimit,
+    /// How many claims of its front-end were not believed.
+    pub(super) disbelieved: u32,
+    pub(super) asks: Asks,
+    pub(super) requests: Requests,
+}
+
+/// Whether there is a front-end to talk to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Connection {
+    /// None, and nothing is open with it.
+    #[default]
+    Away,
+    /// One that is believed within limits.
+    Connected,
+    /// None any more, since earlier in this turn; what was open with it is dealt with at the turn's end.
+    Failed,
+}
+
+/// The pages of one domain, by their place in the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Balance,
+    InFlight,
+    Credit,
+    /// What has been put aside for the request of this id.
+    Held(u32),
+}
+
+/// What domains are searched by. All of it follows from the rest of the domain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub(super) struct Summary {
+    pub(super) dom: DomId,
+    pub(super) connected: bool,
+    pub(super) ready: bool,
+    /// Whether another question has room.
+    pub(super) has_room: bool,
+    /// Whether it was asked anything that it has not answered.
+    pub(super) is_asked: bool,
+    /// How many of its requests wait for an answer.
+    pub(super) waiting: u8,
+    /// Not asked to give before this.
+    pub(super) shy_until: Nanos,
+    /// Not asked for the reserve before this.
+    pub(super) refused_until: Nanos,
+    /// What it could give without hurting itself, in pages.
+    pub(super) spare: u64,
+    /// What it borrowed and could be made to give, in pages.
+    pub(super) recallable: u64,
+    /// How readily it is used as a donor: from its weight, and how often it was late or short.
+    pub(super) readiness: u64,
+    /// What it lent, less what is on its way back, in pages.
+    pub(super) owed: u64,
+}
+
+const _: () = assert!(core::mem::size_of::<Summary>() <= 64);
+
+impl Summary {
+    /// Whether it would answer a question now, and not because it wants something itself.
+    pub(super) fn is_willing(&self, now: Nanos) -> bool {
+        self.connected && self.waiting == 0 && self.shy_until <= now
+    }
+
+    /// As a donor, for somebody who may recall what it lent or may not.
+    pub(super) fn candidate(&self, index: usize, recalls: bool) -> Candidate {
+        Candidate {
+            index,
+            spare: self.spare,
+            recallable: if recalls { self.recallable } else { 0 },
+            readiness: self.readiness,
+        }
+    }
+}
+
+impl Domain {
+    /// A domain of which nothing is known but what is said here. Its pages are not in it yet.
+    pub(super) fn new(dom: DomId, target: u64, limits: Limits) -> Self {
+        Self {
+            summary: Summary {
+                dom,
+                ..Summary::default()
+            },
+            cap: Cap::new(target),
+            ..Self::default()
+        }
+        .with_limits(limits)
+    }
+
+    /// A domain that an earlier back-end knew. Its pages are not in it yet.
+    pub(super) fn recalled(dom: DomId, record: &Record) -> Self {
+        Self {
+            cap: Cap::recalled(record),
+            asks: Asks::recalled(record.reclaiming),
+            ..Self::new(dom, record.target, record.limits)
+        }
+    }
+
+    fn with_limits(mut self, limits: Limits) -> Self {
+        self.set_limits(limits);
+        self
+    }
+
+    pub(super) fn dom(&self) -> DomId {
+        self.summary.dom
+    }
+
+    pub(super) fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Brings the summary up to date.
+    pub(super) fn summarise(&mut self) {
+        self.summary = self.summarised();
+    }
+
+    /// What the summary should be.
+    pub(super) fn summarised(&self) -> Summary {
+        // Each disappointment makes it an eighth as ready to be used.
+        let shift = 3 * u32::from(self.shy.failures().min(10));
+        Summary {
+            dom: self.summary.dom,
+            connected: self.is_connected(),
+            ready: self.ready,
+            has_room: self.asks.has_room(),
+            is_asked: !self.asks.is_empty(),
+            waiting: self.requests.waiting(),
+            shy_until: self.shy.until(),
+            refused_until: self.refused.until(),
+            spare: self.spare(),
+            recallable: self.recallable(),
+            readiness: (self.readiness >> shift).max(1),
+            owed: self.owed(),
+        }
+    }
+
+    /// Whether there is a front-end to talk to.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection == Connection::Connected
+    }
+
+    /// Whether there is, or was earlier in this turn.
+    pub(super) fn has_open_ends(&self) -> bool {
+        self.connection != Connection::Away
+    }
+
+    /// Whether there was, and it came to an end earlier in this turn.
+    pub(super) fn has_failed(&self) -> bool {
+        self.connection == Connection::Failed
+    }
+
+    /// A front-end connected, which understands credit or does not.
+    pub(super) fn connect(&mut self, understands_credit: bool) {
+        self.connection = Connection::Connected;
+        self.credit.begin(understands_credit);
+        self.limits_due = true;
+        // What it did as a donor is not forgotten, or connecting again would be the way to be asked, and late, again.
+        self.available = 0;
+    }
+
+    /// Its connection came to an end in the course of this turn.
+    pub(super) fn fail(&mut self) {
+        self.connection = Connection::Failed;
+    }
+
+    /// Its connection came to an end, and what was open with it is dealt with.
+    pub(super) fn disconnect(&mut self) {
+        self.connection = Connection::Away;
+        self.credit.end();
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.readiness = readiness(limits.weight);
+    }
+
+    /// Pages borrowed (positive) or lent (negative).
+    pub(super) fn balance(&self) -> i64 {
+        self.balance
+    }
+
+    /// Pages granted or given and not yet said to be taken.
+    pub(super) fn in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    /// Puts pages into a part of the domain's. `false` if there is no such part.
+    pub(super) fn put(&mut self, part: Part, pages: u64) -> bool {
+        match part {
+            Part::Balance => self.balance += signed(pages),
+            Part::InFlight => self.in_flight += pages,
+            Part::Credit => self.credit.put(pages),
+            Part::Held(id) => return self.requests.put(id, pages),
+        }
+        true
+    }
+
+    /// Takes pages out of a part, as many as there are. Returns how many. A balance has any number: it becomes a debt.
+    pub(super) fn take(&mut self, part: Part, pages: u64) -> u64 {
+        match part {
+            Part::Balance => {
+                self.balance -= signed(pages);
+                pages
+            }
+            Part::InFlight => {
+                let taken = pages.min(self.in_flight);
+                self.in_flight -= taken;
+                taken
+            }
+            Part::Credit => self.credit.take(pages),
+            Part::Held(id) => self.requests.take(id, pages),
+        }
+    }
+
+    /// What its balance is when its front-end connects and claims that it is `claim`, or claims nothing.
+    ///
+    /// The front-end knows best, but is believed only as far as it can be true. If it does not say, Xen's word on the
+    /// size of the domain decides what it took, and what was asked for counts as not given.
+    pub(super) fn believed(&self, claim: Option<i64>) -> i64 {
+        let least = self.least();
+        let balance = match claim {
+            Some(claim) if claim < least => {
+                claim.max(self.balance - signed(self.asks.reclaiming()))
+            }
+            // It gave back what it had borrowed or read ahead when nobody read what it said, or went away when
+            // there was no back-end to give it to, and left that to the stock balloon driver.
+            Some(claim) => claim,
+            None => (signed(self.current) - signed(self.cap.target())).max(self.balance),
+        };
+        let most = match claim {
+            Some(claim) if self.is_due_less(claim) => claim,
+            _ => self.ours(),
+        };
+        balance.max(least).min(most)
+    }
+
+    /// The least that its balance can be by Xen's word: with any less it would be larger than it can be.
+    fn least(&self) -> i64 {
+        let unused = self.cap.most(self.ours()) - signed(self.current);
+        self.ours() - unused
+    }
+
+    /// Whether a lender claims to be owed less than the ledger says, and has what it says to have already.
+    ///
+    /// So it is if its stock balloon, which it left its debts to, got memory elsewhere, or if the toolstack meanwhile
+    /// made it as small as lending had.
+    fn is_due_less(&self, claim: i64) -> bool {
+        (self.ours() + 1..=0).contains(&claim)
+            && signed(self.current) >= signed(self.cap.target()).saturating_add(claim)
+    }
+
+    /// What our hand adds to the toolstack's cap.
+    pub(super) fn ours(&self) -> i64 {
+        self.certain() + signed(self.credit.pages())
+    }
+
+    /// What our hand adds to its size once it has taken what it was granted and given.
+    fn certain(&self) -> i64 {
+        self.balance + signed(self.in_flight)
+    }
+
+    pub(super) fn is_lender(&self) -> bool {
+        self.balance < 0
+    }
+
+    /// What the domain has lent, less what is on its way back, in pages.
+    pub(super) fn owed(&self) -> u64 {
+        self.certain().min(0).unsigned_abs()
+    }
+
+    /// How much it may grow under its ceiling if it has `current` pages now.
+    pub(super) fn room(&self, current: u64) -> u64 {
+        self.limits
+            .ceiling
+            .saturating_sub(current + self.in_flight + self.credit.pages())
+    }
+
+    /// What its credit should be by what is known of it, if each domain's should be `pages`.
+    pub(super) fn credit_due(&self, pages: u64) -> u64 {
+        if self.is_connected() && self.credit.is_understood() {
+            let room = self.room(self.current) + self.credit.pages();
+            pages.min(room)
+        } else {
+            0
+        }
+    }
+
+    /// What its floor leaves to be asked for, in pages.
+    pub(super) fn above_floor(&self) -> u64 {
+        self.current
+            .saturating_sub(self.limits.floor)
+            .saturating_sub(self.asks.reclaiming())
+    }
+
+    fn spare(&self) -> u64 {
+        self.available
+            .saturating_sub(self.asks.reclaiming())
+            .min(self.above_floor())
+    }
+
+    fn recallable(&self) -> u64 {
+        self.balance
+            .max(0)
+            .unsigned_abs()
+            .saturating_sub(self.asks.reclaiming())
+            .min(self.above_floor())
+    }
+
+    /// Whether it has been asked to give for a request, or been granted what it asked for, and has not answered.
+    pub(super) fn is_waited_for(&self) -> bool {
+        let mut asks = self.asks.iter();
+        let mut requests = self.requests.iter();
+        self.is_connected()
+            && (asks.any(|ask| matches!(ask.purpose, Purpose::Request { .. }))
+                || requests.any(|request| !request.is_waiting()))
+    }
+
+    pub(super) fn record(&self) -> Record {
+        let mut record = Record {
+            balance: self.balance,
+            // Credit ends with the connection: what was drawn is as uncertain as what was granted.
+            in_flight: self.in_flight + self.credit.pages(),
+            reclaiming: self.asks.reclaiming(),
+            limits: self.limits,
+            ..Record::default()
+        };
+        self.cap.record(&mut record);
+        record
+    }
+
+    pub(super) fn view(&self) -> View {
+        View {
+            dom: self.dom(),
+            connected: self.is_connected(),
+            balance: self.balance,
+            in_flight: self.in_flight,
+            credit: self.credit.pages(),
+            reclaiming: self.asks.reclaiming(),
+            forgiven: self.cap.forgiven(),
+            available: self.available,
+            limits: self.limits,
+            seen: Reservation {
+                current: self.current,
+                maximum: self.cap.seen(),
+            },
+            waiting: self.requests.waiting(),
+            penalty: self.shy.failures(),
+            disbelieved: self.disbelieved,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a domain asked for.
+
+use crate::protocol::{RequestReason, Violation, MAX_REQUESTS};
+use crate::time::Nanos;
+
+/// A request that is not finished: it waits, or it was granted and nothing is known to be taken.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Request {
+    pub(in super::super) id: u32,
+    pub(in super::super) reason: RequestReason,
+    /// What the front-end asked for.
+    pub(in super::super) pages: u64,
+    /// What it may have of that under its ceiling.
+    pub(in super::super) want: u64,
+    pub(in super::super) deadline: Nanos,
+    /// Requests of all domains are numbered in the order in which they came.
+    pub(in super::super) serial: u64,
+    /// How many `Reclaim`s for it are unanswered.
+    pub(in super::super) asks: u8,
+    /// What has been put aside for it.
+    pub(in super::super) held: u64,
+    /// What it was granted; 0 while it waits.
+    pub(in super::super) granted: u64,
+}
+
+impl Request {
+    pub(in super::super) fn is_waiting(&self) -> bool {
+        self.granted == 0
+    }
+
+    /// What it still lacks, in pages.
+    pub(in super::super) fn lacks(&self) -> u64 {
+        self.want.saturating_sub(self.held)
+    }
+}
+
+/// The table of requests, and what there is of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in super::super) struct Requests {
+    table: [Option<Request>; MAX_REQUESTS],
+    waiting: u8,
+    /// What has been put aside for all of them.
+    held: u64,
+}
+
+impl Requests {
+    /// How many wait for an answer.
+    pub(in super::super) fn waiting(&self) -> u8 {
+        self.waiting
+    }
+
+    pub(in super::super) fn held(&self) -> u64 {
+        self.held
+    }
+
+    pub(in super::super) fn iter(&self) -> impl Iterator<Item = &Request> {
+        self.table.iter().flatten()
+    }
+
+    pub(in super::super) fn iter_waiting(&self) -> impl Iterator<Item = &Request> {
+        self.iter().filter(|request| request.is_waiting())
+    }
+
+    /// The one at a place, of [`MAX_REQUESTS`], if it waits.
+    pub(in super::super) fn waiting_at(&self, place: usize) -> Option<Request> {
+        let request = self.table.get(place).copied().flatten();
+        request.filter(Request::is_waiting)
+    }
+
+    pub(in super::super) fn get(&self, id: u32) -> Option<Request> {
+        self.iter().find(|request| request.id == id).copied()
+    }
+
+    /// What was granted by this id, if it was and nothing is known to be taken.
+    pub(in super::super) fn granted(&self, id: u32) -> Option<u64> {
+        let request = self.get(id)?;
+        (!request.is_waiting()).then_some(request.granted)
+    }
+
+    /// What those that wait may get, in pages.
+    pub(in super::super) fn wanted(&self) -> u64 {
+        // Each within what a message can name.
+        self.iter_waiting().map(|request| request.want).sum()
+    }
+
+    /// When the first of those that wait must be answered.
+    pub(in super::super) fn next_deadline(&self) -> Option<Nanos> {
+        self.iter_waiting().map(|request| request.deadline).min()
+    }
+
+    fn get_mut(&mut self, id: u32) -> Option<&mut Request> {
+        self.table.iter_mut().flatten().find(|r| r.id == id)
+    }
+
+    /// Adds one that waits.
+    pub(in super::super) fn add(&mut self, request: Request) -> Result<(), Violation> {
+        if self.get(request.id).is_some() {
+            return Err(Violation::Repeated(request.id));
+        }
+        let place = self.table.iter_mut().find(|place| place.is_none());
+        *place.ok_or(Violation::TooManyRequests)? = Some(request);
+        self.waiting += 1;
+        Ok(())
+    }
+
+    /// So many more donors were asked for it.
+    pub(in super::super) fn asked(&mut self, id: u32, donors: u8) {
+        if let Some(request) = self.get_mut(id) {
+            request.asks = request.asks.saturating_add(donors);
+        }
+    }
+
+    /// A donor has answered, or will not. Returns the request's id if it is still there.
+    pub(in super::super) fn answered(&mut self, serial: u64) -> Option<u32> {
+        let mut requests = self.table.iter_mut().flatten();
+        let request = requests.find(|request| request.serial == serial)?;
+        request.asks = request.asks.saturating_sub(1);
+        Some(request.id)
+    }
+
+    /// One that waited, and for which nothing is held any more, is granted so many pages, or denied if that is 0.
+    pub(in super::super) fn grant(&mut self, id: u32, pages: u64) {
+        let Some(request) = self.get_mut(id).filter(|request| request.is_waiting()) else {
+            return;
+        };
+        request.granted = pages;
+        self.waiting -= 1;
+        if pages == 0 {
+            self.remove(id);
+        }
+    }
+
+    /// What was granted has been taken or left.
+    pub(in super::super) fn finish(&mut self, id: u32) {
+        if self.granted(id).is_some() {
+            self.remove(id);
+        }
+    }
+
+    fn remove(&mut self, id: u32) {
+        for place in &mut self.table {
+            if place.is_some_and(|request| request.id == id) {
+                *place = None;
+            }
+        }
+    }
+
+    /// Its front-end is gone, and nothing is held for it any more.
+    pub(in super::super) fn clear(&mut self) {
+        self.table = Default::default();
+        self.waiting = 0;
+    }
+
+    pub(super) fn put(&mut self, id: u32, pages: u64) -> bool {
+        let Some(request) = self.get_mut(id) else {
+            return false;
+        };
+        request.held += pages;
+        self.held += pages;
+        true
+    }
+
+    pub(super) fn take(&mut self, id: u32, pages: u64) -> u64 {
+        let Some(request) = self.get_mut(id) else {
+            return 0;
+        };
+        let taken = pages.min(request.held);
+        request.held -= taken;
+        self.held -= taken;
+        taken
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! All that the coordinator knows.
+
+use core::ops::DerefMut;
+
+use super::books::Books;
+use super::domain::{Backoff, Domain, Price};
+use super::domains::Domains;
+use super::settings::Settings;
+use super::todo::Todo;
+use super::watched::Watched;
+use crate::pages::{signed, MOST_PAGES};
+use crate::protocol::MAX_PAGES;
+use crate::time::Nanos;
+use crate::DomId;
+
+/// The coordinator. Its storage, and thereby how many domains it can serve, is the shell's.
+#[derive(Debug)]
+pub struct Coordinator<S> {
+    pub(super) domains: Domains<S>,
+    pub(super) books: Books,
+    pub(super) settings: Settings,
+    pub(super) shutting_down: bool,
+    /// When something is due; `Nanos::MAX` for never.
+    pub(super) next: Nanos,
+    /// The pool grew, and requests that wait may have a share.
+    pub(super) free_grew: bool,
+    /// Requests wait until a donor has room for a question.
+    pub(super) crowded: bool,
+    /// Whose requests must be looked at.
+    pub(super) ready: Todo,
+    /// Whose connections have failed in this turn.
+    pub(super) failed: Todo,
+    pub(super) last_serial: u64,
+    pub(super) last_ask: u32,
+    pub(super) repayment: Repayment,
+    pub(super) filling: Filling,
+    pub(super) review: Review,
+    pub(super) watched: Watched,
+}
+
+/// When lenders get back what they lent.
+#[derive(Debug)]
+pub(super) struct Repayment {
+    /// Not before this.
+    pub(super) after: Nanos,
+    /// Lenders that an earlier back-end knew may still come until then.
+    pub(super) lenders_due: Nanos,
+    /// What domains borrowed, less what they lent, that an earlier back-end knew and this one does not.
+    pub(super) unclaimed: i64,
+}
+
+/// When the reserve is filled.
+#[derive(Debug, Default)]
+pub(super) struct Filling {
+    /// The pool was low when it was last looked at.
+    pub(super) low: bool,
+    /// Donors had not enough.
+    pub(super) backoff: Backoff,
+}
+
+/// Whose credit may have to change.
+#[derive(Debug, Default)]
+pub(super) struct Review {
+    /// That of whom this turn is about.
+    pub(super) due: Option<DomId>,
+    /// Those that wait for the pool to grow.
+    pub(super) unfilled: Todo,
+    /// All from this domain on.
+    pub(super) from: Option<DomId>,
+}
+
+impl Review {
+    /// All credits may have to change.
+    pub(super) fn all(&mut self) {
+        self.from = Some(DomId::default());
+    }
+}
+
+impl<S: DerefMut<Target = [Domain]>> Coordinator<S> {
+    /// Starts with no domains.
+    pub fn new(storage: S, settings: Settings) -> Self {
+        let pool = settings.pool.min(MOST_PAGES);
+        // What an earlier back-end's domains, known to it and not yet to this one, had between them.
+        let unclaimed = match settings.unbooked {
+            Some(unbooked) => -signed(pool) - unbooked,
+            None => 0,
+        };
+        Self {
+            domains: Domains::new(storage),
+            books: Books::new(pool),
+            settings: Settings {
+                reserve: settings.reserve.min(MAX_PAGES),
+                credit: settings.credit.min(MAX_PAGES),
+                ..settings
+            },
+            shutting_down: false,
+            next: Nanos::MAX,
+            free_grew: false,
+            crowded: false,
+            ready: Todo::default(),
+            failed: Todo::default(),
+            last_serial: 0,
+            last_ask: 0,
+            repayment: Repayment {
+                after: 0,
+                // Their memory is in a pool that an earlier back-end left.
+                lenders_due: if pool > 0 || unclaimed != 0 {
+                    Nanos::MAX
+                } else {
+                    0
+                },
+                unclaimed,
+            },
+            filling: Filling::default(),
+            review: Review::default(),
+            watched: Watched::default(),
+        }
+    }
+
+    /// Requests that wait may have a share of what has just come to the pool: all others who want some of it wait until
+    /// they have had it.
+    pub(super) fn requests_come_first(&self) -> bool {
+        self.free_grew && self.domains.tally().waiting > 0
+    }
+
+    /// What the pool should have: the reserve, and what credits lack.
+    pub(super) fn wanted(&self) -> u64 {
+        self.settings.reserve + self.domains.tally().lacking
+    }
+
+    /// What a request costs.
+    pub(super) fn price(&self) -> Option<Price> {
+        Price::new(self.settings.request_rate, self.settings.request_burst)
+    }
+
+    /// Asks for a tick at this time.
+    pub(super) fn wake(&mut self, at: Nanos) {
+        self.next = self.next.min(at);
+    }
+}

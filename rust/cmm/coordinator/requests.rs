@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests: from being accepted to being answered, exactly once.
+
+use core::ops::DerefMut;
+
+use super::books::Place;
+use super::domain::{Domain, Request};
+use super::fault::Fault;
+use super::host::{Gone, Host};
+use super::turn::Turn;
+use crate::protocol::{Down, GrantReason, RequestReason, LONGEST_DEADLINE_US, MAX_REQUESTS};
+use crate::time::{Nanos, MICROSECOND};
+
+/// How many domains' requests are looked at in one event; the others follow in the next. Each may mean that all donors
+/// are searched.
+const DRIVEN_AT_ONCE: usize = 32;
+
+/// What a front-end asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) id: u32,
+    pub(super) pages: u64,
+    pub(super) deadline_us: u64,
+    pub(super) reason: RequestReason,
+}
+
+impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+    /// Accepts a request, and puts aside for it what the pool has.
+    pub(super) fn accept(&mut self, i: usize, wish: Wish) -> Result<(), Fault> {
+        let room = self.room(i)?;
+        let serial = self.coordinator.last_serial.wrapping_add(1);
+        let deadline = self.now.saturating_add(self.patience(wish.deadline_us));
+        self.change(i, |domain| {
+            let room = room.saturating_sub(domain.requests.wanted());
+            domain.requests.add(Request {
+                id: wish.id,
+                reason: wish.reason,
+                pages: wish.pages,
+                want: wish.pages.min(room),
+                deadline,
+                serial,
+                asks: 0,
+                held: 0,
+                granted: 0,
+            })
+        })??;
+        self.coordinator.last_serial = serial;
+        self.wake(deadline);
+        if self.coordinator.shutting_down {
+            self.answer(i, wish.id, GrantReason::ShuttingDown)
+        } else if !self.pay(i) {
+            self.answer(i, wish.id, GrantReason::RateLimit)
+        } else {
+            self.hold(i, wish.id)?;
+            self.mark_ready(i);
+            Ok(())
+        }
+    }
+
+    /// How long a request waits that says this.
+    fn patience(&self, deadline_us: u64) -> Nanos {
+        match deadline_us.min(LONGEST_DEADLINE_US) {
+            0 => {
+                let most = LONGEST_DEADLINE_US * MICROSECOND;
+                self.coordinator.settings.default_deadline.min(most)
+            }
+            us => us * MICROSECOND,
+        }
+    }
+
+    /// Answers a waiting request with what is held for it.
+    pub(super) fn answer(&mut self, i: usize, id: u32, reason: GrantReason) -> Result<(), Fault> {
+        let Some(request) = self.domain(i)?.requests.get(id) else {
+            return Ok(());
+        };
+        let held = Place::Held(i, id);
+        let pages = self.raise(i, held, request.held)?;
+        self.transfer(held, Place::Free, request.held - pages);
+        self.change(i, |domain| domain.requests.grant(id, pages))?;
+        let reason = if pages == request.pages {
+            GrantReason::Full
+        } else if reason == GrantReason::Full || pages < request.held {
+            GrantReason::Ceiling
+        } else {
+            reason
+        };
+        self.send(i, &Down::Grant { id, pages, reason })?;
+        self.requester_told(i, pages);
+        Ok(())
+    }
+
+    /// Shares out the pool among the requests that wait for donors, in their turn.
+    pub(super) fn serve(&mut self) {
+        let first_come = self.coordinator.requests_come_first();
+        self.coordinator.free_grew = false;
+        if !first_come || self.coordinator.books.free() == 0 {
+            return;
+        }
+        let wanted = |request: &Request| request.lacks() > 0;
+        let first = self.coordinator.domains.next_in_turn(wanted);
+        for (_, (i, id)) in first.iter() {
+            if self.coordinator.books.free() == 0 {
+                return;
+            }
+            if self.hold(i, id).is_ok() {
+                self.mark_ready(i);
+            }
+        }
+        // More may be waiting, and there may be pages left for them.
+        self.coordinator.free_grew = first.is_full() && self.coordinator.books.free() > 0;
+    }
+
+    /// Tries again for requests that wait until a donor has room for a question, in their turn. Nearly any event may
+    /// have made some, and such a wait is rare and short.
+    pub(super) fn retry_crowded(&mut self) {
+        if !core::mem::take(&mut self.coordinator.crowded) {
+            return;
+        }
+        let unasked = |request: &Request| request.asks == 0;
+        let first = self.coordinator.domains.next_in_turn(unasked);
+        for (_, (i, _)) in first.iter() {
+            self.mark_ready(i);
+        }
+        self.coordinator.crowded = first.is_full();
+    }
+
+    /// Looks at the requests of the domains that were marked, a limited number of them: answers those that need not
+    /// wait any longer, and asks donors for the others.
+    pub(super) fn drive_ready(&mut self) {
+        for _ in 0..DRIVEN_AT_ONCE {
+            let Some(i) = self.next_ready() else { return };
+            for place in 0..MAX_REQUESTS {
+                let driven = self.drive(i, place);
+                self.note_fault(i, driven);
+            }
+        }
+    }
+
+    fn next_ready(&mut self) -> Option<usize> {
+        while let Some(dom) = self.coordinator.ready.pop() {
+            if let Some(i) = self.coordinator.domains.find(dom) {
+                if self.unmark(i).unwrap_or(false) {
+                    return Some(i);
+                }
+            }
+        }
+        if !self.coordinator.ready.has_overflowed() {
+            return None;
+        }
+        // Those that did not fit in the list are found by looking for them.
+        let Some(i) = self.coordinator.domains.any_ready() else {
+            self.coordinator.ready.clear();
+            return None;
+        };
+        self.unmark(i).ok()?;
+        Some(i)
+    }
+
+    /// Whether the domain was marked, which it is not any more.
+    fn unmark(&mut self, i: usize) -> Result<bool, Gone> {
+        self.change(i, |domain| core::mem::take(&mut domain.ready))
+    }
+
+    fn drive(&mut self, i: usize, place: usize) -> Result<(), Fault> {
+        let domain = self.domain(i)?;
+        let Some(request) = domain.requests.waiting_at(place) else {
+            return Ok(());
+        };
+        if !domain.is_connected() {
+            return Ok(());
+        }
+        if request.lacks() == 0 {
+            self.answer(i, request.id, GrantReason::Full)
+        } else if request.deadline <= self.now {
+            self.answer(i, request.id, GrantReason::Deadline)
+        } else if request.asks > 0 || self.ask_donors(i, &request) {
+            Ok(())
+        } else {
+            self.answer(i, request.id, GrantReason::NoDonor)
+        }
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What comes back: pages released, pages taken or left, and lenders made whole.
+
+use core::ops::DerefMut;
+
+use super::books::Place;
+use super::domain::{Domain, Purpose};
+use super::donors::check_answer;
+use super::fault::Fault;
+use super::host::Host;
+use super::turn::Turn;
+use crate::protocol::{Down, Violation};
+use crate::time::{Nanos, SECOND};
+
+/// Where granted pages came from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Grant,
+    Repay,
+    ByHand,
+}
+
+/// How long a pool that is nobody's is kept for lenders that may still come. Front-ends find a new back-end within a
+/// second; a machine full of them is busy for some.
+const PATIENCE: Nanos = 10 * SECOND;
+
+/// A pool that has more than it should by no more than this part of the reserve is left alone, or the last pages would
+/// go to and fro.
+const TOLERANCE: u64 = 8;
+
+impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+    /// A domain gave pages back unasked.
+    pub(super) fn released(&mut self, i: usize, pages: u64) -> Result<(), Fault> {
+        self.lower(i, Place::Balance(i), Place::Free, pages)
+    }
+
+    /// A domain says how much it took of what it was granted or given.
+    pub(super) fn took(&mut self, i: usize, id: u32, pages: u64) -> Result<(), Fault> {
+        let (granted, source) = granted(self.domain(i)?, id).ok_or(Violation::Unasked(id))?;
+        check_answer(id, pages, granted)?;
+        let left = granted - pages;
+        let to = match source {
+            Source::ByHand => Place::Unbooked,
+            Source::Grant | Source::Repay => Place::Free,
+        };
+        self.lower(i, Place::InFlight(i), to, left)?;
+        self.transfer(Place::InFlight(i), Place::Balance(i), pages);
+        let now = self.now;
+        self.change(i, |domain| {
+            match source {
+                Source::Grant => domain.requests.finish(id),
+                Source::Repay | Source::ByHand => {
+                    domain.asks.close(id);
+                }
+            }
+            if left == 0 {
+                domain.declined.succeed();
+            } else {
+                // It cannot take more now: to offer it the same again at once would only burn time.
+                domain.declined.fail(now);
+            }
+            if source == Source::Repay {
+                // It can spare again what it could spare before it gave it. Otherwise somebody who asks and gives
+                // back all the time would leave nobody anything to ask for until the lenders' next statistics.
+                domain.available = domain.available.saturating_add(pages);
+            }
+        })?;
+        self.coordinator.repayment.after = 0;
+        if source == Source::Grant {
+            // Whoever asked is about to go on with the memory.
+            self.boost(i);
+        }
+        Ok(())
+    }
+
+    /// A domain came back that an earlier back-end knew: so may those that have lent.
+    pub(super) fn expect_lenders(&mut self) {
+        self.coordinator.repayment.lenders_due = self.now.saturating_add(PATIENCE);
+    }
+
+    /// Takes what domains borrowed that died while there was no back-end for the pool's, once all that an earlier one
+    /// knew have had time to come. What they lent is owed to nobody any more.
+    pub(super) fn inherit(&mut self) {
+        let repayment = &mut self.coordinator.repayment;
+        if repayment.unclaimed == 0 {
+            return;
+        }
+        if repayment.lenders_due > self.now {
+            let due = repayment.lenders_due;
+            self.wake(due);
+            return;
+        }
+        let left = core::mem::take(&mut repayment.unclaimed).max(0);
+        self.transfer(Place::Unbooked, Place::Free, left.unsigned_abs());
+    }
+
+    /// Gives what the pool has above the reserve back to those who lent it, the largest debt first.
+    pub(super) fn repay(&mut self) {
+        let coordinator = &*self.coordinator;
+        let surplus = self.surplus();
+        if surplus == 0 || coordinator.shutting_down || coordinator.requests_come_first() {
+            return;
+        }
+        let nobody_lent = coordinator.domains.tally().lenders == 0;
+        let not_before = if nobody_lent {
+            coordinator.repayment.lenders_due
+        } else {
+            coordinator.repayment.after
+        };
+        if not_before > self.now {
+            self.wake(not_before);
+        } else if nobody_lent {
+            // Nobody to give it to: it is Xen's free memory, as any other.
+            self.transfer(Place::Free, Place::Unbooked, surplus);
+        } else {
+            self.repay_some();
+        }
+    }
+
+    fn repay_some(&mut self) {
+        let (first, later) = self.coordinator.domains.next_to_repay(self.now);
+        self.coordinator.repayment.after = later;
+        for (debt, i) in first.iter() {
+            let pages = self.surplus().min(debt);
+            if pages > 0 {
+                let given = self.give(i, pages, Purpose::Repay);
+                self.note_fault(i, given.map(|_| ()));
+            }
+        }
+        if self.surplus() > 0 {
+            if first.is_full() {
+                self.coordinator.repayment.after = self.now;
+            }
+            let after = self.coordinator.repayment.after;
+            self.wake(after);
+        }
+    }
+
+    /// What the pool has above what it should have.
+    fn surplus(&self) -> u64 {
+        let free = self.coordinator.books.free();
+        let above = free.saturating_sub(self.coordinator.wanted());
+        if above > self.coordinator.settings.reserve / TOLERANCE {
+            above
+        } else {
+            0
+        }
+    }
+
+    /// Hands pages over, as many as the ceiling allows. Returns how many.
+    pub(super) fn give(&mut self, i: usize, pages: u64, purpose: Purpose) -> Result<u64, Fault> {
+        if !self.domain(i)?.asks.has_room() {
+            return Ok(0);
+        }
+        let from = match purpose {
+            Purpose::GiveByHand => Place::Unbooked,
+            _ => Place::Free,
+        };
+        let pages = self.raise(i, from, pages)?;
+        if pages == 0 {
+            // Its ceiling is in the way, for which we are not told when it moves by the toolstack's hand.
+            let now = self.now;
+            self.change(i, |domain| domain.declined.fail(now))?;
+            return Ok(0);
+        }
+        // There was room, or what is in flight now would never be answered.
+        let id = self.open_ask(i, pages, purpose).ok_or(Fault::Gone)?;
+        self.send(i, &Down::Give { id, pages })?;
+        Ok(pages)
+    }
+}
+
+/// How much a domain was granted or given under this id.
+fn granted(domain: &Domain, id: u32) -> Option<(u64, Source)> {
+    if let Some(pages) = domain.requests.granted(id) {
+        return Some((pages, Source::Grant));
+    }
+    let ask = domain.asks.get(id)?;
+    match ask.purpose {
+        Purpose::Repay => Some((ask.pages, Source::Repay)),
+        Purpose::GiveByHand => Some((ask.pages, Source::ByHand)),
+        _ => None,
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A turn: one event, and all that is done because of it.
+
+use core::ops::DerefMut;
+
+use super::books::Place;
+use super::domain::{Domain, Purpose};
+use super::fault::Fault;
+use super::host::{Gone, Host};
+use super::known::Coordinator;
+use crate::protocol::Down;
+use crate::time::Nanos;
+
+/// What is at hand while an event is handled. `now` is one moment all the time.
+pub(super) struct Turn<'a, S, H> {
+    pub(super) coordinator: &'a mut Coordinator<S>,
+    pub(super) now: Nanos,
+    pub(super) host: &'a mut H,
+}
+
+impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+    pub(super) fn domain(&self, i: usize) -> Result<&Domain, Gone> {
+        self.coordinator.domains.get(i).ok_or(Gone)
+    }
+
+    pub(super) fn change<R>(
+        &mut self,
+        i: usize,
+        change: impl FnOnce(&mut Domain) -> R,
+    ) -> Result<R, Gone> {
+        self.coordinator.domains.change(i, change).ok_or(Gone)
+    }
+
+    /// Moves pages in the books.
+    pub(super) fn transfer(&mut self, from: Place, to: Place, pages: u64) {
+        let coordinator = &mut *self.coordinator;
+        let (books, domains) = (&mut coordinator.books, &mut coordinator.domains);
+        books.transfer(domains, from, to, pages);
+        if to == Place::Free && pages > 0 {
+            coordinator.free_grew = true;
+            coordinator.repayment.after = 0;
+        }
+    }
+
+    /// Moves pages in the books, or so many the other way if they are negative.
+    pub(super) fn transfer_signed(&mut self, from: Place, to: Place, pages: i64) {
+        if pages < 0 {
+            self.transfer(to, from, pages.unsigned_abs());
+        } else {
+            self.transfer(from, to, pages.unsigned_abs());
+        }
+    }
+
+    /// Puts pages of the pool aside for a request that waits, as many as it lacks and the pool has.
+    pub(super) fn hold(&mut self, i: usize, id: u32) -> Result<(), Gone> {
+        let request = self.domain(i)?.requests.get(id);
+        if let Some(request) = request.filter(|request| request.is_waiting()) {
+            let pages = request.lacks().min(self.coordinator.books.free());
+            self.transfer(Place::Free, Place::Held(i, id), pages);
+        }
+        Ok(())
+    }
+
+    /// Asks for a tick at this time.
+    pub(super) fn wake(&mut self, at: Nanos) {
+        self.coordinator.wake(at);
+    }
+
+    /// A request of this domain must be looked at, in this turn or the next.
+    pub(super) fn mark_ready(&mut self, i: usize) {
+        let newly = self.change(i, |domain| {
+            (!core::mem::replace(&mut domain.ready, true)).then(|| domain.dom())
+        });
+        if let Ok(Some(dom)) = newly {
+            self.coordinator.ready.push(dom);
+        }
+    }
+
+    pub(super) fn send(&mut self, i: usize, message: &Down) -> Result<(), Fault> {
+        let dom = self.domain(i)?.dom();
+        Ok(self.host.send(dom, message)?)
+    }
+
+    /// Writes a question down. `None` if its table is full, or nobody would answer.
+    pub(super) fn open_ask(&mut self, i: usize, pages: u64, purpose: Purpose) -> Option<u32> {
+        let (last, now) = (self.coordinator.last_ask, self.now);
+        let opened = self.change(i, |domain| {
+            if domain.is_connected() {
+                domain.asks.open(last, pages, now, purpose)
+            } else {
+                None
+            }
+        });
+        let id = opened.ok()??;
+        self.coordinator.last_ask = id;
+        Some(id)
+    }
+
+    /// Dealing with a domain may have gone wrong: then its connection ends now, and nobody deals with it any more in
+    /// this turn. What was open with it is dealt with at the end of the turn, whatever was being done when it failed.
+    pub(super) fn note_fault(&mut self, i: usize, result: Result<(), Fault>) {
+        let Err(fault) = result else { return };
+        let failed = self.change(i, |domain| {
+            domain.is_connected().then(|| {
+                domain.fail();
+                domain.dom()
+            })
+        });
+        let Ok(Some(dom)) = failed else { return };
+        if let Fault::Violation(violation) = fault {
+            self.host.disconnect(dom, violation);
+        }
+        self.coordinator.failed.push(dom);
+    }
+}
