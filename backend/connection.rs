@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Connections: how one comes about, what its events do, and how it ends.
+//! Xenbus: how a connection comes about, what its events do, and how it ends.
 
 use crate::{
-    link::Link,
-    service::Service, //
+    core::Core,
+    link::Link, //
 };
 use cmm::{
     coordinator::{
@@ -13,18 +13,7 @@ use cmm::{
         Record,
         View, //
     },
-    laps::Laps,
-    protocol::{
-        layout::{
-            DOWN,
-            UP, //
-        },
-        VERSION, //
-    },
-    ring::{
-        Consumer,
-        Producer, //
-    },
+    protocol::VERSION,
     DomId, //
 };
 use core::fmt;
@@ -188,29 +177,29 @@ fn default_limits(dom: DomId, target: u64) -> Result<Limits> {
 
 /// Handles the events of a connection.
 pub(crate) struct Events {
-    service: Arc<Service>,
+    core: Core,
     dev: ARef<Device>,
     dom: DomId,
 }
 
 impl Handler for Events {
     fn handle(&self) -> Outcome {
-        self.service.receive(self.dom)
+        self.core.receive(self.dom)
     }
 
     fn handle_threaded(&self) {
         // Whoever writes faster than it is read has its turn a thousand times a second, and no more of
         // this CPU.
-        while self.service.receive_more(self.dom) {
+        while self.core.receive_more(self.dom) {
             fsleep(Delta::from_millis(1));
         }
-        report_fault(&self.service, &self.dev, self.dom);
+        report_fault(&self.core, &self.dev, self.dom);
     }
 }
 
 /// Says what the front-end did wrong, once.
-fn report_fault(service: &Service, dev: &Device, dom: DomId) {
-    if let Some(fault) = service.take_fault(dom) {
+fn report_fault(core: &Core, dev: &Device, dom: DomId) {
+    if let Some(fault) = core.take_fault(dom) {
         dev.fatal(
             EPROTO,
             format_args!("domain {} is disconnected: it {fault}", dom.raw()),
@@ -235,7 +224,7 @@ fn report_claim(begun: &View, claim: Option<i64>) {
 /// A connection, taken down when dropped: no more is said, then no more is heard, and then the page
 /// is unmapped.
 pub(crate) struct Connection {
-    service: Arc<Service>,
+    core: Core,
     dom: DomId,
     _channel: Pin<KBox<EventChannel<Events>>>,
     _page: Arc<MappedPage>,
@@ -245,7 +234,7 @@ impl Connection {
     /// Connects to what the front-end has published.
     pub(crate) fn open(
         dev: &Device<device::Bound>,
-        service: &Arc<Service>,
+        core: &Core,
         dom: DomId,
     ) -> Result<Self, Failure> {
         let details = Details::read(dev)?;
@@ -255,7 +244,7 @@ impl Connection {
             .and_then(|page| Ok(Arc::new(page, GFP_KERNEL)?))
             .map_err(|err| Failure::Map(details.grant, err))?;
         let events = Events {
-            service: service.clone(),
+            core: core.clone(),
             dev: dev.into(),
             dom,
         };
@@ -265,20 +254,7 @@ impl Connection {
         )
         .map_err(|err| Failure::Bind(details.port, err))?;
 
-        let link = Link {
-            dom,
-            page: page.clone(),
-            up: Consumer::new(UP),
-            down: Producer::new(DOWN),
-            notifier: channel.notifier(),
-            waker: channel.waker(),
-            touched: false,
-            served: false,
-            laps: Laps::default(),
-            flooding: false,
-            broken: false,
-            fault: None,
-        };
+        let link = Link::new(dom, page.clone(), &channel);
         let target = target(dom).map_err(Failure::Service)?;
         let attach = Event::Attach {
             dom,
@@ -287,34 +263,32 @@ impl Connection {
             limits: default_limits(dom, target).map_err(Failure::Service)?,
             target,
         };
-        let begun = service.attach(link, attach).map_err(Failure::Service)?;
+        let begun = core.attach(link, attach).map_err(Failure::Service)?;
         report_claim(&begun, details.claim);
         // The toolstack may have changed it meanwhile, when the domain was not known, or the news
         // was overtaken by what was read before.
         if let Ok(target) = self::target(dom) {
-            service.tell(Event::ToolstackChanged { dom, target });
+            core.tell(Event::ToolstackChanged { dom, target });
         }
 
         // Events that came before the link was there were for nobody.
-        if service.receive(dom) == Outcome::WakeThread {
+        if core.receive(dom) == Outcome::WakeThread {
             channel.waker().wake();
         }
         Ok(Self {
-            service: service.clone(),
+            core: core.clone(),
             dom,
             _channel: channel,
             _page: page,
         })
     }
-}
 
-impl Connection {
     /// Takes in what the front-end said last, a lane of it at the most, which still counts. Returns
     /// whether it has broken the protocol.
     pub(crate) fn hear_out(&self, dev: &Device<device::Bound>) -> bool {
-        let _ = self.service.receive_more(self.dom);
-        report_fault(&self.service, dev, self.dom);
-        self.service.is_broken(self.dom)
+        let _ = self.core.receive_more(self.dom);
+        report_fault(&self.core, dev, self.dom);
+        self.core.is_broken(self.dom)
     }
 }
 
@@ -326,6 +300,6 @@ pub(crate) fn recorded(dev: &Device<device::Bound>) -> Option<Record> {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.service.detach(self.dom);
+        self.core.detach(self.dom);
     }
 }

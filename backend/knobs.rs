@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The files in `/sys/bus/xen-backend/devices/cmm-N-0/`, and in the driver's own directory.
+//! Knobs: the files in `/sys/bus/xen-backend/devices/cmm-N-0/`, and in the driver's own directory.
 //!
 //! They are described in `Documentation/ABI/testing/sysfs-bus-xen-backend-cmm`.
 
@@ -105,7 +105,7 @@ pub(crate) const KNOBS: &[Knob<Dev, Backend>] = &[
 pub(crate) const DRIVER_KNOBS: &[Knob<(), Arc<Service>>] = &[
     Knob::read_write(
         c"reserve_kb",
-        |(), service, text| show(text, to_kib(service.settings().reserve)),
+        |(), service, text| show(text, to_kib(service.core().settings().reserve)),
         |(), service, text| {
             let pages = pages(text)?;
             tell(service, Event::SetReserve { pages })
@@ -113,18 +113,18 @@ pub(crate) const DRIVER_KNOBS: &[Knob<(), Arc<Service>>] = &[
     ),
     Knob::read_write(
         c"credit_kb",
-        |(), service, text| show(text, to_kib(service.settings().credit)),
+        |(), service, text| show(text, to_kib(service.core().settings().credit)),
         |(), service, text| {
             let pages = pages(text)?;
             tell(service, Event::SetCredit { pages })
         },
     ),
     Knob::read_only(c"pool_kb", |(), service, text| {
-        show(text, to_kib(service.pool()))
+        show(text, to_kib(service.core().pool()))
     }),
     Knob::read_write(
         c"donor_timeout_ms",
-        |(), service, text| show(text, service.settings().donor_timeout / MILLISECOND),
+        |(), service, text| show(text, service.core().settings().donor_timeout / MILLISECOND),
         |(), service, text| {
             let ms: u64 = number(text)?;
             let nanos = ms.checked_mul(MILLISECOND).ok_or(EINVAL)?;
@@ -134,7 +134,7 @@ pub(crate) const DRIVER_KNOBS: &[Knob<(), Arc<Service>>] = &[
     Knob::read_write(
         c"policy",
         |(), service, text| {
-            writeln!(text, "{}", service.settings().policy.name()).map_err(|_| ENOSPC)
+            writeln!(text, "{}", service.core().settings().policy.name()).map_err(|_| ENOSPC)
         },
         |(), service, text| {
             let policy = Policy::from_name(text).ok_or(EINVAL)?;
@@ -143,12 +143,12 @@ pub(crate) const DRIVER_KNOBS: &[Knob<(), Arc<Service>>] = &[
     ),
     Knob::read_write(
         c"ask_ready",
-        |(), service, text| show(text, service.settings().ask_ready.into()),
+        |(), service, text| show(text, service.core().settings().ask_ready.into()),
         |(), service, text| tell(service, Event::SetAskReady(switch(text)?)),
     ),
     Knob::read_write(
         c"boost",
-        |(), service, text| show(text, service.settings().boost.into()),
+        |(), service, text| show(text, service.core().settings().boost.into()),
         |(), service, text| tell(service, Event::SetBoost(switch(text)?)),
     ),
 ];
@@ -177,7 +177,7 @@ fn pages(text: &str) -> Result<u64> {
 
 /// What the coordinator knows of the domain: nothing before its front-end has connected.
 fn view(this: &Backend) -> Result<View> {
-    this.service.view(this.dom).ok_or(ENODEV)
+    this.service.core().view(this.dom).ok_or(ENODEV)
 }
 
 fn set(this: &Backend, event: impl FnOnce(DomId) -> Result<Event>) -> Result {
@@ -185,11 +185,14 @@ fn set(this: &Backend, event: impl FnOnce(DomId) -> Result<Event>) -> Result {
 }
 
 fn tell(service: &Service, event: Event) -> Result {
-    service.handle(event).map_err(|refused| match refused {
-        Refused::UnknownDomain | Refused::NotConnected | Refused::ShuttingDown => ENODEV,
-        Refused::OutOfRange | Refused::FloorAboveCeiling => EINVAL,
-        Refused::BelowFloor | Refused::AboveCeiling => EDQUOT,
-        Refused::Busy => EBUSY,
-        Refused::StorageFull => ENOSPC,
-    })
+    service
+        .core()
+        .handle(event)
+        .map_err(|refused| match refused {
+            Refused::UnknownDomain | Refused::NotConnected | Refused::ShuttingDown => ENODEV,
+            Refused::OutOfRange | Refused::FloorAboveCeiling => EINVAL,
+            Refused::BelowFloor | Refused::AboveCeiling => EDQUOT,
+            Refused::Busy => EBUSY,
+            Refused::StorageFull => ENOSPC,
+        })
 }

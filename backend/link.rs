@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! This end of the shared pages.
+//! Table: the connections, each with its end of a shared page, and what the coordinator does through them.
 
 use cmm::{
     coordinator::{
@@ -16,6 +16,10 @@ use cmm::{
         Phase, //
     },
     protocol::{
+        layout::{
+            DOWN,
+            UP, //
+        },
         Down,
         Up,
         Violation, //
@@ -35,6 +39,8 @@ use xen::{
     domain,
     domain_control::DomainControl,
     event_channel::{
+        EventChannel,
+        Handler,
         Notifier,
         Waker, //
     },
@@ -46,17 +52,17 @@ use xen::{
 /// This end of a connection's shared page.
 pub(crate) struct Link {
     pub(crate) dom: DomId,
-    pub(crate) page: Arc<MappedPage>,
-    pub(crate) up: Consumer,
-    pub(crate) down: Producer,
-    pub(crate) notifier: Notifier,
-    pub(crate) waker: Waker,
+    page: Arc<MappedPage>,
+    up: Consumer,
+    down: Producer,
+    notifier: Notifier,
+    waker: Waker,
     /// Something was sent since the last event.
-    pub(crate) touched: bool,
+    touched: bool,
     /// A request of the domain's came in, or was answered, since the last event.
-    pub(crate) served: bool,
+    served: bool,
     /// Where the time of its last request went.
-    pub(crate) laps: Laps,
+    laps: Laps,
     /// The front-end writes faster than it is read: the channel's thread reads it, now and then.
     pub(crate) flooding: bool,
     /// The front-end has broken the protocol, and is believed nothing any more.
@@ -66,6 +72,28 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// This end of a page that nothing has been read from or written to.
+    pub(crate) fn new<T: Handler>(
+        dom: DomId,
+        page: Arc<MappedPage>,
+        channel: &EventChannel<T>,
+    ) -> Self {
+        Self {
+            dom,
+            page,
+            up: Consumer::new(UP),
+            down: Producer::new(DOWN),
+            notifier: channel.notifier(),
+            waker: channel.waker(),
+            touched: false,
+            served: false,
+            laps: Laps::default(),
+            flooding: false,
+            broken: false,
+            fault: None,
+        }
+    }
+
     /// The front-end breaks the protocol. The channel's thread reports it.
     pub(crate) fn break_off(&mut self, why: Violation) {
         self.broken = true;
@@ -211,8 +239,8 @@ impl Links {
     }
 }
 
-/// The coordinator's hands.
-pub(crate) struct Hands<'a> {
+/// What the coordinator has done: messages go to the rings, caps to Xen.
+pub(crate) struct Dom0Host<'a> {
     pub(crate) links: &'a mut Links,
     pub(crate) control: &'a DomainControl,
     /// What the domain that was last looked at for this event was doing.
@@ -228,7 +256,7 @@ fn from_xen(activity: scheduling::Activity) -> Activity {
     }
 }
 
-impl Host for Hands<'_> {
+impl Host for Dom0Host<'_> {
     fn send(&mut self, dom: DomId, message: &Down) -> Result<(), SendError> {
         let link = self.links.get(dom).ok_or(SendError::Gone)?;
         if link.broken {

@@ -2,21 +2,22 @@
 
 //! xen-cmmback: Dom0's half of coordinated memory management.
 //!
-//! It tells the coordinator (crate `cmm`) what happens, and does what the coordinator decides.
+//! It tells the coordinator (crate `cmm`) what happens, and does what the coordinator decides. What decides
+//! is not here; each file is about one of five things:
 //!
-//! - [`service`]: the coordinator, the connections, and the clock that drives them;
-//! - [`link`]: this end of a connection's shared page, and the table of all;
-//! - [`connection`]: how a connection comes about and ends;
-//! - [`knobs`]: the files in sysfs;
-//! - [`ledger`]: the books, in debugfs;
-//! - [`transfer`]: where the time went, in debugfs.
+//! - locks: [`core`], the coordinator and the connections, and the timer that drives them;
+//! - the table: [`link`], this end of a connection's shared page, and all of them;
+//! - xenbus: this file, devices; [`connection`], how a connection comes about and ends; [`service`], what
+//!   belongs to no device;
+//! - [`knobs`], the files in sysfs, and errnos;
+//! - [`debugfs`]: the books, and where the time went.
 
 mod connection;
+mod core;
+mod debugfs;
 mod knobs;
-mod ledger;
 mod link;
 mod service;
-mod transfer;
 
 use cmm::coordinator::Event;
 use connection::Connection;
@@ -102,7 +103,7 @@ impl xenbus::Driver for Backend {
     }
 
     fn leave(service: &Arc<Service>) {
-        service.tell(Event::ShutDown);
+        service.core().tell(Event::ShutDown);
     }
 
     fn probe(dev: &Device<device::Core<'_>>, service: &Arc<Service>) -> impl PinInit<Self, Error> {
@@ -170,7 +171,7 @@ impl Backend {
         if connection.is_some() || dev.state() != State::InitWait {
             return;
         }
-        match Connection::open(dev, &self.service, self.dom) {
+        match Connection::open(dev, self.service.core(), self.dom) {
             Ok(opened) => {
                 *connection = Some(opened);
                 dev.switch_state(State::Connected);
@@ -211,8 +212,8 @@ impl Backend {
         }
 
         if is_gone(self.dom) {
-            self.service.tell(Event::Died { dom: self.dom });
-        } else if let Some(record) = self.service.record(self.dom) {
+            self.service.core().tell(Event::Died { dom: self.dom });
+        } else if let Some(record) = self.service.core().record(self.dom) {
             if xenstore::write_below(dev.node(), c"record", format_args!("{record}")).is_err() {
                 pr_warn!("{}: cannot write down its balance\n", self.dom.raw());
             }
@@ -231,7 +232,9 @@ impl Watcher for Target {
         let dom = self.dom;
         // It is gone when the domain is.
         if let Ok(target) = connection::target(dom) {
-            self.service.tell(Event::ToolstackChanged { dom, target });
+            self.service
+                .core()
+                .tell(Event::ToolstackChanged { dom, target });
         }
     }
 }

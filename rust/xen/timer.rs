@@ -29,6 +29,7 @@ pub trait Expire: Send + Sync + Sized {
 pub struct Timer<T: Expire> {
     #[pin]
     timer: Opaque<bindings::hrtimer>,
+    #[pin]
     target: T,
     #[pin]
     _pin: PhantomPinned,
@@ -42,7 +43,7 @@ unsafe impl<T: Expire> Sync for Timer<T> {}
 
 impl<T: Expire> Timer<T> {
     /// A timer that is not set.
-    pub fn new(target: T) -> impl PinInit<Self> {
+    pub fn new(target: impl PinInit<T>) -> impl PinInit<Self> {
         pin_init!(Self {
             timer <- Opaque::ffi_init(|timer: *mut bindings::hrtimer| {
                 // SAFETY: `timer` is valid for writes.
@@ -55,9 +56,14 @@ impl<T: Expire> Timer<T> {
                     )
                 };
             }),
-            target,
+            target <- target,
             _pin: PhantomPinned,
         })
+    }
+
+    /// What is called when it expires.
+    pub fn target(&self) -> &T {
+        &self.target
     }
 
     /// Lets the timer expire in `delay` ns, and not when it was set to before. May be called under a

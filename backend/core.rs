@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Locks: the coordinator and the table of connections, behind the one spinlock that guards both, and the
+//! timer that wakes them.
+//!
+//! The lock is taken in interrupt context, where a message is decided on and answered on the spot:
+//! nothing in between ever waits.
+
+use crate::link::{
+    Dom0Host,
+    Link,
+    Links, //
+};
+use cmm::{
+    coordinator::{
+        Coordinator,
+        Domain,
+        Event,
+        Record,
+        Refused,
+        Settings,
+        View, //
+    },
+    histogram::Histograms,
+    laps::Laps,
+    protocol::{
+        layout::UP,
+        Violation, //
+    },
+    DomId, //
+};
+use kernel::{
+    new_spinlock_irq,
+    prelude::*,
+    sync::{
+        Arc,
+        SpinLockIrq, //
+    }, //
+};
+use xen::{
+    domain_control::DomainControl,
+    event_channel::Outcome,
+    timer::{
+        now,
+        Expire,
+        Timer, //
+    }, //
+};
+
+/// Domains to have room for beyond those that are known.
+const SPARE_ROOM: usize = 16;
+
+/// The coordinator, the connections and their timer, shared by all who tell them something.
+#[derive(Clone)]
+pub(crate) struct Core(Arc<Timer<Guarded>>);
+
+#[pin_data]
+struct Guarded {
+    #[pin]
+    inside: SpinLockIrq<Inside>,
+    control: DomainControl,
+}
+
+/// What the lock guards.
+struct Inside {
+    coordinator: Coordinator<KVVec<Domain>>,
+    links: Links,
+}
+
+impl Expire for Guarded {
+    /// Wakes the coordinator when something is due.
+    fn expire(&self, timer: &Timer<Self>) {
+        let _ = self.handle(Event::Tick, timer);
+    }
+}
+
+impl Guarded {
+    /// Lets the coordinator handle an event, and `timer` wake it when it wants to be.
+    fn handle(&self, event: Event, timer: &Timer<Self>) -> Result<(), Refused> {
+        let mut inside = self.inside.lock();
+        inside.links.begin_turn();
+        let result = inside.handle(event, &self.control);
+        inside.end_turn(timer);
+        result
+    }
+}
+
+impl Inside {
+    fn handle(&mut self, event: Event, control: &DomainControl) -> Result<(), Refused> {
+        let mut host = Dom0Host {
+            links: &mut self.links,
+            control,
+            seen: None,
+        };
+        self.coordinator.handle(event, now(), &mut host)
+    }
+
+    /// Ends a turn. The timer is set under the lock: what another CPU finds out later is not undone.
+    fn end_turn(&mut self, timer: &Timer<Guarded>) {
+        self.links.notify();
+        if let Some(next) = self.coordinator.next_deadline() {
+            timer.arm(next.saturating_sub(now()));
+        }
+    }
+
+    /// Takes one message of a front-end's in; `Ok(false)` if there is none.
+    fn receive(&mut self, dom: DomId, control: &DomainControl) -> Result<bool, Violation> {
+        let link = match self.links.get(dom) {
+            Some(link) if !link.broken => link,
+            _ => return Ok(false),
+        };
+        match link.receive()? {
+            Some(up) => {
+                self.links.note(dom, &up);
+                // The coordinator refuses only what comes from a front-end it has given up, whose
+                // link it has had broken off.
+                let _ = self.handle(Event::Up { dom, up }, control);
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// A front-end breaks the protocol in a way the coordinator does not see.
+    fn break_off(&mut self, dom: DomId, why: Violation, control: &DomainControl) {
+        if let Some(link) = self.links.get(dom) {
+            link.break_off(why);
+        }
+        let _ = self.handle(Event::Detach { dom }, control);
+    }
+}
+
+/// Storage for so many domains.
+fn room_for(count: usize) -> Result<KVVec<Domain>> {
+    let mut room = KVVec::with_capacity(count, GFP_KERNEL)?;
+    room.resize(count, Domain::default(), GFP_KERNEL)?;
+    Ok(room)
+}
+
+impl Core {
+    pub(crate) fn new(control: DomainControl, settings: Settings) -> Result<Self> {
+        let coordinator = Coordinator::new(room_for(SPARE_ROOM)?, settings);
+        let links = Links::new()?;
+        let guarded = pin_init!(Guarded {
+            inside <- new_spinlock_irq!(Inside {
+                coordinator,
+                links,
+            }),
+            control,
+        });
+        Ok(Self(Arc::pin_init(Timer::new(guarded), GFP_KERNEL)?))
+    }
+
+    fn guarded(&self) -> &Guarded {
+        self.0.target()
+    }
+
+    /// Lets the coordinator handle an event.
+    pub(crate) fn handle(&self, event: Event) -> Result<(), Refused> {
+        self.guarded().handle(event, &self.0)
+    }
+
+    /// As [`Core::handle`], for what may well come too late to matter.
+    pub(crate) fn tell(&self, event: Event) {
+        let _ = self.handle(event);
+    }
+
+    /// Makes room for one more domain, and for some that may come at the same time.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn make_room(&self) -> Result {
+        let inside = &self.guarded().inside;
+        // Domains without a connection are known, too.
+        let known = inside.lock().coordinator.domains().count();
+        let storage = room_for((known + SPARE_ROOM).next_power_of_two())?;
+        let unused = inside.lock().coordinator.grow(storage);
+        drop(unused);
+        Ok(())
+    }
+
+    /// Begins to serve a connection. Returns how the books see the domain at its beginning.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` if the domain has one, `ENOMEM`, or `EINVAL` if the coordinator refuses.
+    pub(crate) fn attach(&self, link: Link, attach: Event) -> Result<View> {
+        let dom = link.dom;
+        self.make_room()?;
+        let Guarded { inside, control } = self.guarded();
+        let links = inside.lock().links.len();
+        let room = KVec::with_capacity(links + 1, GFP_KERNEL)?;
+
+        let (unused, rejected, result) = {
+            let mut inside = inside.lock();
+            inside.links.begin_turn();
+            if inside.links.len() + 1 > room.capacity() {
+                return Err(EAGAIN);
+            }
+            let (unused, rejected) = inside.links.insert(link, room);
+            let result = match rejected {
+                Some(_) => Err(EEXIST),
+                None => inside.handle(attach, control).map_err(|_| EINVAL),
+            };
+            let result = result.and_then(|()| inside.coordinator.domain(dom).ok_or(EINVAL));
+            inside.end_turn(&self.0);
+            (unused, rejected, result)
+        };
+        // The link there is already is a good one.
+        let is_ours = rejected.is_none();
+        drop((unused, rejected));
+
+        if result.is_err() && is_ours {
+            self.detach(dom);
+        }
+        result
+    }
+
+    /// Ends the service of a connection.
+    pub(crate) fn detach(&self, dom: DomId) {
+        let link = self.guarded().inside.lock().links.remove(dom);
+        self.tell(Event::Detach { dom });
+        drop(link);
+    }
+
+    /// Takes in what a front-end has sent, unless it is left to the channel's thread. May be called in any
+    /// context.
+    pub(crate) fn receive(&self, dom: DomId) -> Outcome {
+        let mut inside = self.guarded().inside.lock();
+        match inside.links.get(dom) {
+            Some(link) if link.flooding => Outcome::Handled,
+            _ => self.receive_lane(&mut inside, dom),
+        }
+    }
+
+    /// Takes in what a front-end has sent, for the channel's thread. Returns whether there may be more.
+    pub(crate) fn receive_more(&self, dom: DomId) -> bool {
+        let mut inside = self.guarded().inside.lock();
+        if let Some(link) = inside.links.get(dom) {
+            link.flooding = false;
+        }
+        self.receive_lane(&mut inside, dom) == Outcome::WakeThread
+    }
+
+    /// No more than a lane at a time, lest a front-end that never stops keeps this CPU.
+    fn receive_lane(&self, inside: &mut Inside, dom: DomId) -> Outcome {
+        let control = &self.guarded().control;
+        inside.links.begin_turn();
+        let mut count = 0;
+
+        let outcome = loop {
+            match inside.receive(dom, control) {
+                Ok(true) if count < UP.slots => count += 1,
+                Ok(true) => break Outcome::WakeThread,
+                Ok(false) if count > 0 => break Outcome::Handled,
+                Ok(false) => break Outcome::Spurious,
+                Err(why) => {
+                    inside.break_off(dom, why, control);
+                    break Outcome::Mute;
+                }
+            }
+        };
+        let link = inside.links.get(dom);
+        let broken = link.is_some_and(|link| {
+            link.flooding = outcome == Outcome::WakeThread;
+            link.broken
+        });
+        inside.end_turn(&self.0);
+        if broken {
+            Outcome::Mute
+        } else {
+            outcome
+        }
+    }
+
+    /// Whether a front-end has broken the protocol.
+    pub(crate) fn is_broken(&self, dom: DomId) -> bool {
+        let mut inside = self.guarded().inside.lock();
+        inside.links.get(dom).is_some_and(|link| link.broken)
+    }
+
+    /// What a front-end did wrong, once.
+    pub(crate) fn take_fault(&self, dom: DomId) -> Option<Violation> {
+        let mut inside = self.guarded().inside.lock();
+        inside.links.get(dom)?.fault.take()
+    }
+
+    /// What is known of a domain.
+    pub(crate) fn view(&self, dom: DomId) -> Option<View> {
+        self.guarded().inside.lock().coordinator.domain(dom)
+    }
+
+    /// What to write down about a domain.
+    pub(crate) fn record(&self, dom: DomId) -> Option<Record> {
+        self.guarded().inside.lock().coordinator.record(dom)
+    }
+
+    /// Pages that donors gave and nobody has taken.
+    pub(crate) fn pool(&self) -> u64 {
+        self.guarded().inside.lock().coordinator.pool()
+    }
+
+    /// What holds for all domains.
+    pub(crate) fn settings(&self) -> Settings {
+        self.guarded().inside.lock().coordinator.settings()
+    }
+
+    /// Which domains are known.
+    pub(crate) fn known(&self) -> Result<KVec<DomId>> {
+        let inside = &self.guarded().inside;
+        let count = inside.lock().coordinator.domains().count();
+        let mut known = KVec::with_capacity(count, GFP_KERNEL)?;
+
+        let inside = inside.lock();
+        for view in inside.coordinator.domains().take(count) {
+            // One that came meanwhile is hardly gone.
+            let _ = known.push_within_capacity(view.dom);
+        }
+        drop(inside);
+        Ok(known)
+    }
+
+    /// What is known of all domains, the size of the pool, and whether the books balance.
+    pub(crate) fn books(&self) -> Result<(KVec<View>, u64, bool)> {
+        let inside = &self.guarded().inside;
+        let count = inside.lock().coordinator.domains().count();
+        let mut views = KVec::with_capacity(count, GFP_KERNEL)?;
+
+        let inside = inside.lock();
+        for view in inside.coordinator.domains().take(count) {
+            // A domain that came meanwhile may be missing.
+            let _ = views.push_within_capacity(view);
+        }
+        let balanced = inside.coordinator.check().is_ok();
+        Ok((views, inside.coordinator.pool(), balanced))
+    }
+
+    /// Where the time of each domain's last request went.
+    pub(crate) fn laps(&self) -> Result<KVec<(DomId, Laps)>> {
+        let inside = &self.guarded().inside;
+        let count = inside.lock().links.len();
+        let mut room = KVec::with_capacity(count, GFP_KERNEL)?;
+        inside.lock().links.laps(&mut room);
+        Ok(room)
+    }
+
+    /// How often each phase of what is done here took how long.
+    pub(crate) fn phases(&self) -> Result<KBox<Histograms>> {
+        let mut phases = KBox::new(Histograms::default(), GFP_KERNEL)?;
+        *phases = *self.guarded().inside.lock().links.turns();
+        Ok(phases)
+    }
+}

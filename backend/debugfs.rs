@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Debugfs: the files in `/sys/kernel/debug/xen-cmm`: the books in `ledger`, where the time of each
+//! domain's last request went here in `transfer`, and that of all that is done here in `phases`.
+
+use crate::core::Core;
+use cmm::{
+    coordinator::View,
+    laps::Laps,
+    pages::to_kib, //
+};
+use kernel::{
+    debugfs::{
+        Dir,
+        File,
+        Writer, //
+    },
+    fmt,
+    prelude::*, //
+};
+use xen::clock;
+
+/// The files, removed when dropped.
+pub(crate) struct Files {
+    _ledger: Pin<KBox<File<Ledger>>>,
+    _transfer: Pin<KBox<File<Transfer>>>,
+    _phases: Pin<KBox<File<Phases>>>,
+}
+
+impl Files {
+    pub(crate) fn new(core: &Core) -> Result<Self> {
+        let dir = Dir::new(c"xen-cmm");
+        let ledger = dir.read_only_file(c"ledger", Ledger(core.clone()));
+        let transfer = dir.read_only_file(c"transfer", Transfer(core.clone()));
+        let phases = dir.read_only_file(c"phases", Phases(core.clone()));
+        Ok(Self {
+            _ledger: KBox::pin_init(ledger, GFP_KERNEL)?,
+            _transfer: KBox::pin_init(transfer, GFP_KERNEL)?,
+            _phases: KBox::pin_init(phases, GFP_KERNEL)?,
+        })
+    }
+}
+
+struct Ledger(Core);
+
+impl Writer for Ledger {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (views, pool, balanced) = self.0.books().map_err(|_| fmt::Error)?;
+
+        writeln!(f, "# sizes in KiB")?;
+        writeln!(
+            f,
+            "dom size max balance credit in-flight asked forgiven available floor ceiling weight disbelieved \
+             state"
+        )?;
+        for view in &views {
+            write_domain(f, view)?;
+        }
+        writeln!(f, "pool {}", to_kib(pool))?;
+        writeln!(f, "books {}", if balanced { "balanced" } else { "BROKEN" })
+    }
+}
+
+fn write_domain(f: &mut fmt::Formatter<'_>, view: &View) -> fmt::Result {
+    let sign = if view.balance < 0 { "-" } else { "" };
+    writeln!(
+        f,
+        "{} {} {} {}{} {} {} {} {} {} {} {} {} {} {}",
+        view.dom.raw(),
+        to_kib(view.seen.current),
+        to_kib(view.seen.maximum),
+        sign,
+        to_kib(view.balance.unsigned_abs()),
+        to_kib(view.credit),
+        to_kib(view.in_flight),
+        to_kib(view.reclaiming),
+        to_kib(view.forgiven),
+        to_kib(view.available),
+        to_kib(view.limits.floor),
+        to_kib(view.limits.ceiling),
+        view.limits.weight,
+        view.disbelieved,
+        if view.connected { "connected" } else { "away" },
+    )
+}
+
+struct Transfer(Core);
+
+impl Writer for Transfer {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ahead = clock::ahead();
+        let laps = self.0.laps().map_err(|_| fmt::Error)?;
+        writeln!(f, "{}", Laps::TITLE)?;
+        for (dom, laps) in &laps {
+            laps.show(f, format_args!("dom0-for-{}", dom.raw()), ahead)?;
+        }
+        Ok(())
+    }
+}
+
+struct Phases(Core);
+
+impl Writer for Phases {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phases = self.0.phases().map_err(|_| fmt::Error)?;
+        phases.show(f, "dom0")
+    }
+}
