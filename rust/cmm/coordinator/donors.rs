@@ -27,7 +27,8 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let dom = domain.dom();
         let need = Need {
             pages: request.lacks(),
-            recall: domain.owed(),
+            // What came back already is not to be had a second time.
+            recall: domain.owed().saturating_sub(domain.requests.held()),
         };
         let urgency = if request.reason == RequestReason::Emergency || need.recall > 0 {
             Urgency::Urgent
@@ -207,7 +208,8 @@ fn judge(donor: &mut Domain, ask: &Ask, pages: u64, now: Nanos) {
     }
     // It gave all it could: believe that until its next statistics.
     donor.available = 0;
-    if pages < ask.pages / 2 {
+    // Half of one page is none.
+    if 2 * pages < ask.pages {
         donor.shy.fail(now);
     }
 }

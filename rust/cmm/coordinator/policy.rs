@@ -71,13 +71,32 @@ pub(super) type Best = Top<Candidate, MAX_DONORS>;
 /// Donors with what to ask each for, in pages; at most [`MAX_DONORS`].
 pub(super) type Picks = [(usize, u64); MAX_DONORS];
 
-/// Finds the best donors.
+/// Finds the best donors: those from whom what was lent can be had back, but no more of them than that takes, and then
+/// those with most to spare for their weight. Otherwise borrowers of a page each would hide all who have thousands.
 pub(super) fn best(need: Need, candidates: impl Iterator<Item = Candidate>) -> Best {
-    let mut best = Best::new();
+    let (mut recalled, mut spare) = (Best::new(), Best::new());
     for candidate in candidates {
-        let recalls = need.recall > 0 && candidate.recallable > 0;
-        if candidate.spare > 0 || recalls {
-            best.offer(rank(&candidate, recalls), candidate);
+        if need.recall > 0 && candidate.recallable > 0 {
+            recalled.offer(rank(&candidate, true), candidate);
+        }
+        if candidate.spare > 0 {
+            spare.offer(rank(&candidate, false), candidate);
+        }
+    }
+    if need.recall == 0 {
+        return spare;
+    }
+    let mut best = Best::new();
+    let mut left = need;
+    for (key, candidate) in recalled.iter() {
+        if left.recall > 0 {
+            left.take(&candidate, u64::MAX);
+            best.offer(key, candidate);
+        }
+    }
+    for (key, candidate) in spare.iter() {
+        if best.iter().all(|(_, other)| other.index != candidate.index) {
+            best.offer(key, candidate);
         }
     }
     best

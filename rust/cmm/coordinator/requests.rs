@@ -26,7 +26,7 @@ pub(super) struct Wish {
 }
 
 impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
-    /// Accepts a request, and puts aside for it what the pool has.
+    /// Accepts a request, and puts aside for it what the pool has, unless that has just come and others wait for it.
     pub(super) fn accept(&mut self, i: usize, wish: Wish) -> Result<(), Fault> {
         let room = self.room(i)?;
         let serial = self.coordinator.last_serial.wrapping_add(1);
@@ -52,7 +52,10 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         } else if !self.pay(i) {
             self.answer(i, wish.id, GrantReason::RateLimit)
         } else {
-            self.hold(i, wish.id)?;
+            // What has come for others who wait is shared out in turn.
+            if !self.coordinator.free_grew {
+                self.hold(i, wish.id)?;
+            }
             self.mark_ready(i);
             Ok(())
         }

@@ -16,10 +16,10 @@ use crate::pages::{above, signed};
 /// |---|---|---|
 /// | another cap than we set or saw | | the toolstack set it, and our part is to be added |
 /// | the one we set or saw | is as it was | nobody has touched it |
-/// | the one we set or saw | changed, and the toolstack's last cap fits it | it came before the target did |
-/// | the one we set, which is what the toolstack would set now | changed | the toolstack set the very same |
-/// | the one we set or saw | changed, after the toolstack's cap had done so | its margin is another now |
-/// | the one we set, with our part | changed, and the cap does not fit, nor did it change before | as the last but one: it raised and lowered it, or we do not know its margin |
+/// | the one we set or saw | changed, and the toolstack's last cap fits it | the cap came before the target |
+/// | the one we set, and it is what the toolstack would set now | changed | the toolstack set the very same |
+/// | the one we set, after another that the toolstack would set now | changed | it set the very same as that one |
+/// | the one we set or saw, and never had what the toolstack would set | changed | the target was moved alone |
 ///
 /// The margin is taken from the first cap and target that we see, and fixed as soon as it matters.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +36,8 @@ pub struct Cap {
     known: bool,
     /// The cap that we last set or saw: any other is the toolstack's word.
     seen: u64,
+    /// The smallest and the largest cap that Xen had, as far as we know, since the toolstack last said what it wants.
+    between: (u64, u64),
     /// How far the domain may be above its cap, because the toolstack lowered that and the stock balloon takes its
     /// time. It shrinks no more once known, because what the domain has given and not reported cannot be told from
     /// what its balloon gave; a front-end can only abuse it to lend what the toolstack took from it.
@@ -51,6 +53,7 @@ impl Cap {
         Self {
             target,
             came_first: true,
+            between: (u64::MAX, 0),
             ..Self::default()
         }
     }
@@ -64,6 +67,8 @@ impl Cap {
             came_first: false,
             known: true,
             seen: record.maximum,
+            // Nobody wrote down which there were.
+            between: (0, u64::MAX),
             over: record.over_cap,
             forgiven: record.forgiven,
         };
@@ -108,6 +113,8 @@ impl Cap {
 
     /// We have set this cap.
     pub fn set(&mut self, maximum: u64) {
+        let (smallest, largest) = self.between;
+        self.between = (smallest.min(maximum), largest.max(maximum));
         self.seen = maximum;
     }
 
@@ -131,7 +138,7 @@ impl Cap {
             self.believe(found.maximum, found.current, ours, reclaiming);
             self.came_first = true;
         }
-        self.seen = found.maximum;
+        self.set(found.maximum);
     }
 
     /// The toolstack wants the domain to have another size. It has set the cap before; if we have seen that since it
@@ -140,12 +147,16 @@ impl Cap {
         self.fix_margin(found.maximum, ours);
         let changed = core::mem::replace(&mut self.target, target) != target;
         let meant = self.meant();
-        let overlooked = found.maximum == self.seen && !self.fits();
+        let had = signed(self.between.0)..=signed(self.between.1);
+        let overlooked = found.maximum == self.seen && !self.fits() && had.contains(&meant);
         let same = meant == signed(found.maximum);
         if changed && overlooked && (same || !self.came_first) {
             self.believe(meant.max(0).unsigned_abs(), found.current, ours, reclaiming);
         }
         self.heard(found, ours, reclaiming);
+        if changed {
+            self.between = (self.seen, self.seen);
+        }
         if changed && !self.fits() {
             self.margin = None;
         }

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The coordinator's rules, one by one.
+
+mod admin;
+mod boost;
+mod cap;
+mod claims;
+mod credit;
+mod donors;
+mod liars;
+mod records;
+mod requests;
+mod reserve;
+mod returns;
+mod toolstack;
+
+use cmm::coordinator::{
+    Coordinator, Domain, Event, Limits, Policy, Record, Refused, Settings, MILLISECOND, SECOND,
+};
+use cmm::protocol::{Down, GrantReason, RequestReason, Up, Violation, MAX_ASKS, MAX_REQUESTS};
+use cmm::{pages, DomId};
+use cmm_host_tests::frontend::Lie;
+use cmm_host_tests::sim::Sim;
+use cmm_host_tests::world::{self, SLACK};
+
+const A: u16 = 1;
+const B: u16 = 2;
+const C: u16 = 3;
+const D: u16 = 4;
+
+fn dom(number: u16) -> DomId {
+    DomId::new(number).expect("not reserved")
+}
+
+/// A [`Sim`] of domains that are known by their numbers.
+trait Numbered {
+    /// A domain as it truly is.
+    fn domain(&mut self, number: u16) -> &mut world::Domain;
+}
+
+impl Numbered for Sim {
+    fn domain(&mut self, number: u16) -> &mut world::Domain {
+        self.world.domains.get_mut(&dom(number)).expect("exists")
+    }
+}
+
+/// Three domains of 2000 pages, of which each needs a quarter.
+fn three(settings: Settings) -> Sim {
+    let mut sim = Sim::new(10_000, 8, settings);
+    for number in [A, B, C] {
+        assert!(sim.boot(dom(number), 2_000, Limits::default()));
+        sim.stats(dom(number));
+        run(&mut sim);
+    }
+    sim
+}
+
+/// Delivers messages until there are none.
+fn run(sim: &mut Sim) {
+    loop {
+        let moved = (A..=C).filter(|d| sim.serve(dom(*d)) | sim.hear(dom(*d)));
+        if moved.count() == 0 {
+            return;
+        }
+    }
+}
+
+/// As [`run`], and lets the time pass after which the reserve is filled.
+fn run_and_fill(sim: &mut Sim) {
+    run(sim);
+    sim.advance(100 * MILLISECOND);
+    run(sim);
+}
+
+fn balance(sim: &Sim, number: u16) -> i64 {
+    sim.coordinator.domain(dom(number)).expect("known").balance
+}
+
+/// The last grant that lies unread in a domain's lane.
+fn grant(sim: &Sim, number: u16) -> Option<(u64, GrantReason)> {
+    let down = &sim.world.domains[&dom(number)].frontend.down;
+    down.iter().rev().find_map(|message| match message {
+        Down::Grant { pages, reason, .. } => Some((*pages, *reason)),
+        _ => None,
+    })
+}
+
+fn ask(sim: &mut Sim, number: u16, pages: u64) {
+    assert!(sim.request(dom(number), pages, 0));
+    while sim.hear(dom(number)) {}
+}
+
+/// Lets the donors answer, but not the requester read.
+fn donors_answer(sim: &mut Sim, donors: &[u16]) {
+    for donor in donors {
+        while sim.serve(dom(*donor)) {}
+        while sim.hear(dom(*donor)) {}
+    }
+}
+
+fn starve(sim: &mut Sim, number: u16) {
+    sim.domain(number).starved = true;
+}
+
+fn pause(sim: &mut Sim, number: u16) {
+    sim.domain(number).paused = true;
+}
+
+/// Makes B the best donor by far.
+fn prefer_b(sim: &mut Sim) {
+    let (dom, weight) = (dom(C), 1_000);
+    sim.handle(Event::SetWeight { dom, weight })
+        .expect("accepted");
+}
+
+/// Eleven domains, of which the first asks, the second has little to spare, and the others have much and are paused.
+fn all_but_a_small_one_are_paused(settings: Settings) -> Sim {
+    let mut sim = Sim::new(100_000, 16, settings);
+    for number in 1..=11 {
+        let pages = if number <= B { 2_000 } else { 4_000 };
+        assert!(sim.boot(dom(number), pages, Limits::default()));
+        sim.stats(dom(number));
+        while sim.serve(dom(number)) | sim.hear(dom(number)) {}
+        if number > B {
+            pause(&mut sim, number);
+        }
+    }
+    sim
+}
+
+fn release(sim: &mut Sim, number: u16, pages: u64) {
+    sim.release(dom(number), pages);
+    while sim.hear(dom(number)) {}
+}
+
+/// Leaves a domain so many pages that it could give. It does not tell.
+fn leave(sim: &mut Sim, number: u16, pages: u64) {
+    let domain = sim.domain(number);
+    domain.needs = domain.current - pages;
+}
+
+/// [`three`], of which only B has something to spare.
+fn only_b_has_some(settings: Settings) -> Sim {
+    let mut sim = three(settings);
+    for number in [A, C] {
+        leave(&mut sim, number, 0);
+        sim.stats(dom(number));
+    }
+    run(&mut sim);
+    sim
+}
+
+/// Attaches a front-end without an account of its own, when the back-end knows of this target.
+fn attach_claiming_nothing(sim: &mut Sim, number: u16, target: u64) {
+    let domain = sim.domain(number);
+    domain.connected = true;
+    let attach = Event::Attach {
+        dom: dom(number),
+        claim: None,
+        credit: true,
+        limits: Limits::default(),
+        target,
+    };
+    sim.handle(attach).expect("accepted");
+}
