@@ -5,7 +5,7 @@
 use core::ops::DerefMut;
 
 use super::books::Place;
-use super::domain::{Domain, Purpose};
+use super::domain::{Domain, Part, Purpose};
 use super::fault::Fault;
 use super::host::Host;
 use super::known::Filling;
@@ -115,7 +115,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let Some(request) = request.filter(|_| domain.is_connected()) else {
             return Ok(());
         };
-        let held = Place::Held(i, request.id);
+        let held = Place::Of(i, Part::Held(request.id));
         self.transfer(held, Place::Free, request.held);
         self.answer(i, request.id, GrantReason::ShuttingDown)
     }

@@ -15,14 +15,8 @@ pub(super) enum Place {
     Free,
     /// Outside: what the administrator moved, and debts forgotten because a lender died. May be negative.
     Unbooked,
-    /// Taken by a domain, or lent by it, which is negative.
-    Balance(usize),
-    /// A domain's cap already has room for them, and it has not said that it took them.
-    InFlight(usize),
-    /// Likewise, but the domain may take them whenever it likes.
-    Credit(usize),
-    /// In Xen's free memory, put aside for a domain's request of this id.
-    Held(usize, u32),
+    /// With a domain: see [`Part`].
+    Of(usize, Part),
 }
 
 /// What belongs to no domain, and how often the rest had less than was taken out of it.
@@ -70,12 +64,20 @@ impl Books {
         if pages == 0 {
             return;
         }
-        let moved = self.take(domains, from, pages);
-        let arrived = self.put(domains, to, moved);
-        if !arrived {
-            self.unbooked += signed(moved);
-        }
-        if moved < pages || !arrived {
+        let moved = match (from, to) {
+            (Place::Of(i, from), Place::Of(j, to)) if i == j => domains.shift(i, from, to, pages),
+            _ => {
+                let taken = self.take(domains, from, pages);
+                if self.put(domains, to, taken) {
+                    taken
+                } else {
+                    // Where it went does not exist.
+                    self.unbooked += signed(taken);
+                    0
+                }
+            }
+        };
+        if moved < pages {
             self.shortfalls = self.shortfalls.saturating_add(1);
             debug_assert!(
                 false,
@@ -100,10 +102,7 @@ impl Books {
                 self.unbooked -= signed(pages);
                 pages
             }
-            Place::Balance(i) => domains.take(i, Part::Balance, pages),
-            Place::InFlight(i) => domains.take(i, Part::InFlight, pages),
-            Place::Credit(i) => domains.take(i, Part::Credit, pages),
-            Place::Held(i, id) => domains.take(i, Part::Held(id), pages),
+            Place::Of(i, part) => domains.take(i, part, pages),
         }
     }
 
@@ -117,10 +116,7 @@ impl Books {
         match to {
             Place::Free => self.free += pages,
             Place::Unbooked => self.unbooked += signed(pages),
-            Place::Balance(i) => return domains.put(i, Part::Balance, pages),
-            Place::InFlight(i) => return domains.put(i, Part::InFlight, pages),
-            Place::Credit(i) => return domains.put(i, Part::Credit, pages),
-            Place::Held(i, id) => return domains.put(i, Part::Held(id), pages),
+            Place::Of(i, part) => return domains.put(i, part, pages),
         }
         true
     }

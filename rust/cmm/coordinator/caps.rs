@@ -7,7 +7,7 @@
 use core::ops::DerefMut;
 
 use super::books::Place;
-use super::domain::Domain;
+use super::domain::{Domain, Part};
 use super::fault::Fault;
 use super::host::{Gone, Host, Reservation};
 use super::turn::Turn;
@@ -34,7 +34,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     /// The toolstack wants the domain to have another size, and has set the cap before.
     pub(super) fn retarget(&mut self, i: usize, target: u64) -> Result<(), Gone> {
         let found = self.ask_xen(i)?;
-        self.change(i, |domain| {
+        self.amend(i, |domain| {
             let (ours, reclaiming) = (domain.ours(), domain.asks.reclaiming());
             let target = target.min(MOST_PAGES);
             domain.cap.retarget(target, found, ours, reclaiming);
@@ -44,7 +44,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
 
     /// Sets the cap to the toolstack's, which may be the one that Xen has, with our part in it, and `by` more.
     fn move_cap(&mut self, i: usize, found: Reservation, by: i64) -> Result<(), Gone> {
-        self.change(i, |domain| {
+        self.amend(i, |domain| {
             let (ours, reclaiming) = (domain.ours(), domain.asks.reclaiming());
             domain.cap.heard(found, ours, reclaiming);
         })?;
@@ -59,10 +59,15 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
             let dom = domain.dom();
             self.host.set_maximum(dom, maximum)?;
         }
-        self.change(i, |domain| {
-            domain.current = found.current;
-            domain.cap.set(maximum);
-        })
+        self.amend(i, |domain| domain.cap.set(maximum))?;
+        self.set_current(i, found.current)
+    }
+
+    fn set_current(&mut self, i: usize, current: u64) -> Result<(), Gone> {
+        if self.domain(i)?.current != current {
+            self.change(i, |domain| domain.current = current)?;
+        }
+        Ok(())
     }
 
     /// How much the domain may grow under its ceiling, by Xen's word.
@@ -78,7 +83,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let pages = pages.min(self.domain(i)?.room(found.current));
         if pages > 0 {
             self.move_cap(i, found, signed(pages))?;
-            self.transfer(from, Place::InFlight(i), pages);
+            self.transfer(from, Place::Of(i, Part::InFlight), pages);
         }
         Ok(pages)
     }
@@ -108,14 +113,14 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         if signed(current) > expected {
             let cap = domain.cap.due(ours).max(0).unsigned_abs();
             self.host.set_maximum(dom, cap)?;
-            self.change(i, |domain| domain.cap.set(cap))?;
+            self.amend(i, |domain| domain.cap.set(cap))?;
             return Err(Fault::Violation(Violation::Kept {
                 said: pages,
                 current,
                 expected: expected.max(0).unsigned_abs(),
             }));
         }
-        self.change(i, |domain| domain.current = current)?;
+        self.set_current(i, current)?;
         self.transfer(from, to, pages);
         Ok(())
     }

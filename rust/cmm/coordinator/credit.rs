@@ -9,7 +9,7 @@
 use core::ops::DerefMut;
 
 use super::books::Place;
-use super::domain::{Ask, Domain, Purpose};
+use super::domain::{Ask, Domain, Part, Purpose};
 use super::donors::check_answer;
 use super::fault::Fault;
 use super::host::{Gone, Host, SendError};
@@ -25,7 +25,11 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     /// A domain took part of its credit. Its cap had room for that already.
     pub(super) fn drew(&mut self, i: usize, id: u32, pages: u64) -> Result<(), Fault> {
         check_answer(id, pages, self.domain(i)?.credit.pages())?;
-        self.transfer(Place::Credit(i), Place::Balance(i), pages);
+        self.transfer(
+            Place::Of(i, Part::Credit),
+            Place::Of(i, Part::Balance),
+            pages,
+        );
         Ok(())
     }
 
@@ -33,7 +37,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     pub(super) fn returned(&mut self, i: usize, ask: &Ask, pages: u64) -> Result<(), Fault> {
         let credit = self.domain(i)?.credit.pages();
         check_answer(ask.id, pages, ask.pages.min(credit))?;
-        self.lower(i, Place::Credit(i), Place::Free, pages)?;
+        self.lower(i, Place::Of(i, Part::Credit), Place::Free, pages)?;
         self.change(i, |domain| {
             domain.asks.close(ask.id);
             domain.credit.returned(ask.pages, pages);
@@ -160,11 +164,15 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let dom = self.domain(i)?.dom();
         match self.host.send(dom, &Down::Credit { pages }) {
             Ok(()) => {
-                self.transfer(Place::InFlight(i), Place::Credit(i), pages);
+                self.transfer(
+                    Place::Of(i, Part::InFlight),
+                    Place::Of(i, Part::Credit),
+                    pages,
+                );
                 Ok(())
             }
             // It reads on some day, and then sends something: that is when this is tried again.
-            Err(SendError::Full) => self.lower(i, Place::InFlight(i), Place::Free, pages),
+            Err(SendError::Full) => self.lower(i, Place::Of(i, Part::InFlight), Place::Free, pages),
             Err(error) => Err(error.into()),
         }
     }

@@ -2,8 +2,8 @@
 
 //! All domains that are known, and every search among them.
 //!
-//! A domain is changed through [`Domains::change`] only, which keeps what is searched by, and what is counted over all
-//! domains, in step with it: an index has to be kept up to date there and nowhere else.
+//! What domains are searched by, and what is counted over all of them, changes through [`Domains::change`] only, which
+//! keeps both in step: an index has to be kept up to date there and nowhere else.
 
 use core::ops::DerefMut;
 
@@ -129,6 +129,19 @@ impl<S: DerefMut<Target = [Domain]>> Domains<S> {
         Some(result)
     }
 
+    /// Changes what no domain is searched by and nothing counts, which most of a domain is. `None` if there is none at
+    /// this place.
+    pub(super) fn amend<R>(
+        &mut self,
+        i: usize,
+        change: impl FnOnce(&mut Domain) -> R,
+    ) -> Option<R> {
+        let domain = self.storage.get_mut(..self.len)?.get_mut(i)?;
+        let result = change(domain);
+        debug_assert_eq!(*domain.summary(), domain.summarised());
+        Some(result)
+    }
+
     /// Adds a domain that is not known yet. Returns its place.
     pub(super) fn insert(&mut self, mut domain: Domain) -> Result<usize, Refused> {
         domain.summarise();
@@ -174,9 +187,7 @@ impl<S: DerefMut<Target = [Domain]>> Domains<S> {
 
     /// One with a request that must be looked at.
     pub(super) fn any_ready(&self) -> Option<usize> {
-        self.summaries()
-            .find(|(_, domain)| domain.ready)
-            .map(|(i, _)| i)
+        self.all().iter().position(|domain| domain.ready)
     }
 
     /// One whose connection has failed in this turn.
@@ -265,6 +276,19 @@ impl<S: DerefMut<Target = [Domain]>> Domains<S> {
             }
         }
         (first, later)
+    }
+
+    /// Moves pages from one part of a domain's to another, as many as there are. Returns how many.
+    pub(super) fn shift(&mut self, i: usize, from: Part, to: Part, pages: u64) -> u64 {
+        let shifted = self.change(i, |domain| {
+            let taken = domain.take(from, pages);
+            if domain.put(to, taken) {
+                return taken;
+            }
+            domain.put(from, taken);
+            0
+        });
+        shifted.unwrap_or(0)
     }
 
     /// Puts pages into a part of a domain's. `false` if there is no such part.

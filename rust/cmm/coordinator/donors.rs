@@ -5,7 +5,7 @@
 use core::ops::DerefMut;
 
 use super::books::Place;
-use super::domain::{Ask, Domain, Purpose, Request};
+use super::domain::{Ask, Domain, Part, Purpose, Request};
 use super::fault::Fault;
 use super::host::Host;
 use super::policy::{ready_first, share_out, Best, Need};
@@ -38,7 +38,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let serial = request.serial;
         let asked = self.ask_several(need, Purpose::Request { dom, serial }, urgency);
         self.charge(i, asked.pages);
-        let counted = self.change(i, |domain| domain.requests.asked(request.id, asked.donors));
+        let counted = self.amend(i, |domain| domain.requests.asked(request.id, asked.donors));
         if asked.donors == 0 && asked.stale > 0 {
             // What we believed about them was old. Now we know better, and others may do.
             self.mark_ready(i);
@@ -140,7 +140,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
             Purpose::TakeByHand => Place::Unbooked,
             _ => Place::Free,
         };
-        self.lower(i, Place::Balance(i), to, pages)?;
+        self.lower(i, Place::Of(i, Part::Balance), to, pages)?;
         let now = self.now;
         self.change(i, |domain| {
             domain.asks.close(ask.id);
@@ -157,7 +157,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let Some(i) = self.coordinator.domains.find(dom) else {
             return;
         };
-        let answered = self.change(i, |domain| domain.requests.answered(serial));
+        let answered = self.amend(i, |domain| domain.requests.answered(serial));
         if let Ok(Some(id)) = answered {
             if self.hold(i, id).is_ok() {
                 self.mark_ready(i);

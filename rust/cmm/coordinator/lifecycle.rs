@@ -5,7 +5,7 @@
 use core::ops::DerefMut;
 
 use super::books::Place;
-use super::domain::{Domain, Purpose};
+use super::domain::{Domain, Part, Purpose};
 use super::fault::Fault;
 use super::host::{Gone, Host, SendError};
 use super::record::Record;
@@ -45,8 +45,12 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let domain = Domain::recalled(dom, record);
         let i = self.coordinator.domains.insert(domain)?;
         // What this domain has came from, or went to, somewhere that the earlier back-end knew.
-        self.transfer_signed(Place::Unbooked, Place::Balance(i), record.balance);
-        self.transfer(Place::Unbooked, Place::InFlight(i), record.in_flight);
+        self.transfer_signed(Place::Unbooked, Place::Of(i, Part::Balance), record.balance);
+        self.transfer(
+            Place::Unbooked,
+            Place::Of(i, Part::InFlight),
+            record.in_flight,
+        );
         self.coordinator.repayment.unclaimed -= record.balance + signed(record.in_flight);
         Ok(())
     }
@@ -81,11 +85,15 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let believed = domain.believed(claim);
         let in_flight = domain.in_flight();
         let left = above(most, believed);
-        self.lower(i, Place::Balance(i), Place::Free, left)?;
+        self.lower(i, Place::Of(i, Part::Balance), Place::Free, left)?;
         // It took all but that.
-        self.transfer(Place::InFlight(i), Place::Balance(i), in_flight);
+        self.transfer(
+            Place::Of(i, Part::InFlight),
+            Place::Of(i, Part::Balance),
+            in_flight,
+        );
         let forgiven = above(believed, most);
-        self.transfer(Place::Unbooked, Place::Balance(i), forgiven);
+        self.transfer(Place::Unbooked, Place::Of(i, Part::Balance), forgiven);
         self.change(i, |domain| {
             domain.asks.reconciled();
             domain.cap.forgive(forgiven);
@@ -115,9 +123,13 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
             return Ok(());
         }
         let (credit, requests) = (domain.credit.pages(), domain.requests);
-        self.transfer(Place::Credit(i), Place::InFlight(i), credit);
+        self.transfer(
+            Place::Of(i, Part::Credit),
+            Place::Of(i, Part::InFlight),
+            credit,
+        );
         for request in requests.iter_waiting() {
-            let held = Place::Held(i, request.id);
+            let held = Place::Of(i, Part::Held(request.id));
             self.transfer(held, Place::Free, request.held);
         }
         let asks = self.change(i, |domain| {
@@ -139,11 +151,19 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let domain = self.domain(i)?;
         let (balance, in_flight) = (domain.balance(), domain.in_flight());
         if balance < 0 {
-            self.transfer(Place::Unbooked, Place::Balance(i), balance.unsigned_abs());
+            self.transfer(
+                Place::Unbooked,
+                Place::Of(i, Part::Balance),
+                balance.unsigned_abs(),
+            );
         } else {
-            self.transfer(Place::Balance(i), Place::Free, balance.unsigned_abs());
+            self.transfer(
+                Place::Of(i, Part::Balance),
+                Place::Free,
+                balance.unsigned_abs(),
+            );
         }
-        self.transfer(Place::InFlight(i), Place::Free, in_flight);
+        self.transfer(Place::Of(i, Part::InFlight), Place::Free, in_flight);
         self.coordinator.domains.remove(i);
         Ok(())
     }
@@ -175,7 +195,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let dom = domain.dom();
         let told = match self.host.send(dom, &Down::Limits { floor, ceiling }) {
             Ok(()) => {
-                let told = self.change(i, |domain| domain.limits_due = false);
+                let told = self.amend(i, |domain| domain.limits_due = false);
                 told.map_err(Fault::from)
             }
             // It reads on some day, and then sends something: that is when this is tried again.

@@ -260,7 +260,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     fn hear(&mut self, i: usize, up: Up) -> Result<(), Fault> {
-        self.change(i, |domain| domain.credit.heard())?;
+        self.amend(i, |domain| domain.credit.heard())?;
         match up {
             Up::Request {
                 id,

@@ -15,7 +15,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
             return true;
         };
         let now = self.now;
-        let paid = self.change(i, |domain| domain.rate.pay(price, now));
+        let paid = self.amend(i, |domain| domain.rate.pay(price, now));
         paid.unwrap_or(false)
     }
 
@@ -24,7 +24,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         if let Some(price) = self.coordinator.price() {
             let now = self.now;
             // Whoever has gone meanwhile need not pay.
-            let _ = self.change(i, |domain| domain.rate.charge(price, pages, now));
+            let _ = self.amend(i, |domain| domain.rate.charge(price, pages, now));
         }
     }
 }

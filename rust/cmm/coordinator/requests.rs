@@ -5,7 +5,7 @@
 use core::ops::DerefMut;
 
 use super::books::Place;
-use super::domain::{Domain, Request};
+use super::domain::{Domain, Part, Request};
 use super::fault::Fault;
 use super::host::{Gone, Host};
 use super::turn::Turn;
@@ -77,7 +77,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let Some(request) = self.domain(i)?.requests.get(id) else {
             return Ok(());
         };
-        let held = Place::Held(i, id);
+        let held = Place::Of(i, Part::Held(id));
         let pages = self.raise(i, held, request.held)?;
         self.transfer(held, Place::Free, request.held - pages);
         self.change(i, |domain| domain.requests.grant(id, pages))?;
@@ -162,7 +162,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
 
     /// Whether the domain was marked, which it is not any more.
     fn unmark(&mut self, i: usize) -> Result<bool, Gone> {
-        self.change(i, |domain| core::mem::take(&mut domain.ready))
+        self.amend(i, |domain| core::mem::take(&mut domain.ready))
     }
 
     fn drive(&mut self, i: usize, place: usize) -> Result<(), Fault> {

@@ -5,7 +5,7 @@
 use core::ops::DerefMut;
 
 use super::books::Place;
-use super::domain::{Domain, Purpose};
+use super::domain::{Domain, Part, Purpose};
 use super::donors::check_answer;
 use super::fault::Fault;
 use super::host::Host;
@@ -32,7 +32,7 @@ const TOLERANCE: u64 = 8;
 impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     /// A domain gave pages back unasked.
     pub(super) fn released(&mut self, i: usize, pages: u64) -> Result<(), Fault> {
-        self.lower(i, Place::Balance(i), Place::Free, pages)
+        self.lower(i, Place::Of(i, Part::Balance), Place::Free, pages)
     }
 
     /// A domain says how much it took of what it was granted or given.
@@ -44,28 +44,32 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
             Source::ByHand => Place::Unbooked,
             Source::Grant | Source::Repay => Place::Free,
         };
-        self.lower(i, Place::InFlight(i), to, left)?;
-        self.transfer(Place::InFlight(i), Place::Balance(i), pages);
+        self.lower(i, Place::Of(i, Part::InFlight), to, left)?;
+        self.transfer(
+            Place::Of(i, Part::InFlight),
+            Place::Of(i, Part::Balance),
+            pages,
+        );
         let now = self.now;
-        self.change(i, |domain| {
-            match source {
-                Source::Grant => domain.requests.finish(id),
-                Source::Repay | Source::ByHand => {
-                    domain.asks.close(id);
-                }
-            }
+        self.amend(i, |domain| {
+            domain.requests.finish(id);
             if left == 0 {
                 domain.declined.succeed();
             } else {
                 // It cannot take more now: to offer it the same again at once would only burn time.
                 domain.declined.fail(now);
             }
-            if source == Source::Repay {
-                // It can spare again what it could spare before it gave it. Otherwise somebody who asks and gives
-                // back all the time would leave nobody anything to ask for until the lenders' next statistics.
-                domain.available = domain.available.saturating_add(pages);
-            }
         })?;
+        if source != Source::Grant {
+            self.change(i, |domain| domain.asks.close(id))?;
+        }
+        if source == Source::Repay {
+            // It can spare again what it could spare before it gave it. Otherwise somebody who asks and gives back all the
+            // time would leave nobody anything to ask for until the lenders' next statistics.
+            self.change(i, |domain| {
+                domain.available = domain.available.saturating_add(pages);
+            })?;
+        }
         self.coordinator.repayment.after = 0;
         if source == Source::Grant {
             // Whoever asked is about to go on with the memory.
@@ -161,7 +165,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         if pages == 0 {
             // Its ceiling is in the way, for which we are not told when it moves by the toolstack's hand.
             let now = self.now;
-            self.change(i, |domain| domain.declined.fail(now))?;
+            self.amend(i, |domain| domain.declined.fail(now))?;
             return Ok(0);
         }
         // There was room, or what is in flight now would never be answered.

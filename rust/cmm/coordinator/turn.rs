@@ -5,7 +5,7 @@
 use core::ops::DerefMut;
 
 use super::books::Place;
-use super::domain::{Domain, Purpose};
+use super::domain::{Domain, Part, Purpose};
 use super::fault::Fault;
 use super::host::{Gone, Host};
 use super::known::Coordinator;
@@ -30,6 +30,15 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         change: impl FnOnce(&mut Domain) -> R,
     ) -> Result<R, Gone> {
         self.coordinator.domains.change(i, change).ok_or(Gone)
+    }
+
+    /// As [`Self::change`], of what no domain is searched by and nothing counts.
+    pub(super) fn amend<R>(
+        &mut self,
+        i: usize,
+        change: impl FnOnce(&mut Domain) -> R,
+    ) -> Result<R, Gone> {
+        self.coordinator.domains.amend(i, change).ok_or(Gone)
     }
 
     /// Moves pages in the books.
@@ -57,7 +66,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let request = self.domain(i)?.requests.get(id);
         if let Some(request) = request.filter(|request| request.is_waiting()) {
             let pages = request.lacks().min(self.coordinator.books.free());
-            self.transfer(Place::Free, Place::Held(i, id), pages);
+            self.transfer(Place::Free, Place::Of(i, Part::Held(id)), pages);
         }
         Ok(())
     }
@@ -69,7 +78,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
 
     /// A request of this domain must be looked at, in this turn or the next.
     pub(super) fn mark_ready(&mut self, i: usize) {
-        let newly = self.change(i, |domain| {
+        let newly = self.amend(i, |domain| {
             (!core::mem::replace(&mut domain.ready, true)).then(|| domain.dom())
         });
         if let Ok(Some(dom)) = newly {

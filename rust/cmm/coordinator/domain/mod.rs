@@ -76,10 +76,13 @@ enum Connection {
 /// The pages of one domain, by their place in the books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
+    /// Taken by it, or lent by it, which is negative.
     Balance,
+    /// Its cap already has room for them, and it has not said that it took them.
     InFlight,
+    /// Likewise, but it may take them whenever it likes.
     Credit,
-    /// What has been put aside for the request of this id.
+    /// In Xen's free memory, put aside for its request of this id.
     Held(u32),
 }
 
@@ -89,7 +92,6 @@ pub(super) enum Part {
 pub(super) struct Summary {
     pub(super) dom: DomId,
     pub(super) connected: bool,
-    pub(super) ready: bool,
     /// Whether another question has room.
     pub(super) has_room: bool,
     /// Whether it was asked anything that it has not answered.
@@ -177,7 +179,6 @@ impl Domain {
         Summary {
             dom: self.summary.dom,
             connected: self.is_connected(),
-            ready: self.ready,
             has_room: self.asks.has_room(),
             is_asked: !self.asks.is_empty(),
             waiting: self.requests.waiting(),
