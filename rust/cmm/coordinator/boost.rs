@@ -36,13 +36,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         };
         if self.coordinator.settings.boost {
             self.coordinator.watched.begin(dom, pages, self.now);
-            self.wake_to_watch();
-        }
-    }
-
-    fn wake_to_watch(&mut self) {
-        if let Some(next) = self.coordinator.watched.next() {
-            self.wake(next);
+            self.wake(self.coordinator.watched.next());
         }
     }
 
@@ -74,6 +68,6 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
                 self.coordinator.watched.go_on(watch, self.now);
             }
         }
-        self.wake_to_watch();
+        self.wake(self.coordinator.watched.next());
     }
 }

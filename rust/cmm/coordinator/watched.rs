@@ -18,8 +18,21 @@ const ATTEMPTS: u8 = 6;
 const WATCHED: usize = 16;
 
 /// Domains that transfers wait for.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Watched([Option<Watch>; WATCHED]);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watched {
+    table: [Option<Watch>; WATCHED],
+    /// When the next is due; `Nanos::MAX` for never.
+    next: Nanos,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self {
+            table: [None; WATCHED],
+            next: Nanos::MAX,
+        }
+    }
+}
 
 /// One of them.
 #[derive(Clone, Copy, Debug)]
@@ -57,27 +70,34 @@ impl Watched {
 
     fn insert(&mut self, watch: Watch) {
         let known = |place: &Option<Watch>| place.is_some_and(|other| other.dom == watch.dom);
-        let place = self.0.iter().position(known);
-        let place = place.or_else(|| self.0.iter().position(Option::is_none));
-        if let Some(place) = place.and_then(|place| self.0.get_mut(place)) {
+        let place = self.table.iter().position(known);
+        let place = place.or_else(|| self.table.iter().position(Option::is_none));
+        if let Some(place) = place.and_then(|place| self.table.get_mut(place)) {
             *place = Some(watch);
+            self.find_next();
         }
     }
 
     /// Takes one out that is due, and that has attempts left.
     pub(super) fn take_due(&mut self, now: Nanos) -> Option<Watch> {
-        for place in &mut self.0 {
-            if let Some(watch) = place.take_if(|watch| watch.due <= now) {
-                if watch.attempts < ATTEMPTS {
-                    return Some(watch);
-                }
+        while self.next <= now {
+            let mut places = self.table.iter_mut();
+            let watch = places.find_map(|place| place.take_if(|watch| watch.due <= now))?;
+            self.find_next();
+            if watch.attempts < ATTEMPTS {
+                return Some(watch);
             }
         }
         None
     }
 
-    /// When the next is due.
-    pub(super) fn next(&self) -> Option<Nanos> {
-        self.0.iter().flatten().map(|watch| watch.due).min()
+    fn find_next(&mut self) {
+        let due = self.table.iter().flatten().map(|watch| watch.due);
+        self.next = due.min().unwrap_or(Nanos::MAX);
+    }
+
+    /// When the next is due; `Nanos::MAX` for never.
+    pub(super) fn next(&self) -> Nanos {
+        self.next
     }
 }
