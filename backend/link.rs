@@ -115,7 +115,7 @@ impl Link {
 /// All links, in the order of their domains' numbers.
 pub(crate) struct Links {
     links: KVec<Link>,
-    /// Where the time of the turn at hand goes.
+    /// Where the time of this turn goes.
     turn: Laps,
     /// Where that of all turns has gone.
     turns: KBox<Histograms>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Credit: what a domain may take without asking, and settles afterwards.
+//! Credit: what a domain may take without asking, and tells afterwards.
 //!
 //! The cap has room for a domain's credit, and the pages are put aside for it. Messages only ever add to it or
 //! subtract from it, so that it does not matter which of two that cross on their way was written first: what the

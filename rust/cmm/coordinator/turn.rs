@@ -12,7 +12,7 @@ use super::known::Coordinator;
 use crate::protocol::Down;
 use crate::time::Nanos;
 
-/// What is at hand while an event is handled. `now` is one moment all the time.
+/// What there is while an event is handled. `now` is one moment all the time.
 pub(super) struct Turn<'a, S, H> {
     pub(super) coordinator: &'a mut Coordinator<S>,
     pub(super) now: Nanos,

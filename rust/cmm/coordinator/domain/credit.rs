@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a domain may take without asking, and settles afterwards.
+//! what a domain may take without asking, and tells afterwards.
 
 /// A domain's credit.
 #[derive(Clone, Copy, Debug, Default)]
