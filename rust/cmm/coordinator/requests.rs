@@ -134,6 +134,12 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         for _ in 0..DRIVEN_AT_ONCE {
             let Some(i) = self.next_ready() else { return };
             for place in 0..MAX_REQUESTS {
+                if !self
+                    .domain(i)
+                    .is_ok_and(|domain| domain.requests.waiting() > 0)
+                {
+                    break;
+                }
                 let driven = self.drive(i, place);
                 self.note_fault(i, driven);
             }

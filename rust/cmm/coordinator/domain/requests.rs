@@ -65,8 +65,8 @@ impl Requests {
 
     /// The one at a place, of [`MAX_REQUESTS`], if it waits.
     pub(in super::super) fn waiting_at(&self, place: usize) -> Option<Request> {
-        let request = self.table.get(place).copied().flatten();
-        request.filter(Request::is_waiting)
+        let request = self.table.get(place)?.as_ref();
+        request.filter(|request| request.is_waiting()).copied()
     }
 
     pub(in super::super) fn get(&self, id: u32) -> Option<Request> {
@@ -75,12 +75,15 @@ impl Requests {
 
     /// What was granted by this id, if it was and nothing is known to be taken.
     pub(in super::super) fn granted(&self, id: u32) -> Option<u64> {
-        let request = self.get(id)?;
-        (!request.is_waiting()).then_some(request.granted)
+        let mut granted = self.iter().filter(|request| !request.is_waiting());
+        Some(granted.find(|request| request.id == id)?.granted)
     }
 
     /// What those that wait may get, in pages.
     pub(in super::super) fn wanted(&self) -> u64 {
+        if self.waiting == 0 {
+            return 0;
+        }
         // Each within what a message can name.
         self.iter_waiting().map(|request| request.want).sum()
     }
@@ -96,7 +99,7 @@ impl Requests {
 
     /// Adds one that waits.
     pub(in super::super) fn add(&mut self, request: Request) -> Result<(), Violation> {
-        if self.get(request.id).is_some() {
+        if self.iter().any(|other| other.id == request.id) {
             return Err(Violation::Repeated(request.id));
         }
         let place = self.table.iter_mut().find(|place| place.is_none());
