@@ -20,9 +20,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         i: usize,
         change: impl FnOnce(&mut Limits),
     ) -> Result<(), Refused> {
-        let domain = self.domain(i)?;
-        let dom = domain.dom();
-        let mut limits = domain.limits();
+        let mut limits = self.domain(i)?.limits();
         change(&mut limits);
         limits.check()?;
         self.change(i, |domain| {
@@ -30,7 +28,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
             domain.limits_due = true;
         })?;
         self.coordinator.repayment.after = 0;
-        self.coordinator.review.due = Some(dom);
+        self.about = Some(i);
         self.tell_limits(i);
         Ok(())
     }
@@ -112,11 +110,12 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     fn deny(&mut self, i: usize, place: usize) -> Result<(), Fault> {
         let domain = self.domain(i)?;
         let request = domain.requests.waiting_at(place);
-        let Some(request) = request.filter(|_| domain.is_connected()) else {
+        let Some(mut request) = request.filter(|_| domain.is_connected()) else {
             return Ok(());
         };
         let held = Place::Of(i, Part::Held(request.id));
         self.transfer(held, Place::Free, request.held);
-        self.answer(i, request.id, GrantReason::ShuttingDown)
+        request.held = 0;
+        self.answer(i, &request, GrantReason::ShuttingDown)
     }
 }

@@ -48,15 +48,13 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     /// Brings credits to what they should be, a limited number of them.
     pub(super) fn adjust_credits(&mut self) {
         let coordinator = &mut *self.coordinator;
-        let due = coordinator.review.due.take();
-        let due = due.and_then(|dom| coordinator.domains.find(dom));
         if coordinator.requests_come_first() {
-            if due.is_some() {
+            if self.about.is_some() {
                 coordinator.review.all();
             }
             return;
         }
-        if let Some(i) = due {
+        if let Some(i) = self.about {
             self.adjust(i);
         }
         self.fill_credits();

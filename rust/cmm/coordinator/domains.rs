@@ -48,6 +48,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    #[inline]
     pub(super) fn of(domain: &Domain) -> Self {
         Self {
             lenders: usize::from(domain.is_lender()),
@@ -58,6 +59,7 @@ impl Tally {
         }
     }
 
+    #[inline]
     pub(super) fn add(&mut self, one: Self) {
         self.lenders += one.lenders;
         self.waiting += one.waiting;
@@ -67,6 +69,7 @@ impl Tally {
     }
 
     /// Takes one out that is in it.
+    #[inline]
     fn remove(&mut self, one: Self) {
         self.lenders -= one.lenders;
         self.waiting -= one.waiting;

@@ -63,8 +63,6 @@ pub(super) struct Filling {
 /// Whose credit may have to change.
 #[derive(Debug, Default)]
 pub(super) struct Review {
-    /// That of whom this turn is about.
-    pub(super) due: Option<DomId>,
     /// Those that wait for the pool to grow.
     pub(super) unfilled: Todo,
     /// All from this domain on.

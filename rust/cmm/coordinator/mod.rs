@@ -92,6 +92,7 @@ impl<S: DerefMut<Target = [Domain]>> Coordinator<S> {
             coordinator,
             now,
             host,
+            about: None,
         }
         .handle(event)
     }
@@ -199,16 +200,17 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
             } => {
                 self.register(dom, target, limits)?;
                 self.attach(dom, claim, credit)?;
-                self.coordinator.review.due = Some(dom);
+                self.about = self.coordinator.domains.find(dom);
             }
             Event::Detach { dom } => self.leave(self.known(dom)?)?,
             Event::Died { dom } => self.died(self.known(dom)?)?,
             Event::Up { dom, up } => self.receive(dom, up)?,
             Event::Tick => {}
             Event::ToolstackChanged { dom, target } => {
-                self.retarget(self.known(dom)?, target)?;
+                let i = self.known(dom)?;
+                self.retarget(i, target)?;
                 self.coordinator.repayment.after = 0;
-                self.coordinator.review.due = Some(dom);
+                self.about = Some(i);
             }
             Event::SetFloor { dom, pages } => {
                 self.set_limits(self.known(dom)?, |limits| limits.floor = pages)?;
@@ -255,7 +257,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let heard = self.hear(i, up);
         self.note_fault(i, heard);
         self.tell_limits(i);
-        self.coordinator.review.due = Some(dom);
+        self.about = Some(i);
         Ok(())
     }
 

@@ -31,26 +31,26 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let room = self.room(i)?;
         let serial = self.coordinator.last_serial.wrapping_add(1);
         let deadline = self.now.saturating_add(self.patience(wish.deadline_us));
-        self.change(i, |domain| {
-            let room = room.saturating_sub(domain.requests.wanted());
-            domain.requests.add(Request {
-                id: wish.id,
-                reason: wish.reason,
-                pages: wish.pages,
-                want: wish.pages.min(room),
-                deadline,
-                serial,
-                asks: 0,
-                held: 0,
-                granted: 0,
-            })
-        })??;
+        let request = Request {
+            id: wish.id,
+            reason: wish.reason,
+            pages: wish.pages,
+            want: wish
+                .pages
+                .min(room.saturating_sub(self.domain(i)?.requests.wanted())),
+            deadline,
+            serial,
+            asks: 0,
+            held: 0,
+            granted: 0,
+        };
+        self.change(i, |domain| domain.requests.add(request))??;
         self.coordinator.last_serial = serial;
         self.wake(deadline);
         if self.coordinator.shutting_down {
-            self.answer(i, wish.id, GrantReason::ShuttingDown)
+            self.answer(i, &request, GrantReason::ShuttingDown)
         } else if !self.pay(i) {
-            self.answer(i, wish.id, GrantReason::RateLimit)
+            self.answer(i, &request, GrantReason::RateLimit)
         } else {
             // What has come for others who wait is shared out in turn.
             if !self.coordinator.free_grew {
@@ -73,10 +73,13 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Answers a waiting request with what is held for it.
-    pub(super) fn answer(&mut self, i: usize, id: u32, reason: GrantReason) -> Result<(), Fault> {
-        let Some(request) = self.domain(i)?.requests.get(id) else {
-            return Ok(());
-        };
+    pub(super) fn answer(
+        &mut self,
+        i: usize,
+        request: &Request,
+        reason: GrantReason,
+    ) -> Result<(), Fault> {
+        let id = request.id;
         let held = Place::Of(i, Part::Held(id));
         let pages = self.raise(i, held, request.held)?;
         self.transfer(held, Place::Free, request.held - pages);
@@ -180,13 +183,13 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
             return Ok(());
         }
         if request.lacks() == 0 {
-            self.answer(i, request.id, GrantReason::Full)
+            self.answer(i, &request, GrantReason::Full)
         } else if request.deadline <= self.now {
-            self.answer(i, request.id, GrantReason::Deadline)
+            self.answer(i, &request, GrantReason::Deadline)
         } else if request.asks > 0 || self.ask_donors(i, &request) {
             Ok(())
         } else {
-            self.answer(i, request.id, GrantReason::NoDonor)
+            self.answer(i, &request, GrantReason::NoDonor)
         }
     }
 }

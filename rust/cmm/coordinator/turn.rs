@@ -17,6 +17,8 @@ pub(super) struct Turn<'a, S, H> {
     pub(super) coordinator: &'a mut Coordinator<S>,
     pub(super) now: Nanos,
     pub(super) host: &'a mut H,
+    /// The domain that the event was about, if its credit may have to change.
+    pub(super) about: Option<usize>,
 }
 
 impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
