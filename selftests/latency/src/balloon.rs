@@ -7,7 +7,7 @@
 //! `polling` notices the need only when it next looks.
 
 use crate::{
-    measure::{find_malloc, known_malloc},
+    malloc::Known,
     options::Options,
     record::Record,
     samples::Samples,
@@ -31,7 +31,7 @@ struct Pair {
 }
 
 pub fn series(options: &Options) -> Result<(), String> {
-    let known = known_malloc(options)?;
+    let known = Known::read(options)?;
     let mut pair = Pair {
         store: Store::open()?,
         hypervisor: Hypervisor::open()?,
@@ -50,7 +50,7 @@ pub fn series(options: &Options) -> Result<(), String> {
             pair.shift(requester, donor, size_kb)?;
             sleep(options.settle);
         }
-        let malloc = find_malloc(&known, &options.guest, size_kb);
+        let malloc = known.median(&options.guest, size_kb);
         let path = match (options.period, options.tool) {
             (Some(_), _) => "polling",
             (None, true) => "mem-set",

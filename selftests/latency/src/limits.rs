@@ -3,7 +3,10 @@
 //! What a transfer may take at most, as a multiple of malloc's time: the goals, and the bars below
 //! which a change of ours may not fall.
 
-use crate::{options::Options, record::Record, table};
+use crate::{
+    options::Options,
+    record::{self, Record},
+};
 use std::process::ExitCode;
 
 /// The ratio to malloc that sizes of at least `from` and at most `to` KiB may have.
@@ -146,7 +149,7 @@ pub fn print(records: &[Record]) -> usize {
                 "{:31} {guest:5} {goal:>6} {:>9.2} {:>6} {} ({} KiB)",
                 limit.what,
                 worst.ratio(),
-                table::bare(records, worst).map_or("-".into(), |bare| format!(
+                record::bare(records, worst).map_or("-".into(), |bare| format!(
                     "{:.2}",
                     bare as f64 / worst.malloc as f64
                 )),
@@ -160,7 +163,7 @@ pub fn print(records: &[Record]) -> usize {
 
 /// Holds results against the bars, as KTAP lines; the plan is the caller's.
 pub fn bars(options: &Options) -> ExitCode {
-    let records = match table::read(options) {
+    let records = match record::read(&options.files) {
         Ok(records) => records,
         Err(what) => {
             eprintln!("cmm-latency: {what}");

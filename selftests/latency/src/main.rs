@@ -3,18 +3,22 @@
 //! cmm-latency: how long memory takes, from the own kernel and from another domain.
 
 mod balloon;
+mod bare;
 mod cost;
+mod knobs;
 mod limits;
-mod measure;
+mod malloc;
 mod memory;
 mod noise;
 mod options;
+mod own;
 mod phases;
 mod record;
 mod samples;
 mod suite;
 mod table;
 mod target;
+mod transfer;
 mod xen;
 
 use options::Options;
@@ -67,19 +71,19 @@ fn main() -> ExitCode {
         Err(what) => return wrong_usage(&what),
     };
     let done = match command.as_str() {
-        "transfer" => measure::transfers(&options),
-        "local" => measure::local(&options),
+        "transfer" => transfer::measure(&options),
+        "local" => own::measure(&options),
         "columns" => table::columns(&options),
         "hog" => hog(),
         "noise" => noise::print(&options),
         "suite" => return suite::run(options),
         "balloon" => balloon::series(&options),
-        "bare" => measure::bare(&options),
+        "bare" => bare::results(&options),
         "bars" => return limits::bars(&options),
         "cost" => cost::measure(&options),
         "phases" => phases::join(&options),
         "target" => target::series(&options),
-        "table" => return table::print(&options),
+        "table" => tables(&options),
         "--help" | "-h" => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -93,6 +97,21 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// All tables, and how the results keep to their limits.
+fn tables(options: &Options) -> Result<(), String> {
+    let records = record::read(&options.files)?;
+    table::print_ways(&records);
+    phases::print(&records);
+    cost::print(&records);
+    noise::print_table(&records);
+    table::print_interference(&records);
+    let missed = limits::print(&records);
+    if options.strict && missed > 0 {
+        return Err(format!("{missed} limits are missed or were not measured"));
+    }
+    Ok(())
 }
 
 fn hog() -> Result<(), String> {

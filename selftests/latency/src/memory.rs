@@ -1,10 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory from the own kernel: the comparator.
+//! Memory from the own kernel, and how long it takes.
 
+use crate::samples::Samples;
 use std::{fs, io, ptr, time::Instant};
 
 const PAGE: usize = 4096;
+
+/// A way to get memory of a size from the own kernel; returns how many ns that took.
+pub type Way = fn(u64) -> Result<u64, String>;
+
+/// Measures a way to get memory; the first run is not counted.
+pub fn series(way: Way, size_kb: u64, runs: usize) -> Result<Samples, String> {
+    let mut samples = Samples::default();
+    way(size_kb)?;
+    for _ in 0..runs {
+        samples.push(way(size_kb)?);
+    }
+    Ok(samples)
+}
 
 /// Lets this process have no huge pages: the comparator is pages of 4 KiB.
 pub fn no_huge_pages() -> Result<(), String> {

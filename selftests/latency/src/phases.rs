@@ -4,7 +4,7 @@
 //! `/sys/kernel/debug/xen-cmm/transfer`, laid side by side on Xen's clock.
 
 use crate::{
-    measure::{find_malloc, known_malloc},
+    malloc::Known,
     options::Options,
     record::{of_case, Record},
 };
@@ -213,12 +213,12 @@ pub fn join(options: &Options) -> Result<(), String> {
     let transfer = Transfer::parse(&text).ok_or(format!("these are no parts:\n{text}"))?;
     let phases = transfer.phases()?;
     transfer.check(&phases)?;
-    let known = known_malloc(options)?;
+    let known = Known::read(options)?;
     for &size_kb in &options.sizes {
         for (phase, nanos) in &phases {
             let mut record = Record::of_part(options, &options.path, size_kb, phase, *nanos);
             record.case = CASE.into();
-            record.malloc = find_malloc(&known, &options.guest, size_kb);
+            record.malloc = known.median(&options.guest, size_kb);
             println!("{record}");
         }
     }

@@ -3,7 +3,7 @@
 //! Results: flat JSON objects, one a line.
 
 use crate::{options::Options, samples::Samples};
-use std::fmt;
+use std::{fmt, fs};
 
 /// What was measured of one size, on one way.
 #[derive(Clone, Default)]
@@ -28,6 +28,30 @@ pub struct Record {
     pub requester: Option<u64>,
     /// What of the whole this is: a phase of a transfer, or whose CPU time.
     pub part: Option<String>,
+}
+
+/// The results in files, in their order; other lines are passed over.
+pub fn read(files: &[String]) -> Result<Vec<Record>, String> {
+    let mut records = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(file).map_err(|why| format!("{file}: {why}"))?;
+        records.extend(text.lines().filter_map(Record::parse));
+    }
+    Ok(records)
+}
+
+/// The median of the bare loop for the same work, if the record is of a transfer.
+pub fn bare(records: &[Record], of: &Record) -> Option<u64> {
+    if of.case != "transfer" {
+        return None;
+    }
+    let bare = records.iter().find(|bare| {
+        bare.is_way() && bare.path == "bare" && bare.guest == of.guest && bare.size_kb == of.size_kb
+    })?;
+    match of.path.trim_end_matches("-row") {
+        "reserve" | "credit" => bare.requester,
+        _ => Some(bare.p50),
+    }
 }
 
 /// The records of a case.
@@ -65,6 +89,11 @@ impl Record {
         let mut record = Self::new(of, path, size_kb, &samples, 0);
         record.part = Some(part.into());
         record
+    }
+
+    /// Whether it is of one of the ways to get memory.
+    pub fn is_way(&self) -> bool {
+        self.case == "transfer" || self.case == "own"
     }
 
     /// The median as a multiple of malloc's; 0 where that is not known.

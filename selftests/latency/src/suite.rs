@@ -6,8 +6,8 @@
 //! measured around it. How fast it comes is said, and is no reason to fail: that is the machine's.
 
 use crate::{
-    measure::{self, Knobs, Refused},
-    memory, noise,
+    knobs::{self, Knobs, Refused},
+    malloc, memory, noise,
     options::Options,
     phases::{self, Transfer},
     record::Record,
@@ -31,7 +31,7 @@ const RESULTS: &str = "CMM_LATENCY_RESULTS";
 
 pub fn run(mut options: Options) -> ExitCode {
     options.settle = SETTLE;
-    options.path = measure::way().into();
+    options.path = knobs::way().into();
     println!("KTAP version 1");
     let knobs = match prepare() {
         Ok(knobs) => knobs,
@@ -134,7 +134,7 @@ impl Suite {
 
     fn size(&mut self, size_kb: u64, runs: usize) {
         let name = format!("{size_kb} KiB");
-        let malloc = match measure::malloc(size_kb, runs) {
+        let malloc = match malloc::measure(size_kb, runs) {
             Ok(samples) => samples,
             Err(why) => {
                 for what in ["of the own kernel's", "of other domains'", "phases add up"] {
@@ -151,7 +151,7 @@ impl Suite {
             &malloc,
             median,
         ));
-        let allocated = measure::series(memory::allocate_and_touch, size_kb, runs);
+        let allocated = memory::series(memory::allocate_and_touch, size_kb, runs);
         let allocated = allocated.map(|samples| {
             self.keep(&Record::new(
                 &self.options,

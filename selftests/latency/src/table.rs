@@ -3,28 +3,16 @@
 //! Results for people: tables, and columns for plots.
 
 use crate::{
-    cost, limits, noise,
     options::Options,
-    phases,
-    record::{of_case, Record},
+    record::{self, of_case, Record},
 };
-use std::{fs, process::ExitCode};
 
 /// The case of transfers with other load beside.
 const INTERFERENCE: &str = "interference";
 
-pub fn read(options: &Options) -> Result<Vec<Record>, String> {
-    let mut records = Vec::new();
-    for file in &options.files {
-        let text = fs::read_to_string(file).map_err(|why| format!("{file}: {why}"))?;
-        records.extend(text.lines().filter_map(Record::parse));
-    }
-    Ok(records)
-}
-
 /// Prints a line a result: case, guest, path, scheduler, hogs, size, p50, p90, p99, max, malloc, part.
 pub fn columns(options: &Options) -> Result<(), String> {
-    for r in read(options)? {
+    for r in record::read(&options.files)? {
         println!(
             "{} {} {} {} {} {} {} {} {} {} {} {}",
             r.case,
@@ -44,46 +32,6 @@ pub fn columns(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-pub fn print(options: &Options) -> ExitCode {
-    let records = match read(options) {
-        Ok(records) => records,
-        Err(what) => {
-            eprintln!("cmm-latency: {what}");
-            return ExitCode::FAILURE;
-        }
-    };
-    print_all(&records);
-    phases::print(&records);
-    cost::print(&records);
-    noise::print_table(&records);
-    print_interference(&records);
-    let missed = limits::print(&records);
-    if options.strict && missed > 0 {
-        eprintln!("cmm-latency: {missed} limits are missed or were not measured");
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
-}
-
-/// The bare loop's median for the same work, if this is of a transfer.
-pub fn bare(records: &[Record], of: &Record) -> Option<u64> {
-    if of.case != "transfer" {
-        return None;
-    }
-    let bare = records.iter().find(|bare| {
-        is_way(bare) && bare.path == "bare" && bare.guest == of.guest && bare.size_kb == of.size_kb
-    })?;
-    match of.path.trim_end_matches("-row") {
-        "reserve" | "credit" => bare.requester,
-        _ => Some(bare.p50),
-    }
-}
-
-/// Whether this is of one of the ways to get memory.
-fn is_way(record: &&Record) -> bool {
-    record.case == "transfer" || record.case == "own"
-}
-
 /// How fast the memory comes.
 fn gib_per_second(record: &Record) -> f64 {
     let gib = record.size_kb as f64 / (1 << 20) as f64;
@@ -94,7 +42,8 @@ fn micros(nanos: u64) -> f64 {
     nanos as f64 / 1000.0
 }
 
-fn print_all(records: &[Record]) {
+/// Each way to get memory, of each size.
+pub fn print_ways(records: &[Record]) {
     println!("Times in microseconds; \"bare\" is the same work in a plain loop, without asking anybody.\n");
     println!(
         "{:5} {:11} {:>9} {:>3} {:>10} {:>10} {:>10} {:>10} {:>10} {:>8} {:>7} {:>10}",
@@ -111,8 +60,8 @@ fn print_all(records: &[Record]) {
         "GiB/s",
         "above bare"
     );
-    for record in records.iter().filter(is_way) {
-        let bare = bare(records, record);
+    for record in records.iter().filter(|record| record.is_way()) {
+        let bare = record::bare(records, record);
         println!(
             "{:5} {:11} {:>9} {:>3} {:>10.1} {:>10.1} {:>10.1} {:>10.1} {:>10} {:>8.2} {:>7.3} {:>10}",
             record.guest,
@@ -135,7 +84,7 @@ fn print_all(records: &[Record]) {
 }
 
 /// Transfers while other domains burn all CPUs.
-fn print_interference(records: &[Record]) {
+pub fn print_interference(records: &[Record]) {
     let of_case = of_case(records, INTERFERENCE);
     if of_case.is_empty() {
         return;

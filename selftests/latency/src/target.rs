@@ -6,10 +6,7 @@
 //! once. `self` is a domain that balloons itself: it looks at its own need every so often, and the
 //! donor has given its memory to Xen long before.
 
-use crate::{
-    balloon::until_noticed, measure::median_malloc, options::Options, record::Record,
-    samples::Samples,
-};
+use crate::{balloon::until_noticed, malloc, options::Options, record::Record, samples::Samples};
 use std::{
     fs,
     thread::sleep,
@@ -26,7 +23,7 @@ const SELF_PERIOD: Duration = Duration::from_secs(5);
 pub fn series(options: &Options) -> Result<(), String> {
     for (size_kb, runs) in options.plan() {
         let (mut both, mut grow, mut own) = <(Samples, Samples, Samples)>::default();
-        let malloc = median_malloc(options, size_kb, runs)?;
+        let malloc = malloc::median(options, size_kb, runs)?;
         let target = read("target_kb")?;
         for run in 0..runs {
             let shrunk = set_target(target - size_kb)?;
