@@ -65,6 +65,11 @@ soak: modules ## Move memory among six domains, with faults, at random: SEED= RO
 fuzz: ## Fuzz everything that reads what the other side wrote, FUZZ_SECONDS=60 each
 	@mkdir -p build && chown --reference=. build && $(BUILDROOT) run env FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) selftests/fuzz/run
 
+.PHONY: mutants
+mutants: ## Make mistakes in rust/cmm and see whether tests notice: JOBS= SHARD=K/N PARTS=
+	@mkdir -p build/mutants && chown --reference=. build build/mutants
+	@$(BUILDROOT) run scripts/mutants $(if $(JOBS),--jobs $(JOBS)) $(if $(SHARD),--shard $(SHARD)) $(PARTS)
+
 .PHONY: lab
 lab: modules ## Open a shell in the lab's Dom0
 	@scripts/lab --shell
