@@ -4,7 +4,7 @@
 # The emulator that the lab runs in: emulator-inside says why it is built here.
 
 emulator_name() {
-	printf 'emulator-%s-%s\n' "$SUITE" "$(root_name | hash_of - "$LIB"/{emulator-inside,download.sh})"
+	printf 'emulator-%s-%s\n' "$SUITE" "$(root_name | hash_of - "$LIB"/{emulator-inside,next-rip.h,download.sh})"
 }
 
 make_emulator() {
