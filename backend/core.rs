@@ -21,11 +21,13 @@ use cmm::{
         Settings,
         View, //
     },
-    histogram::Histograms,
-    laps::Laps,
     protocol::{
         layout::UP,
         Violation, //
+    },
+    timing::{
+        Histograms,
+        Stopwatch, //
     },
     DomId, //
 };
@@ -337,11 +339,11 @@ impl Core {
     }
 
     /// Where the time of each domain's last request went.
-    pub(crate) fn laps(&self) -> Result<KVec<(DomId, Laps)>> {
+    pub(crate) fn stopwatches(&self) -> Result<KVec<(DomId, Stopwatch)>> {
         let inside = &self.guarded().inside;
         let count = inside.lock().links.len();
         let mut room = KVec::with_capacity(count, GFP_KERNEL)?;
-        inside.lock().links.laps(&mut room);
+        inside.lock().links.stopwatches(&mut room);
         Ok(room)
     }
 

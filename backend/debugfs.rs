@@ -6,8 +6,8 @@
 use crate::core::Core;
 use cmm::{
     coordinator::View,
-    laps::Laps,
-    pages::to_kib, //
+    pages::to_kib,
+    timing::Stopwatch, //
 };
 use kernel::{
     debugfs::{
@@ -89,10 +89,10 @@ struct Transfer(Core);
 impl Writer for Transfer {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ahead = clock::ahead();
-        let laps = self.0.laps().map_err(|_| fmt::Error)?;
-        writeln!(f, "{}", Laps::TITLE)?;
-        for (dom, laps) in &laps {
-            laps.show(f, format_args!("dom0-for-{}", dom.raw()), ahead)?;
+        let stopwatches = self.0.stopwatches().map_err(|_| fmt::Error)?;
+        writeln!(f, "{}", Stopwatch::TITLE)?;
+        for (dom, stopwatch) in &stopwatches {
+            stopwatch.show(f, format_args!("dom0-for-{}", dom.raw()), ahead)?;
         }
         Ok(())
     }

@@ -10,11 +10,6 @@ use cmm::{
         Reservation,
         SendError, //
     },
-    histogram::Histograms,
-    laps::{
-        Laps,
-        Phase, //
-    },
     protocol::{
         layout::{
             DOWN,
@@ -28,6 +23,11 @@ use cmm::{
         Consumer,
         Producer,
         PushError, //
+    },
+    timing::{
+        Histograms,
+        Phase,
+        Stopwatch, //
     },
     DomId, //
 };
@@ -62,7 +62,7 @@ pub(crate) struct Link {
     /// A request of the domain's came in, or was answered, since the last event.
     served: bool,
     /// Where the time of its last request went.
-    laps: Laps,
+    stopwatch: Stopwatch,
     /// The front-end writes faster than it is read: the channel's thread reads it, now and then.
     pub(crate) flooding: bool,
     /// The front-end has broken the protocol, and is believed nothing any more.
@@ -87,7 +87,7 @@ impl Link {
             waker: channel.waker(),
             touched: false,
             served: false,
-            laps: Laps::default(),
+            stopwatch: Stopwatch::default(),
             flooding: false,
             broken: false,
             fault: None,
@@ -116,7 +116,7 @@ impl Link {
 pub(crate) struct Links {
     links: KVec<Link>,
     /// Where the time of this turn goes.
-    turn: Laps,
+    turn: Stopwatch,
     /// Where that of all turns has gone.
     turns: KBox<Histograms>,
     /// A link's time goes there, too: one is `served`.
@@ -127,7 +127,7 @@ impl Links {
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             links: KVec::new(),
-            turn: Laps::default(),
+            turn: Stopwatch::default(),
             turns: KBox::new(Histograms::default(), GFP_KERNEL)?,
             serving: false,
         })
@@ -135,7 +135,7 @@ impl Links {
 
     /// Begins a turn: something came in that may make something be sent.
     pub(crate) fn begin_turn(&mut self) {
-        self.turn = Laps::begin(0, 0, now());
+        self.turn = Stopwatch::begin(0, 0, now());
     }
 
     pub(crate) fn get(&mut self, dom: DomId) -> Option<&mut Link> {
@@ -192,36 +192,36 @@ impl Links {
         let Up::Request { id, pages, .. } = up else {
             return;
         };
-        let laps = self.turn.again(*id, *pages);
+        let stopwatch = self.turn.again(*id, *pages);
         if let Some(link) = self.get(dom) {
             link.served = true;
-            link.laps = laps;
+            link.stopwatch = stopwatch;
             self.serving = true;
         }
     }
 
     /// Ends a turn: sends one event to each front-end that was sent something.
     pub(crate) fn notify(&mut self) {
-        self.turn.lap(Phase::Decide, now());
+        self.turn.split(Phase::Decide, now());
         for link in &mut self.links {
             if core::mem::take(&mut link.touched) {
                 link.notifier.notify();
             }
         }
-        self.turn.lap(Phase::Notify, now());
+        self.turn.split(Phase::Notify, now());
         self.turns.add(&self.turn);
         if core::mem::take(&mut self.serving) {
             for link in self.links.iter_mut().filter(|link| link.served) {
                 link.served = false;
-                link.laps.join(Phase::Donors, &self.turn);
+                link.stopwatch.join(Phase::Donors, &self.turn);
             }
         }
     }
 
     /// Where the time of each domain's last request went; of `room`'s capacity at most.
-    pub(crate) fn laps(&self, room: &mut KVec<(DomId, Laps)>) {
+    pub(crate) fn stopwatches(&self, room: &mut KVec<(DomId, Stopwatch)>) {
         for link in self.links.iter().take(room.capacity()) {
-            let _ = room.push_within_capacity((link.dom, link.laps));
+            let _ = room.push_within_capacity((link.dom, link.stopwatch));
         }
     }
 
@@ -232,9 +232,9 @@ impl Links {
 
     /// Lets Xen do something, and puts the time down to that.
     fn in_xen<R>(&mut self, call: impl FnOnce() -> R) -> R {
-        self.turn.lap(Phase::Decide, now());
+        self.turn.split(Phase::Decide, now());
         let result = call();
-        self.turn.lap(Phase::Caps, now());
+        self.turn.split(Phase::Caps, now());
         result
     }
 }

@@ -9,7 +9,7 @@ use cmm::{
         is_restorable,
         least_left, //
     },
-    laps::Laps, //
+    timing::Stopwatch, //
 };
 use kernel::{
     prelude::*,
@@ -82,7 +82,7 @@ impl Session {
     fn give_unheard(&self) {
         self.change(|memory| {
             if !self.state.lock().has_link() {
-                memory.give_ahead(u64::MAX, &mut Laps::default());
+                memory.give_ahead(u64::MAX, &mut Stopwatch::default());
                 let borrowed = u64::try_from(memory.balance()).unwrap_or(0);
                 memory.give_frozen(borrowed);
             }

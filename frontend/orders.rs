@@ -7,14 +7,14 @@ use crate::{
     session::Session, //
 };
 use cmm::{
-    laps::{
-        Laps,
-        Phase, //
-    },
     protocol::{
         Up,
         Urgency, //
     }, //
+    timing::{
+        Phase,
+        Stopwatch, //
+    },
 };
 use kernel::{
     prelude::*,
@@ -63,13 +63,13 @@ impl Order {
     }
 
     /// The stopwatch of carrying it out, at its start.
-    fn laps(self) -> Laps {
-        let mut laps = Laps::default();
+    fn stopwatch(self) -> Stopwatch {
+        let mut stopwatch = Stopwatch::default();
         if let Order::Reclaim { id, pages, at, .. } = self {
-            laps = Laps::begin(id, pages, at);
-            laps.lap(Phase::WakeUp, now());
+            stopwatch = Stopwatch::begin(id, pages, at);
+            stopwatch.split(Phase::WakeUp, now());
         }
-        laps
+        stopwatch
     }
 }
 
@@ -86,17 +86,17 @@ impl Session {
                 }
             };
             let _patience = order.is_long().then(AmongOthers::begin);
-            let mut laps = order.laps();
+            let mut stopwatch = order.stopwatch();
             let done = match order {
                 Order::Reclaim { pages, urgency, .. } => self.change_in(epoch, |memory| {
-                    let given = memory.give_ahead(pages, &mut laps);
-                    given + memory.give(pages - given, urgency, &mut laps)
+                    let given = memory.give_ahead(pages, &mut stopwatch);
+                    given + memory.give(pages - given, urgency, &mut stopwatch)
                 }),
                 Order::Give { pages, .. } => self.change_in(epoch, |memory| {
                     if self.state.lock().departing {
                         return 0;
                     }
-                    memory.take(pages, pages, &mut laps)
+                    memory.take(pages, pages, &mut stopwatch)
                 }),
                 Order::Revoke { pages, .. } => {
                     self.change_in(epoch, |memory| self.revoke(memory, pages))
@@ -110,7 +110,7 @@ impl Session {
             }
             let sent = done.and_then(|pages| self.send(epoch, &order.answer(pages)));
             if matches!(order, Order::Reclaim { .. }) {
-                self.parts.lock().given(&laps);
+                self.parts.lock().given(&stopwatch);
             }
             if sent.is_err() {
                 // The next connection's claim tells it.

@@ -3,11 +3,11 @@
 //! The memory this domain borrows and lends.
 
 use cmm::{
-    laps::{
-        Laps,
-        Phase, //
-    },
     protocol::Urgency, //
+    timing::{
+        Phase,
+        Stopwatch, //
+    },
 };
 use kernel::prelude::*;
 use xen::{
@@ -78,41 +78,41 @@ impl Pages {
 
     /// Takes `granted` pages from Xen, as Dom0 allows; returns how many it got. Those beyond `wanted`
     /// are kept at hand.
-    pub(crate) fn take(&mut self, granted: u64, wanted: u64, laps: &mut Laps) -> u64 {
+    pub(crate) fn take(&mut self, granted: u64, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
         let granted = usize::try_from(granted).unwrap_or(usize::MAX);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-        let mut fresh = self.populate(granted, laps);
+        let mut fresh = self.populate(granted, stopwatch);
         let taken = fresh.pages();
         self.balance += taken as i64;
         self.ahead
             .append(&mut fresh.take(taken.saturating_sub(wanted)));
-        free(fresh, laps);
+        free(fresh, stopwatch);
         taken as u64
     }
 
     /// Takes `wanted` of the pages that were fetched ahead, and count as borrowed already; none if
     /// there are not as many. Returns how many.
-    pub(crate) fn take_ahead(&mut self, wanted: u64, laps: &mut Laps) -> u64 {
+    pub(crate) fn take_ahead(&mut self, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
         if wanted > self.ahead() {
             return 0;
         }
-        free(self.ahead.take(wanted as usize), laps)
+        free(self.ahead.take(wanted as usize), stopwatch)
     }
 
     /// As [`Pages::take`], on credit: what is at hand first.
-    pub(crate) fn draw(&mut self, wanted: u64, laps: &mut Laps) -> u64 {
+    pub(crate) fn draw(&mut self, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         let mut drawn = self.at_hand.take(wanted);
         if drawn.pages() < wanted {
-            drawn.append(&mut self.populate(wanted - drawn.pages(), laps));
+            drawn.append(&mut self.populate(wanted - drawn.pages(), stopwatch));
         }
         self.balance += drawn.pages() as i64;
-        free(drawn, laps)
+        free(drawn, stopwatch)
     }
 
     /// Gets `wanted` pages on credit to have them at hand; returns how many it got.
     pub(crate) fn stock_up(&mut self, wanted: usize) -> usize {
-        let mut fresh = self.populate(wanted, &mut Laps::default());
+        let mut fresh = self.populate(wanted, &mut Stopwatch::default());
         let got = fresh.pages();
         self.at_hand.append(&mut fresh);
         got
@@ -125,14 +125,14 @@ impl Pages {
             .release(&mut fresh, &mut self.frames, &mut |_| ());
     }
 
-    fn populate(&mut self, wanted: usize, laps: &mut Laps) -> Extents<Fresh> {
+    fn populate(&mut self, wanted: usize, stopwatch: &mut Stopwatch) -> Extents<Fresh> {
         self.fetch_frames(wanted);
 
         let mut fresh = Extents::new();
         let mut frames = self.frames.take(wanted);
-        laps.lap(Phase::Frames, now());
+        stopwatch.split(Phase::Frames, now());
         self.reservation
-            .populate(&mut frames, &mut fresh, &mut |step| note(laps, step));
+            .populate(&mut frames, &mut fresh, &mut |step| note(stopwatch, step));
         self.frames.append(&mut frames);
         fresh
     }
@@ -151,12 +151,14 @@ impl Pages {
     }
 
     /// Gives up to `wanted` of the pages that were fetched ahead back to Xen; returns how many.
-    pub(crate) fn give_ahead(&mut self, wanted: u64, laps: &mut Laps) -> u64 {
+    pub(crate) fn give_ahead(&mut self, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         let mut fresh = self.ahead.take(wanted);
         let released = self
             .reservation
-            .release(&mut fresh, &mut self.frames, &mut |step| note(laps, step));
+            .release(&mut fresh, &mut self.frames, &mut |step| {
+                note(stopwatch, step)
+            });
         self.ahead.append(&mut fresh);
         self.balance -= released as i64;
         self.return_idle_frames(MAX_EXTENT);
@@ -164,8 +166,8 @@ impl Pages {
     }
 
     /// Gives up to `wanted` pages back to Xen, without hurting the domain; returns how many.
-    pub(crate) fn give(&mut self, wanted: u64, urgency: Urgency, laps: &mut Laps) -> u64 {
-        self.give_within(spare, wanted, urgency, laps)
+    pub(crate) fn give(&mut self, wanted: u64, urgency: Urgency, stopwatch: &mut Stopwatch) -> u64 {
+        self.give_within(spare, wanted, urgency, stopwatch)
     }
 
     /// As [`Pages::give`], in a domain whose processes are all frozen: nobody can be hurt.
@@ -178,7 +180,7 @@ impl Pages {
                 0
             }
         };
-        self.give_within(spare, wanted, Urgency::Urgent, &mut Laps::default())
+        self.give_within(spare, wanted, Urgency::Urgent, &mut Stopwatch::default())
     }
 
     fn give_within(
@@ -186,7 +188,7 @@ impl Pages {
         spare: fn() -> usize,
         wanted: u64,
         urgency: Urgency,
-        laps: &mut Laps,
+        stopwatch: &mut Stopwatch,
     ) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         let mut given = 0;
@@ -197,10 +199,12 @@ impl Pages {
             if pages.is_empty() {
                 break;
             }
-            laps.lap(Phase::Allocate, now());
+            stopwatch.split(Phase::Allocate, now());
             let released = self
                 .reservation
-                .release(&mut pages, &mut self.frames, &mut |step| note(laps, step));
+                .release(&mut pages, &mut self.frames, &mut |step| {
+                    note(stopwatch, step)
+                });
             self.balance -= released as i64;
             given += released;
         }
@@ -227,7 +231,7 @@ impl Pages {
 
     /// Keeps nothing for a next request; returns how many pages went back to Xen.
     pub(crate) fn tidy_up(&mut self) -> u64 {
-        let given = self.give_ahead(u64::MAX, &mut Laps::default());
+        let given = self.give_ahead(u64::MAX, &mut Stopwatch::default());
         self.return_idle_frames(0);
         given
     }
@@ -251,22 +255,22 @@ impl Drop for Pages {
 }
 
 /// Gives pages to the page allocator; returns how many.
-fn free(fresh: Extents<Fresh>, laps: &mut Laps) -> u64 {
+fn free(fresh: Extents<Fresh>, stopwatch: &mut Stopwatch) -> u64 {
     let pages = fresh.pages();
     drop(fresh);
-    laps.lap(Phase::Free, now());
+    stopwatch.split(Phase::Free, now());
     pages as u64
 }
 
-/// Puts the time since the last lap down to a step.
-fn note(laps: &mut Laps, step: Step) {
+/// Puts the time since the last split down to a step.
+fn note(stopwatch: &mut Stopwatch, step: Step) {
     let phase = match step {
         Step::Unmap => Phase::Unmap,
         Step::Release => Phase::Release,
         Step::Populate => Phase::Populate,
         Step::Map => Phase::Map,
     };
-    laps.lap(phase, now());
+    stopwatch.split(phase, now());
 }
 
 /// The pages the domain could give without hurting itself.

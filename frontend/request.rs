@@ -10,10 +10,6 @@ use crate::{
     }, //
 };
 use cmm::{
-    laps::{
-        Laps,
-        Phase, //
-    },
     protocol::{
         GrantReason,
         RequestReason,
@@ -23,6 +19,10 @@ use cmm::{
         MAX_REQUESTS, //
     },
     reason::Reason, //
+    timing::{
+        Phase,
+        Stopwatch, //
+    },
 };
 use kernel::{
     prelude::*,
@@ -222,25 +222,25 @@ impl Session {
     /// signal (what comes then is given back), `ETIMEDOUT` if Dom0 stays silent.
     pub(crate) fn request(&self, pages: u64) -> Result<Outcome> {
         let started = now();
-        let mut laps = Laps::begin(0, pages, started);
+        let mut stopwatch = Stopwatch::begin(0, pages, started);
         if self.is_orphan() {
             return Err(ENODEV);
         }
         if !balloon::is_settled() {
             return Err(EAGAIN);
         }
-        let (taken, reason) = if self.take_ahead(pages, started, &mut laps) {
+        let (taken, reason) = if self.take_ahead(pages, started, &mut stopwatch) {
             (pages, Reason::GRANTED)
         } else {
-            match self.draw(pages, &mut laps)? {
-                0 => self.ask_and_take(&self.wish(pages), &mut laps)?,
+            match self.draw(pages, &mut stopwatch)? {
+                0 => self.ask_and_take(&self.wish(pages), &mut stopwatch)?,
                 drawn => (drawn, Reason::of(pages, pages, GrantReason::Full, drawn)),
             }
         };
 
         self.last_granted.store(taken, Relaxed);
         self.last_reason.store(reason.to_number(), Relaxed);
-        let latency = self.parts.lock().taken(&laps);
+        let latency = self.parts.lock().taken(&stopwatch);
         self.last_latency.store(latency, Relaxed);
         Ok(Outcome {
             pages: taken,
@@ -249,11 +249,11 @@ impl Session {
     }
 
     /// Takes `pages` of what earlier requests fetched ahead, if there are as many.
-    fn take_ahead(&self, pages: u64, now: u64, laps: &mut Laps) -> bool {
+    fn take_ahead(&self, pages: u64, now: u64, stopwatch: &mut Stopwatch) -> bool {
         if self.fetched_ahead.load(Relaxed) < pages {
             return false;
         }
-        let taken = self.change(|memory| memory.take_ahead(pages, laps)) == pages;
+        let taken = self.change(|memory| memory.take_ahead(pages, stopwatch)) == pages;
         if taken {
             self.state.lock().ahead.hit(now);
         }
@@ -262,7 +262,7 @@ impl Session {
 
     /// Takes `pages` on credit, without waiting for anybody; Dom0 is told afterwards. Returns how
     /// many it got: none if the credit does not suffice.
-    fn draw(&self, pages: u64, laps: &mut Laps) -> Result<u64> {
+    fn draw(&self, pages: u64, stopwatch: &mut Stopwatch) -> Result<u64> {
         let epoch = {
             let mut state = self.state.lock();
             if !state.reserve_credit(pages) {
@@ -270,7 +270,7 @@ impl Session {
             }
             state.epoch
         };
-        let drawn = self.change_in(epoch, |memory| memory.draw(pages, laps))?;
+        let drawn = self.change_in(epoch, |memory| memory.draw(pages, stopwatch))?;
         self.state.lock().use_credit(epoch, pages, drawn);
         Ok(drawn)
     }
@@ -301,19 +301,20 @@ impl Session {
             deadline_us: DEFAULT_DEADLINE_US,
             may_fetch_ahead: false,
         };
-        self.ask_and_take(&wish, &mut Laps::default()).map(|_| ())
+        self.ask_and_take(&wish, &mut Stopwatch::default())
+            .map(|_| ())
     }
 
     /// Asks Dom0, and takes what it grants. Returns how many of the pages have come, and why not more.
-    fn ask_and_take(&self, wish: &Wish, laps: &mut Laps) -> Result<(u64, Reason)> {
+    fn ask_and_take(&self, wish: &Wish, stopwatch: &mut Stopwatch) -> Result<(u64, Reason)> {
         let pages = wish.pages;
         let (id, epoch) = self.ask(wish)?;
-        laps.id = id;
-        laps.lap(Phase::Ask, now());
+        stopwatch.id = id;
+        stopwatch.split(Phase::Ask, now());
         let answer = self.wait_for_answer(id, wish.deadline_us)?;
-        laps.lap(Phase::Answer, answer.at);
-        laps.lap(Phase::WakeUp, now());
-        let taken = self.take_granted(id, epoch, answer.pages, pages, laps);
+        stopwatch.split(Phase::Answer, answer.at);
+        stopwatch.split(Phase::WakeUp, now());
+        let taken = self.take_granted(id, epoch, answer.pages, pages, stopwatch);
         self.state.lock().requests.close(id);
         let taken = taken?.min(pages);
         let reason = Reason::of(pages, answer.pages, answer.reason, taken);
@@ -396,12 +397,12 @@ impl Session {
         epoch: u32,
         granted: u64,
         wanted: u64,
-        laps: &mut Laps,
+        stopwatch: &mut Stopwatch,
     ) -> Result<u64> {
         if granted == 0 {
             return Ok(0);
         }
-        let taken = self.change_in(epoch, |memory| memory.take(granted, wanted, laps))?;
+        let taken = self.change_in(epoch, |memory| memory.take(granted, wanted, stopwatch))?;
         let took = Up::Took { id, pages: taken };
         // If Dom0 is gone, the next connection's claim tells it.
         let _ = if granted < QUIET_PAGES {
@@ -420,7 +421,7 @@ impl Session {
     /// kernel cannot spare that much now: what it could spare has been given back.
     pub(crate) fn release(&self, pages: u64) -> Result {
         self.release_by(pages, |memory, pages| {
-            memory.give(pages, Urgency::Urgent, &mut Laps::default())
+            memory.give(pages, Urgency::Urgent, &mut Stopwatch::default())
         })
     }
 
@@ -448,7 +449,7 @@ impl Session {
             let in_use = borrowed.saturating_sub(memory.ahead());
             let given = give(memory, pages.min(in_use));
             // What is at hand is not what somebody is done with, but it is borrowed, too.
-            given + memory.give_ahead(pages - given, &mut Laps::default())
+            given + memory.give_ahead(pages - given, &mut Stopwatch::default())
         })?;
         if given > 0 {
             let _ = self.send(epoch, &Up::Release { id, pages: given });

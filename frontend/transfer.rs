@@ -4,12 +4,10 @@
 //! `phases` beside it.
 
 use crate::session::Session;
-use cmm::{
-    histogram::Histograms,
-    laps::{
-        Laps,
-        Phase, //
-    }, //
+use cmm::timing::{
+    Histograms,
+    Phase,
+    Stopwatch, //
 };
 use kernel::{
     debugfs::{
@@ -33,24 +31,24 @@ pub(crate) struct Parts {
 }
 
 struct Part {
-    last: Laps,
+    last: Stopwatch,
     all: KBox<Histograms>,
 }
 
 impl Part {
     fn new() -> Result<Self> {
         Ok(Self {
-            last: Laps::default(),
+            last: Stopwatch::default(),
             all: KBox::new(Histograms::default(), GFP_KERNEL)?,
         })
     }
 
     /// Takes down a transfer of which Dom0 has been told; returns how long it took.
-    fn note(&mut self, laps: &Laps) -> u64 {
-        self.all.add(laps);
-        self.last = *laps;
+    fn note(&mut self, stopwatch: &Stopwatch) -> u64 {
+        self.all.add(stopwatch);
+        self.last = *stopwatch;
         // This takes its time, too.
-        self.last.lap(Phase::Tell, now());
+        self.last.split(Phase::Tell, now());
         self.all.count(Phase::Tell, self.last.spent(Phase::Tell));
         self.last.total()
     }
@@ -65,13 +63,13 @@ impl Parts {
     }
 
     /// This domain was the requester; returns how long it took.
-    pub(crate) fn taken(&mut self, laps: &Laps) -> u64 {
-        self.taken.note(laps)
+    pub(crate) fn taken(&mut self, stopwatch: &Stopwatch) -> u64 {
+        self.taken.note(stopwatch)
     }
 
     /// This domain was a donor.
-    pub(crate) fn given(&mut self, laps: &Laps) {
-        self.given.note(laps);
+    pub(crate) fn given(&mut self, stopwatch: &Stopwatch) {
+        self.given.note(stopwatch);
     }
 }
 
@@ -98,7 +96,7 @@ impl Writer for Last {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ahead = clock::ahead();
         let parts = self.0.parts.lock();
-        writeln!(f, "{}", Laps::TITLE)?;
+        writeln!(f, "{}", Stopwatch::TITLE)?;
         parts.taken.last.show(f, format_args!("requester"), ahead)?;
         parts.given.last.show(f, format_args!("donor"), ahead)
     }

@@ -18,14 +18,13 @@
 pub mod ahead;
 pub mod coordinator;
 pub mod domid;
-pub mod histogram;
 pub mod image;
-pub mod laps;
 pub mod pages;
 pub mod protocol;
 pub mod reason;
 pub mod ring;
 pub mod spare;
 pub mod time;
+pub mod timing;
 
 pub use domid::DomId;

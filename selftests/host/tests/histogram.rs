@@ -2,8 +2,7 @@
 
 //! Histograms of phases: each time is counted once, where it belongs.
 
-use cmm::histogram::Histograms;
-use cmm::laps::{Laps, Phase};
+use cmm::timing::{Histograms, Phase, Stopwatch};
 
 struct Shown(Histograms);
 
@@ -16,9 +15,9 @@ impl std::fmt::Display for Shown {
 fn shown(times: &[u64]) -> String {
     let mut histograms = Histograms::default();
     for nanos in times {
-        let mut laps = Laps::begin(1, 1, 0);
-        laps.lap(Phase::Map, *nanos);
-        histograms.add(&laps);
+        let mut stopwatch = Stopwatch::begin(1, 1, 0);
+        stopwatch.split(Phase::Map, *nanos);
+        histograms.add(&stopwatch);
     }
     Shown(histograms).to_string()
 }

@@ -21,7 +21,7 @@ const UNEXPLAINED: u64 = 200;
 
 /// A phase of one side's part, in ns: how long it was, and when it ended, from the part's beginning.
 #[derive(Clone, Copy)]
-struct Lap {
+struct Span {
     spent: u64,
     until: u64,
 }
@@ -31,21 +31,27 @@ struct Lap {
 struct Part {
     id: u32,
     began: u64,
-    laps: BTreeMap<String, Lap>,
+    spans: BTreeMap<String, Span>,
 }
 
 impl Part {
     fn spent(&self, phase: &str) -> u64 {
-        self.laps.get(phase).map_or(0, |lap| lap.spent)
+        self.spans.get(phase).map_or(0, |span| span.spent)
     }
 
     /// When, on Xen's clock, a phase of it ended.
     fn end_of(&self, phase: &str) -> u64 {
-        self.began + self.laps.get(phase).map_or(0, |lap| lap.until)
+        self.began + self.spans.get(phase).map_or(0, |span| span.until)
     }
 
     fn end(&self) -> u64 {
-        self.began + self.laps.values().map(|lap| lap.until).max().unwrap_or(0)
+        self.began
+            + self
+                .spans
+                .values()
+                .map(|span| span.until)
+                .max()
+                .unwrap_or(0)
     }
 }
 
@@ -79,11 +85,11 @@ impl Transfer {
                     };
                     part.id = id.parse().ok()?;
                     part.began = began.parse().ok()?;
-                    let lap = Lap {
+                    let span = Span {
                         spent: spent.parse().ok()?,
                         until: until.parse().ok()?,
                     };
-                    part.laps.insert(phase.into(), lap);
+                    part.spans.insert(phase.into(), span);
                 }
                 _ => return None,
             }
@@ -94,7 +100,7 @@ impl Transfer {
     /// The phases, in the order of time.
     pub fn phases(&self) -> Result<Vec<(&'static str, u64)>, String> {
         let mut phases = vec![("call", self.call)];
-        if self.requester.laps.contains_key("answer") {
+        if self.requester.spans.contains_key("answer") {
             self.question(&mut phases)?;
         }
         for phase in ["frames", "populate", "map", "free", "tell"] {

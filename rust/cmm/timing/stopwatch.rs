@@ -2,9 +2,9 @@
 
 //! Where the time of a transfer goes.
 //!
-//! Requester, Dom0 and donor each keep the time of their own part: the [`Laps`] of a stopwatch, each put down to a
-//! [`Phase`]. A phase may have many laps, one for each extent for example. No time is left out, so that the phases
-//! of a part add up to the whole. As all clocks are Xen's, the parts can be laid side by side.
+//! Requester, Dom0 and donor each keep the time of their own part with a [`Stopwatch`], which puts all of it down to one
+//! [`Phase`] or another. A phase may come many times, once for each extent for example. No time is left out, so that the
+//! phases of a part add up to the whole. As all clocks are Xen's, the parts can be laid side by side.
 
 use core::fmt;
 
@@ -68,32 +68,32 @@ impl Phase {
     }
 }
 
-/// All laps of a phase together.
+/// All that a phase took, together.
 ///
 /// In 32 bits, so that a stopwatch is small and cheap to keep: what took four seconds or more is said to have taken as
 /// long as that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lap {
-    /// How much time they took.
+pub struct Span {
+    /// How much time it took.
     pub spent: u32,
-    /// When the last of them ended, counted from the beginning; 0 if there were none.
+    /// When it last ended, counted from the beginning; 0 if it has not been.
     pub until: u32,
 }
 
 /// The stopwatch of one side's part of a transfer.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Laps {
-    /// Which request or order this is; 0 for one that Dom0 was not asked for.
+pub struct Stopwatch {
+    /// Which request or demand this is; 0 for one that Dom0 was not asked for.
     pub id: u32,
     pages: u64,
     began: u64,
-    /// When the last lap ended.
+    /// When the last split was.
     last: u64,
-    laps: [Lap; Phase::ALL.len()],
+    spans: [Span; Phase::ALL.len()],
 }
 
-impl Laps {
-    /// What the columns of [`Laps::show`] are.
+impl Stopwatch {
+    /// What the columns of [`Stopwatch::show`] are.
     pub const TITLE: &str = "who id pages began phase ns until";
 
     /// Starts the stopwatch.
@@ -112,8 +112,8 @@ impl Laps {
         Self::begin(id, pages, self.began)
     }
 
-    /// Ends a lap, and begins the next.
-    pub fn lap(&mut self, phase: Phase, now: u64) {
+    /// Puts the time since the last split, or since the beginning, down to a phase.
+    pub fn split(&mut self, phase: Phase, now: u64) {
         let now = now.max(self.last);
         self.add(phase, now - self.last, now);
         self.last = now;
@@ -121,25 +121,29 @@ impl Laps {
 
     /// Puts `spent` down to a phase that ended at `end`.
     fn add(&mut self, phase: Phase, spent: u64, end: u64) {
-        if let Some(lap) = self.laps.get_mut(phase as usize) {
-            lap.spent = lap.spent.saturating_add(short(spent));
+        if let Some(span) = self.spans.get_mut(phase as usize) {
+            span.spent = span.spent.saturating_add(short(spent));
             // A phase that has been is told from one that has not, even if no time went by.
-            lap.until = short(end.saturating_sub(self.began)).max(1);
+            span.until = short(end.saturating_sub(self.began)).max(1);
         }
     }
 
-    /// Goes on with the laps of `other`, which began later: the time between is put down to `gap`.
+    /// Goes on with the spans of `other`, which began later: the time between is put down to `gap`.
     pub fn join(&mut self, gap: Phase, other: &Self) {
         if other.began > self.last {
-            self.lap(gap, other.began);
+            self.split(gap, other.began);
         }
-        for (phase, lap) in other.phases() {
-            self.add(phase, lap.spent.into(), other.began + u64::from(lap.until));
+        for (phase, span) in other.phases() {
+            self.add(
+                phase,
+                span.spent.into(),
+                other.began + u64::from(span.until),
+            );
         }
         self.last = self.last.max(other.last);
     }
 
-    /// Shows a line for each phase: whose part of which request or order it belongs to, of how many pages, and when
+    /// Shows a line for each phase: whose part of which request or demand it belongs to, of how many pages, and when
     /// that began on a clock that is `ahead` of the stopwatch's; the phase's name, how long it was, and how long after
     /// the beginning it ended. The beginning is 0 if that clock is not known.
     pub fn show(
@@ -150,7 +154,7 @@ impl Laps {
     ) -> fmt::Result {
         let Self { id, pages, .. } = self;
         let began = ahead.map_or(0, |ahead| self.began.saturating_add_signed(ahead));
-        for (phase, Lap { spent, until }) in self.phases() {
+        for (phase, Span { spent, until }) in self.phases() {
             let name = phase.name();
             writeln!(f, "{who} {id} {pages} {began} {name} {spent} {until}")?;
         }
@@ -159,19 +163,20 @@ impl Laps {
 
     /// How long a phase was.
     pub fn spent(&self, phase: Phase) -> u32 {
-        self.laps.get(phase as usize).map_or(0, |lap| lap.spent)
+        self.spans.get(phase as usize).map_or(0, |span| span.spent)
     }
 
-    /// All the time until the last lap's end.
+    /// All the time until the last split.
     pub fn total(&self) -> u64 {
         self.last - self.began
     }
 
     /// The phases there were.
-    pub fn phases(&self) -> impl Iterator<Item = (Phase, Lap)> + '_ {
-        let laps = Phase::ALL.iter().zip(&self.laps);
-        laps.filter(|(_, lap)| lap.until > 0)
-            .map(|((phase, _), lap)| (*phase, *lap))
+    pub fn phases(&self) -> impl Iterator<Item = (Phase, Span)> + '_ {
+        let spans = Phase::ALL.iter().zip(&self.spans);
+        spans
+            .filter(|(_, span)| span.until > 0)
+            .map(|((phase, _), span)| (*phase, *span))
     }
 }
 

@@ -2,7 +2,7 @@
 
 //! How often each phase of a transfer took how long.
 
-use crate::laps::{Laps, Phase};
+use super::stopwatch::{Phase, Stopwatch};
 use core::fmt;
 
 /// Times are counted by powers of two: below 256 ns, below 512 ns, ..., and a second or more.
@@ -15,9 +15,9 @@ pub struct Histograms([[u32; BUCKETS]; Phase::ALL.len()]);
 
 impl Histograms {
     /// Counts the phases of a part of a transfer.
-    pub fn add(&mut self, laps: &Laps) {
-        for (phase, lap) in laps.phases() {
-            self.count(phase, lap.spent);
+    pub fn add(&mut self, stopwatch: &Stopwatch) {
+        for (phase, span) in stopwatch.phases() {
+            self.count(phase, span.spent);
         }
     }
 
