@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Debugfs: the files in `/sys/kernel/debug/xen-cmm`: the books in `ledger`, where the time of each
-//! domain's last request went here in `transfer`, and that of all that is done here in `phases`.
+//! Locks: the files in `/sys/kernel/debug/xen-cmm`, copied under that of the books: these in `ledger`, where
+//! the time of each domain's last request went here in `transfer`, and that of all that is done here in
+//! `phases`.
 
 use crate::core::Core;
 use cmm::{

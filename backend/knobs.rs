@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Knobs: the files in `/sys/bus/xen-backend/devices/cmm-N-0/`, and in the driver's own directory.
+//! Errnos: the files in `/sys/bus/xen-backend/devices/cmm-N-0/`, and in the driver's own directory.
 //!
 //! They are described in `Documentation/ABI/testing/sysfs-bus-xen-backend-cmm`.
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Table: the connections, each with its end of a shared page, and what the coordinator does through them.
+//! Memory: this end of the shared pages, and what the coordinator does through them.
 
 use cmm::{
     coordinator::{

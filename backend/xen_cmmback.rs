@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! xen-cmmback: Dom0's half of coordinated memory management.
+//! Xenbus: the driver xen-cmmback, Dom0's half of coordinated memory management.
 //!
 //! It tells the coordinator (crate `cmm`) what happens, and does what the coordinator decides. What decides
 //! is not here; each file is about one of five things:

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A connection to Dom0, and what its events do.
+//! Xenbus: a connection to Dom0, how it comes about, and what its events do.
 
 use crate::{
-    session::Session,
-    state::Link, //
+    link::Link,
+    session::Session, //
 };
 use cmm::protocol::VERSION;
 use kernel::{
@@ -19,6 +19,7 @@ use xen::{
         Outcome, //
     },
     grant::GrantedPage,
+    timer::now,
     xenbus::Device,
     xenstore::Transaction, //
 };
@@ -30,26 +31,21 @@ pub(crate) struct Events {
 
 impl Handler for Events {
     fn handle(&self) -> Outcome {
-        let mut state = self.session.state.lock();
-        let outcome = match state.drain() {
-            Ok(0) => return Outcome::Spurious,
-            Ok(_) if state.orders.iter().any(Option::is_some) || state.wants_stock() => {
-                Outcome::WakeThread
-            }
-            Ok(_) => Outcome::Handled,
-            Err(why) => {
-                state.break_off(why);
-                Outcome::WakeThread
+        let outcome = {
+            let mut client = self.session.client.lock();
+            match client.drain(now()) {
+                0 => return Outcome::Spurious,
+                _ if client.has_work() => Outcome::WakeThread,
+                _ => Outcome::Handled,
             }
         };
-        drop(state);
         self.session.changed.notify_all();
         outcome
     }
 
     fn handle_threaded(&self) {
         self.session.carry_out();
-        self.session.stock_up();
+        self.session.prepopulate();
         self.session.tidy_up();
         self.session.report_fault();
     }
@@ -75,13 +71,7 @@ impl Connection {
             GFP_KERNEL,
         )?;
 
-        // What was granted in an earlier connection may not be taken once this claim is made.
-        let pages = session.pages.lock();
-        let link = Link::new(page.clone(), &channel);
-        session.state.lock().begin(link);
-        let balance = pages.balance();
-        drop(pages);
-
+        let balance = session.begin(Link::new(page.clone(), &channel))?;
         let published = Transaction::run(|transaction| {
             let node = dev.node();
             transaction.write(node, c"ring-ref", fmt!("{}", page.grant().0))?;

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The files in `/sys/bus/xen/devices/cmm-0/`.
+//! Errnos: the files in `/sys/bus/xen/devices/cmm-0/`, with what a write to them can fail with.
 //!
 //! They are described in `Documentation/ABI/testing/sysfs-bus-xen-cmm`.
 
-use crate::Frontend;
+use crate::{
+    errors::denied,
+    Frontend, //
+};
 use cmm::{
+    client::{
+        Reason,
+        MAX_DEADLINE_US,
+        MAX_READAHEAD, //
+    },
     pages::{
         from_kib,
         to_kib, //
-    },
-    protocol::GrantReason,
-    reason::Reason, //
+    }, //
 };
 use core::fmt::Write;
 use kernel::{
@@ -39,14 +45,17 @@ pub(crate) const KNOBS: &[Knob<Dev, Frontend>] = &[
         show_kib(text, -this.session.balance.load(Relaxed))
     }),
     Knob::read_only(c"credit_kb", |_, this, text| {
-        show(text, to_kib(this.session.state.lock().credit))
+        show(text, to_kib(this.session.client.lock().credit()))
     }),
     Knob::read_only(c"ahead_kb", |_, this, text| {
-        show(text, to_kib(this.session.fetched_ahead.load(Relaxed)))
+        show(text, to_kib(this.session.readahead.load(Relaxed)))
     }),
     Knob::read_write(
         c"fetch_ahead_kb",
-        |_, this, text| show(text, to_kib(this.session.state.lock().ahead.limit())),
+        |_, this, text| {
+            let limit = this.session.client.lock().readahead_limit();
+            show(text, to_kib(limit))
+        },
         set_fetch_ahead,
     ),
     Knob::read_write(
@@ -62,12 +71,6 @@ pub(crate) const KNOBS: &[Knob<Dev, Frontend>] = &[
     }),
     Knob::read_only(c"last_reason", last_reason),
 ];
-
-/// The longest deadline there can be, which is Dom0's: a minute.
-const MAX_DEADLINE_US: u64 = 60_000_000;
-
-/// The most that may be fetched ahead: 64 MiB.
-const MAX_FETCH_AHEAD_KIB: u64 = 64 << 10;
 
 fn show(text: &mut Text<'_>, value: u64) -> Result {
     writeln!(text, "{value}").map_err(|_| ENOSPC)
@@ -87,17 +90,10 @@ fn parse_kib(text: &str) -> Result<u64> {
 }
 
 fn request(_dev: &Dev, this: &Frontend, text: &str) -> Result {
-    let outcome = this.session.request(parse_kib(text)?)?;
-    if outcome.pages > 0 {
-        return Ok(());
+    match this.session.request(parse_kib(text)?)? {
+        (1.., _) => Ok(()),
+        (0, reason) => Err(denied(reason)),
     }
-    Err(match outcome.reason {
-        Reason::Answered(GrantReason::Ceiling) => EDQUOT,
-        Reason::Answered(GrantReason::Deadline) => ETIMEDOUT,
-        Reason::Answered(GrantReason::ShuttingDown) => ENODEV,
-        Reason::Answered(GrantReason::Full | GrantReason::NoDonor | GrantReason::RateLimit)
-        | Reason::Lost => EAGAIN,
-    })
 }
 
 fn release(_dev: &Dev, this: &Frontend, text: &str) -> Result {
@@ -117,8 +113,8 @@ fn set_deadline(_dev: &Dev, this: &Frontend, text: &str) -> Result {
 fn set_fetch_ahead(_dev: &Dev, this: &Frontend, text: &str) -> Result {
     let kib = text.parse().map_err(|_| EINVAL)?;
     match from_kib(kib) {
-        Some(pages) if kib <= MAX_FETCH_AHEAD_KIB => {
-            this.session.state.lock().ahead.set_limit(pages);
+        Some(pages) if kib <= to_kib(MAX_READAHEAD) => {
+            this.session.client.lock().set_readahead_limit(pages);
             Ok(())
         }
         _ => Err(EINVAL),

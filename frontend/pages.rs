@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The memory this domain borrows and lends.
+//! Memory: what this domain borrows and lends, and how it moves.
 
 use cmm::{
-    protocol::Urgency, //
+    client::{
+        self,
+        Holdings, //
+    },
+    protocol::Urgency,
     timing::{
         Phase,
         Stopwatch, //
@@ -39,9 +43,9 @@ pub(crate) const BATCH: usize = 2048;
 pub(crate) struct Pages {
     reservation: KBox<Reservation>,
     /// Memory got on credit before anybody asked for it. It counts as credit still.
-    at_hand: Extents<Fresh>,
-    /// Memory fetched together with what somebody asked for. It counts as borrowed.
-    ahead: Extents<Fresh>,
+    prepopulated: Extents<Fresh>,
+    /// Memory read ahead of what somebody asked for. It counts as borrowed.
+    readahead: Extents<Fresh>,
     /// Page frames without memory.
     frames: Extents<Hollow>,
     /// Where further frames come from.
@@ -58,8 +62,8 @@ impl Pages {
         let balance = balloon::take_over(handed_over, &mut frames)?;
         Ok(Self {
             reservation,
-            at_hand: Extents::new(),
-            ahead: Extents::new(),
+            prepopulated: Extents::new(),
+            readahead: Extents::new(),
             frames,
             stock: Stock::new(),
             balance,
@@ -71,38 +75,47 @@ impl Pages {
         self.balance
     }
 
-    /// What was fetched ahead and nobody has asked for yet, in pages.
-    pub(crate) fn ahead(&self) -> u64 {
-        self.ahead.pages() as u64
+    /// What it has borrowed or lent; without a baseline, which nobody here knows.
+    pub(crate) fn holdings(&self) -> Holdings {
+        Holdings {
+            baseline: 0,
+            balance: self.balance,
+            readahead: self.readahead(),
+        }
+    }
+
+    /// What was read ahead and nobody has asked for yet, in pages.
+    pub(crate) fn readahead(&self) -> u64 {
+        self.readahead.pages() as u64
     }
 
     /// Takes `granted` pages from Xen, as Dom0 allows; returns how many it got. Those beyond `wanted`
-    /// are kept at hand.
+    /// are readahead.
     pub(crate) fn take(&mut self, granted: u64, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
         let granted = usize::try_from(granted).unwrap_or(usize::MAX);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         let mut fresh = self.populate(granted, stopwatch);
         let taken = fresh.pages();
         self.balance += taken as i64;
-        self.ahead
+        self.readahead
             .append(&mut fresh.take(taken.saturating_sub(wanted)));
         free(fresh, stopwatch);
         taken as u64
     }
 
-    /// Takes `wanted` of the pages that were fetched ahead, and count as borrowed already; none if
+    /// Takes `wanted` of the pages that were read ahead, and count as borrowed already; none if
     /// there are not as many. Returns how many.
-    pub(crate) fn take_ahead(&mut self, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
-        if wanted > self.ahead() {
+    pub(crate) fn take_readahead(&mut self, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
+        if wanted > self.readahead() {
             return 0;
         }
-        free(self.ahead.take(wanted as usize), stopwatch)
+        free(self.readahead.take(wanted as usize), stopwatch)
     }
 
-    /// As [`Pages::take`], on credit: what is at hand first.
+    /// As [`Pages::take`], on credit: what is prepopulated first.
     pub(crate) fn draw(&mut self, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-        let mut drawn = self.at_hand.take(wanted);
+        let mut drawn = self.prepopulated.take(wanted);
         if drawn.pages() < wanted {
             drawn.append(&mut self.populate(wanted - drawn.pages(), stopwatch));
         }
@@ -110,17 +123,17 @@ impl Pages {
         free(drawn, stopwatch)
     }
 
-    /// Gets `wanted` pages on credit to have them at hand; returns how many it got.
-    pub(crate) fn stock_up(&mut self, wanted: usize) -> usize {
+    /// Gets `wanted` pages on credit before anybody asks; returns how many it got.
+    pub(crate) fn prepopulate(&mut self, wanted: usize) -> usize {
         let mut fresh = self.populate(wanted, &mut Stopwatch::default());
         let got = fresh.pages();
-        self.at_hand.append(&mut fresh);
+        self.prepopulated.append(&mut fresh);
         got
     }
 
-    /// Gives `pages` of those at hand back to Xen.
+    /// Gives `pages` of those prepopulated back to Xen.
     pub(crate) fn put_away(&mut self, pages: usize) {
-        let mut fresh = self.at_hand.take(pages);
+        let mut fresh = self.prepopulated.take(pages);
         self.reservation
             .release(&mut fresh, &mut self.frames, &mut |_| ());
     }
@@ -150,16 +163,16 @@ impl Pages {
         }
     }
 
-    /// Gives up to `wanted` of the pages that were fetched ahead back to Xen; returns how many.
-    pub(crate) fn give_ahead(&mut self, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
+    /// Gives up to `wanted` of the pages that were read ahead back to Xen; returns how many.
+    pub(crate) fn give_readahead(&mut self, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-        let mut fresh = self.ahead.take(wanted);
+        let mut fresh = self.readahead.take(wanted);
         let released = self
             .reservation
             .release(&mut fresh, &mut self.frames, &mut |step| {
                 note(stopwatch, step)
             });
-        self.ahead.append(&mut fresh);
+        self.readahead.append(&mut fresh);
         self.balance -= released as i64;
         self.return_idle_frames(MAX_EXTENT);
         released as u64
@@ -175,7 +188,7 @@ impl Pages {
         // They may not be for ever.
         let spare = || {
             if freezer::is_freezing() {
-                cmm::spare::spare_frozen(memory::available() as u64) as usize
+                client::spare_frozen(memory::available() as u64) as usize
             } else {
                 0
             }
@@ -214,7 +227,7 @@ impl Pages {
 
     /// Frames that lending does not account for: left over from a release, good for the next request.
     fn idle_frames(&self) -> usize {
-        let lent = usize::try_from(-self.balance).unwrap_or(0);
+        let lent = self.holdings().lent() as usize;
         self.frames.pages().saturating_sub(lent)
     }
 
@@ -226,12 +239,12 @@ impl Pages {
 
     /// Whether there is anything to tidy up. Frames of the kernel's are kept: nobody misses them.
     pub(crate) fn has_leftovers(&self) -> bool {
-        self.ahead() > 0 || (self.idle_frames() > 0 && self.stock.has_of_balloon())
+        self.readahead() > 0 || (self.idle_frames() > 0 && self.stock.has_of_balloon())
     }
 
     /// Keeps nothing for a next request; returns how many pages went back to Xen.
     pub(crate) fn tidy_up(&mut self) -> u64 {
-        let given = self.give_ahead(u64::MAX, &mut Stopwatch::default());
+        let given = self.give_readahead(u64::MAX, &mut Stopwatch::default());
         self.return_idle_frames(0);
         given
     }
@@ -239,7 +252,7 @@ impl Pages {
     /// Leaves all to the balloon driver; returns the balance that becomes its business.
     pub(crate) fn hand_over(&mut self) -> i64 {
         let balance = core::mem::take(&mut self.balance);
-        drop(core::mem::take(&mut self.ahead));
+        drop(core::mem::take(&mut self.readahead));
         self.stock.return_all(&mut self.frames);
         drop(core::mem::take(&mut self.frames));
         balloon::hand_over(balance);
@@ -278,7 +291,7 @@ pub(crate) fn spare() -> usize {
     if !balloon::is_settled() {
         return 0;
     }
-    let spare = cmm::spare::spare(memory::available() as u64, memory::total() as u64);
+    let spare = client::spare(memory::available() as u64, memory::total() as u64);
     spare as usize
 }
 

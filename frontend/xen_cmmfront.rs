@@ -1,38 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! xen-cmmfront: the DomU's half of coordinated memory management.
+//! Xenbus: the driver xen-cmmfront, the DomU's half of coordinated memory management.
 //!
 //! It asks Dom0 for memory when somebody writes `request_kb`, and gives memory up when Dom0 asks.
+//! What it decides is in [`cmm::client`]. Each file here is about one of four things:
 //!
-//! - [`session`]: all that is known of the dealings with Dom0;
-//! - [`state`]: how these stand, behind the lock that the interrupt handler takes;
-//! - [`connection`]: how a connection comes about, and what its events do;
-//! - [`orders`]: what Dom0 asks of this domain;
-//! - [`request`]: what becomes of a request;
-//! - [`at_hand`]: what is at hand for a next request;
-//! - [`pages`]: the memory itself;
-//! - [`report`]: Dom0 is told how this domain fares;
-//! - [`departure`]: what comes before the domain is suspended;
-//! - [`knobs`]: the files in sysfs;
-//! - [`transfer`]: where the time went, in debugfs.
+//! - xenbus: this, and [`connection`];
+//! - locks: [`session`], what is known and who may touch it; [`request`], who waits; [`report`], the
+//!   timer; [`debugfs`];
+//! - memory: [`pages`], and what makes it move, [`demands`], [`release`] and [`settle`]; [`link`],
+//!   the shared page; [`timings`];
+//! - errnos: [`knobs`], [`suspend`] and [`errors`].
 //!
-//! Lock order: [`session::Session::pages`], then [`session::Session::state`]. The latter is taken in
-//! interrupt context.
+//! Lock order: the domain's memory, [`session::Session::change`], then
+//! [`session::Session::client`]. The latter is taken in interrupt context.
 
-mod at_hand;
 mod connection;
-mod departure;
+mod debugfs;
+mod demands;
+mod errors;
 mod knobs;
-mod orders;
+mod link;
 mod pages;
+mod release;
 mod report;
 mod request;
 mod session;
-mod state;
-mod transfer;
+mod settle;
+mod suspend;
+mod timings;
 
 use connection::Connection;
-use departure::Departure;
+use debugfs::Debugfs;
 use kernel::{
     device,
     new_mutex,
@@ -47,7 +46,7 @@ use kernel::{
     }, //
 };
 use session::Session;
-use transfer::Transfer;
+use suspend::Suspend;
 use xen::{
     attribute::Knob,
     domain,
@@ -84,8 +83,8 @@ pub(crate) struct Frontend {
     reports: Timer<report::Reporter>,
     #[pin]
     connection: Mutex<Option<Connection>>,
-    _transfer: Transfer,
-    _departure: Freezer<Departure>,
+    _debugfs: Debugfs,
+    _suspend: Freezer<Suspend>,
     session: Arc<Session>,
     /// A connection could not be made, for a reason of our own: to try again at once would not help.
     has_failed: Atomic<bool>,
@@ -113,12 +112,12 @@ impl xenbus::Driver for Frontend {
 
     fn probe(dev: &Device<device::Core<'_>>, _context: &()) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
-            let session = Session::new(dev)?;
+            let session = Session::new(dev, settle::handed_over())?;
             Ok(try_pin_init!(Self {
                 reports <- Timer::new(report::Reporter::new(session.clone())),
                 connection <- new_mutex!(None),
-                _transfer: Transfer::new(session.clone())?,
-                _departure: Freezer::new(c"xen-cmm-settle", Departure::new(session.clone()))?,
+                _debugfs: Debugfs::new(session.clone())?,
+                _suspend: Freezer::new(c"xen-cmm-settle", Suspend::new(session.clone()))?,
                 session,
                 has_failed: Atomic::new(false),
             }))
@@ -137,7 +136,7 @@ impl xenbus::Driver for Frontend {
             State::Closing => {
                 if dev.is_taken_away() {
                     this.session.settle();
-                    this.session.part();
+                    this.session.disconnect();
                 }
                 this.disconnect(dev);
             }
@@ -166,7 +165,7 @@ impl xenbus::Driver for Frontend {
             return this.session.write_off();
         }
         this.session.settle();
-        this.session.part();
+        this.session.disconnect();
         this.connection.lock().take();
         this.session.leave();
     }
@@ -200,8 +199,10 @@ impl Frontend {
     fn connected(&self, dev: &Device<device::Bound>) {
         if dev.state() == State::Initialised {
             dev.switch_state(State::Connected);
-            self.session.connected();
-            self.reports.arm(0);
+            // It may have broken the protocol already.
+            if self.session.client.lock().establish().is_ok() {
+                self.reports.arm(0);
+            }
         }
     }
 

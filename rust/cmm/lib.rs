@@ -3,7 +3,8 @@
 //! Coordinated memory management for Xen: everything that decides, and nothing that acts.
 //!
 //! Both drivers are thin shells around this crate. It holds the wire protocol, the arithmetic of the shared ring,
-//! the ledger of what each domain has borrowed and lent, and the policy that picks donors. It performs no I/O,
+//! the [`coordinator`], which keeps the ledger of what each domain has borrowed and lent and picks donors, and the
+//! [`client`], which decides when a domain asks, gives and reports. It performs no I/O,
 //! takes no locks, allocates nothing and knows no kernel type, so that the same source runs inside the modules and,
 //! on a host, under property tests and simulators.
 //!
@@ -15,15 +16,12 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-pub mod ahead;
+pub mod client;
 pub mod coordinator;
 pub mod domid;
-pub mod image;
 pub mod pages;
 pub mod protocol;
-pub mod reason;
 pub mod ring;
-pub mod spare;
 pub mod time;
 pub mod timing;
 

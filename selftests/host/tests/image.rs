@@ -2,7 +2,7 @@
 
 //! What may be in an image: what the toolstack restores, which is a megabyte more than it wants.
 
-use cmm::image::{is_restorable, least_left};
+use cmm::client::{is_restorable, least_left};
 
 const MEGABYTE: i64 = 256;
 

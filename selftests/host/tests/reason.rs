@@ -3,7 +3,7 @@
 //! Why a request got no more than it got.
 
 use cmm::protocol::GrantReason;
-use cmm::reason::Reason;
+use cmm::client::Reason;
 
 #[test]
 fn what_was_granted_and_did_not_come_is_lost() {

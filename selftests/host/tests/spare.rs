@@ -2,7 +2,7 @@
 
 //! What a domain can give, and when it says so.
 
-use cmm::spare::{is_worth_telling, spare, spare_frozen};
+use cmm::client::{is_worth_telling, spare, spare_frozen};
 
 const MIB: u64 = 256;
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory: our end of the shared page and its channel, which the client speaks through.
+
+use cmm::client::Shell;
+use kernel::sync::Arc;
+use xen::{
+    event_channel::{
+        EventChannel,
+        Halter,
+        Handler,
+        Notifier,
+        Waker, //
+    },
+    grant::GrantedPage,
+    shared_page::SharedPage, //
+};
+
+/// Our end of a connection.
+pub(crate) struct Link {
+    page: Arc<GrantedPage>,
+    notifier: Notifier,
+    waker: Waker,
+    /// What waits for Dom0's next event without going idle.
+    pub(crate) halter: Halter,
+}
+
+impl Link {
+    /// The link over a fresh page.
+    pub(crate) fn new<T: Handler>(page: Arc<GrantedPage>, channel: &EventChannel<T>) -> Self {
+        Self {
+            page,
+            notifier: channel.notifier(),
+            waker: channel.waker(),
+            halter: channel.halter(),
+        }
+    }
+}
+
+impl Shell for Link {
+    type Page = SharedPage;
+
+    fn page(&self) -> &SharedPage {
+        &self.page
+    }
+
+    fn notify(&self) {
+        self.notifier.notify();
+    }
+
+    fn wake_thread(&self) {
+        self.waker.wake();
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory: what goes back to Xen because nobody here wants it.
+
+use crate::{
+    errors::refused,
+    pages::Pages,
+    session::{
+        Session,
+        TRIES, //
+    }, //
+};
+use cmm::{
+    client::{
+        SendError,
+        Ticket, //
+    },
+    protocol::Urgency,
+    timing::Stopwatch, //
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed,
+    time::delay::fsleep,
+    time::Delta, //
+};
+use xen::timer::now;
+
+impl Session {
+    /// Gives back `pages` of what was borrowed.
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL`: that is more than was borrowed;
+    /// - `ENODEV`: there is no connection;
+    /// - `EAGAIN`: the kernel cannot spare that much now; what it could spare has been given back.
+    pub(crate) fn release(&self, pages: u64) -> Result {
+        self.release_by(pages, |memory, pages| {
+            memory.give(pages, Urgency::Urgent, &mut Stopwatch::default())
+        })
+    }
+
+    /// As [`Session::release`], in a domain whose processes are all frozen.
+    pub(crate) fn release_frozen(&self, pages: u64) -> Result {
+        self.release_by(pages, Pages::give_frozen)
+    }
+
+    fn release_by(&self, pages: u64, give: fn(&mut Pages, u64) -> u64) -> Result {
+        if self.is_orphan() {
+            return Err(ENODEV);
+        }
+        let has = self.holdings();
+        let ticket = self.client.lock().release(pages, &has).map_err(refused)?;
+        let given = self.change_in(ticket.epoch, |memory| {
+            // Another may have been quicker.
+            let has = memory.holdings();
+            let pages = pages.min(has.borrowed());
+            let given = give(memory, pages.min(has.in_use()));
+            // What was read ahead is not what somebody is done with, but it is borrowed, too.
+            given + memory.give_readahead(pages - given, &mut Stopwatch::default())
+        })?;
+        self.tell_released(ticket, given);
+        if given < pages {
+            return Err(EAGAIN);
+        }
+        Ok(())
+    }
+
+    /// Gives back what is kept for a next request once there has been none for a while.
+    pub(crate) fn tidy_up(&self) {
+        let (has, leftovers) = (self.holdings(), self.has_leftovers.load(Relaxed));
+        let is_untidy = self.client.lock().is_untidy(&has, leftovers, now());
+        if is_untidy {
+            self.give_up_readahead();
+        }
+    }
+
+    /// Gives back what is kept for a next request.
+    pub(crate) fn give_up_readahead(&self) {
+        let ticket = self.client.lock().release_readahead();
+        if let Ok(pages) = self.change_in(ticket.epoch, Pages::tidy_up) {
+            self.tell_released(ticket, pages);
+        }
+    }
+
+    /// Tells Dom0 what went back, if anything did, and waits for room if there is none. If none comes,
+    /// the connection is over: what Dom0 has not been told, the next one's claim tells it.
+    fn tell_released(&self, ticket: Ticket, pages: u64) {
+        if pages == 0 {
+            return;
+        }
+        for _ in 0..TRIES {
+            let sent = self.client.lock().released(ticket, pages);
+            if sent != Err(SendError::Full) {
+                return;
+            }
+            fsleep(Delta::from_millis(1));
+        }
+        self.client.lock().stalled(ticket);
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory: the domain settles with Dom0, and what it cannot settle is the balloon driver's.
+
+use crate::{
+    pages::Pages,
+    session::Session, //
+};
+use cmm::{
+    client::{
+        is_restorable,
+        plan,
+        plan_frozen,
+        take_again,
+        Step, //
+    },
+    timing::Stopwatch, //
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
+use xen::{
+    memory,
+    xenstore, //
+};
+
+/// Where the balance that was handed over to the balloon driver is written down, for the driver of
+/// the next device: the device's own directory may go with it.
+const HANDED_OVER: (&CStr, &CStr) = (c"data", c"cmm-balance");
+
+/// What an earlier driver has handed over.
+pub(crate) fn handed_over() -> i64 {
+    let (dir, node) = HANDED_OVER;
+    xenstore::read_number(dir, node).unwrap_or(0)
+}
+
+impl Session {
+    /// Gives back what was borrowed and takes back what was lent, as far as possible.
+    pub(crate) fn settle(&self) {
+        self.put_away();
+        let is_open = self.client.lock().is_open();
+        if is_open {
+            self.step(plan(&self.holdings()), Self::release);
+        }
+    }
+
+    /// As [`Session::settle`], in a domain whose processes are all frozen. Returns the balance that is
+    /// left, or would be: if that is too much, all is as before, for the domain goes on.
+    pub(crate) fn settle_frozen(&self) -> i64 {
+        self.put_away();
+        let (has, available) = (self.holdings(), memory::available() as u64);
+        let stage = self.client.lock().stage();
+        let step = match plan_frozen(&has, available, stage) {
+            Ok(step) => step,
+            Err(least) => return least,
+        };
+        self.step(step, Self::release_frozen);
+        let left = self.balance.load(Relaxed);
+        if !is_restorable(left) {
+            // The kernel could spare less than it said.
+            let _ = self.take_again(take_again(has.balance, left));
+        }
+        left
+    }
+
+    fn step(&self, step: Option<Step>, release: fn(&Self, u64) -> Result) {
+        let result = match step {
+            None => Ok(()),
+            Some(Step::Release(pages)) => release(self, pages),
+            Some(Step::TakeBack(_)) => {
+                self.give_up_readahead();
+                self.take_again(self.holdings().lent())
+            }
+            Some(Step::GiveUnheard(_)) => {
+                self.give_unheard();
+                Ok(())
+            }
+        };
+        if let Err(err) = result {
+            pr_info!("could not settle with Dom0: {:?}\n", err);
+        }
+    }
+
+    fn give_unheard(&self) {
+        self.change(|memory| {
+            // A connection made meanwhile has made its claim.
+            if !self.client.lock().stage().has_claimed() {
+                memory.give_readahead(u64::MAX, &mut Stopwatch::default());
+                memory.give_frozen(memory.holdings().borrowed());
+            }
+        });
+    }
+
+    /// Makes what is not settled the stock balloon driver's business, for good: nobody knows of it
+    /// any more.
+    pub(crate) fn write_off(&self) {
+        note(0);
+        self.hand_over();
+    }
+
+    /// As [`Session::write_off`], until the next driver takes it back.
+    pub(crate) fn leave(&self) {
+        note(self.hand_over());
+    }
+
+    fn hand_over(&self) -> i64 {
+        let balance = self.change(Pages::hand_over);
+        if balance != 0 {
+            pr_warn!(
+                "{} KiB {} left to the balloon driver\n",
+                cmm::pages::to_kib(balance.unsigned_abs()),
+                if balance > 0 {
+                    "borrowed, not given back,"
+                } else {
+                    "lent, not had back,"
+                },
+            );
+        }
+        balance
+    }
+}
+
+fn note(balance: i64) {
+    let (dir, node) = HANDED_OVER;
+    if xenstore::write(dir, node, format_args!("{balance}")).is_err() {
+        pr_warn!("cannot leave the balance in xenstore\n");
+    }
+}

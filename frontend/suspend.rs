@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Errnos: the domain is not suspended if it would have more memory than it could be restored with.
+
+use crate::session::Session;
+use cmm::client::is_restorable;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+use xen::freezer::Freeze;
+
+/// Has a say in whether the domain is suspended.
+pub(crate) struct Suspend {
+    session: Arc<Session>,
+}
+
+impl Suspend {
+    pub(crate) fn new(session: Arc<Session>) -> Self {
+        Self { session }
+    }
+}
+
+impl Freeze for Suspend {
+    fn freeze(&self) -> Result {
+        self.session.client.lock().set_suspending(true);
+        let left = self.session.settle_frozen();
+        if is_restorable(left) {
+            return Ok(());
+        }
+        pr_err!(
+            "not suspended: {} KiB of borrowed memory are in use, with which the domain could not be \
+            restored. Free some, or have it given more (xl mem-set)\n",
+            cmm::pages::to_kib(left.unsigned_abs())
+        );
+        Err(EBUSY)
+    }
+
+    fn thaw(&self) {
+        self.session.client.lock().set_suspending(false);
+    }
+}

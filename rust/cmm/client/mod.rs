@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The client: what a front-end decides. The other half of the [coordinator](crate::coordinator).
+//!
+//! It is a state machine, too. The shell tells it what its processes want, what became of its
+//! memory and what time it is; it says how a wish is met and what is to be done, and writes what
+//! Dom0 must hear into the ring, through the shell's [`Shell`]. No call takes more steps than there
+//! are places in a lane. Read `machine` first; each of the others is about one thing:
+//!
+//! - `ask`: how a wish for memory is met, and what becomes of a request;
+//! - `release`, `settle`: what goes back unasked;
+//! - `serve`: what Dom0 demands, and what it lends on credit;
+//! - `report`: when Dom0 is told how the domain fares;
+//! - `hear`, `say`: what comes in, and what goes out;
+//! - `machine`: the client itself, and its connections;
+//! - `connection`, `wire`, `shell`: one connection, and the states it goes through, as a table;
+//! - `requests`, `demands`, `credit`, `readahead`, `news`: what is known of each;
+//! - `holdings`, `spare`, `image`, `reason`: arithmetic on numbers of pages.
+//!
+//! A file uses those below it in this list only. Who is asked is written down in two places,
+//! [`Way`] and [`Client::request`], and that a request is given up in one, [`Client::give_up`].
+
+mod ask;
+mod connection;
+mod credit;
+mod demands;
+mod hear;
+mod holdings;
+mod image;
+mod machine;
+mod news;
+mod readahead;
+mod reason;
+mod release;
+mod report;
+mod requests;
+mod say;
+mod serve;
+mod settle;
+mod shell;
+mod spare;
+mod wire;
+
+pub use ask::{Refusal, Ticket, Way, Wish, DEFAULT_DEADLINE_US, MAX_DEADLINE_US};
+pub use connection::{Change, Refused, Stage};
+pub use demands::Demand;
+pub use holdings::Holdings;
+pub use image::{is_restorable, least_left};
+pub use machine::Client;
+pub use news::{is_worth_telling, INTERVAL};
+pub use readahead::{Readahead, IDLE, MAX_READAHEAD};
+pub use reason::Reason;
+pub use report::Figures;
+pub use requests::{Answer, Outcome};
+pub use say::SendError;
+pub use serve::Task;
+pub use settle::{plan, plan_frozen, take_again, Step};
+pub use shell::Shell;
+pub use spare::{spare, spare_frozen};
+pub use wire::Remains;

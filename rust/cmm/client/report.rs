@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! When Dom0 is told how the domain fares.
+
+use super::holdings::Holdings;
+use super::machine::Client;
+use super::news::News;
+use super::say::SendError;
+use super::shell::Shell;
+use crate::protocol::Up;
+use crate::time::Nanos;
+
+/// How the domain fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// What it has.
+    pub has: Holdings,
+    /// What its kernel could give without hurting itself, in pages, besides what was read ahead.
+    pub spare: u64,
+    /// What its kernel manages, in pages.
+    pub total_ram: u64,
+    /// How often the balance has changed; it may wrap.
+    pub moves: u32,
+    /// Something is kept for a next request that could go back.
+    pub has_leftovers: bool,
+}
+
+impl<S: Shell> Client<S> {
+    /// Says what is due, and lets the shell's thread run if there is something to be done. Returns
+    /// whether there is to be another tick after [`INTERVAL`](super::INTERVAL); if not, the next connection begins
+    /// with one.
+    pub fn tick(&mut self, figures: &Figures, now: Nanos) -> bool {
+        if self.wants_to_prepopulate() || self.is_untidy(&figures.has, figures.has_leftovers, now) {
+            if let Some(wire) = self.connection.wire() {
+                wire.shell().wake_thread();
+            }
+        }
+        self.catch_up();
+        match self.report(figures) {
+            Ok(()) | Err(SendError::Full) => true,
+            Err(SendError::NotConnected | SendError::Broken) => false,
+        }
+    }
+
+    fn report(&mut self, figures: &Figures) -> Result<(), SendError> {
+        if !self.stage().has_claimed() {
+            return Err(SendError::NotConnected);
+        }
+        let (moves, epoch) = (figures.moves, self.epoch());
+        let available = figures.spare.saturating_add(figures.has.readahead);
+        if !self.news.is_any(available, moves, epoch) {
+            return Ok(());
+        }
+        self.say(&Up::Stats {
+            available,
+            size: figures.has.size(),
+            total_ram: figures.total_ram,
+        })?;
+        self.news = News::told(available, moves, epoch);
+        Ok(())
+    }
+
+    /// Whether something is kept for a next request that does not come, or may not be kept.
+    pub fn is_untidy(&self, has: &Holdings, has_leftovers: bool, now: Nanos) -> bool {
+        let unwanted = self.readahead.limit() == 0 && has.readahead > 0;
+        unwanted || (has_leftovers && self.readahead.is_idle(now))
+    }
+}
