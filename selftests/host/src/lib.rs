@@ -5,6 +5,7 @@
 pub mod chronicle;
 pub mod crowd;
 pub mod frontend;
+pub mod guest;
 pub mod page;
 pub mod random;
 pub mod sim;

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A real client over a real page, and Dom0's end of that page.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use cmm::client::{Client, Shell};
+use cmm::protocol::layout::{DOWN, UP};
+use cmm::protocol::{Down, Up};
+use cmm::ring::{Consumer, Producer, PushError};
+
+use crate::page::Page;
+
+/// The client's end: counts how often Dom0 and the thread are woken.
+#[derive(Clone, Default)]
+pub struct Wire {
+    page: Rc<Page>,
+    /// Events sent to Dom0.
+    pub notified: Rc<Cell<u32>>,
+    /// How often the thread was woken.
+    pub woken: Rc<Cell<u32>>,
+}
+
+impl Shell for Wire {
+    type Page = Page;
+
+    fn page(&self) -> &Page {
+        &self.page
+    }
+
+    fn notify(&self) {
+        self.notified.set(self.notified.get() + 1);
+    }
+
+    fn wake_thread(&self) {
+        self.woken.set(self.woken.get() + 1);
+    }
+}
+
+/// A client, and Dom0's end of its connection.
+pub struct Guest {
+    /// What is tried.
+    pub client: Client<Wire>,
+    /// Its end of the last connection.
+    pub wire: Wire,
+    up: Consumer,
+    down: Producer,
+}
+
+impl Default for Guest {
+    fn default() -> Self {
+        Self {
+            client: Client::new(),
+            wire: Wire::default(),
+            up: Consumer::new(UP),
+            down: Producer::new(DOWN),
+        }
+    }
+}
+
+impl Guest {
+    /// With a connection that is open.
+    pub fn open() -> Self {
+        let mut guest = Self::default();
+        guest.begin();
+        guest.client.establish().expect("a fresh connection");
+        guest
+    }
+
+    /// Begins a connection over a fresh page.
+    pub fn begin(&mut self) {
+        self.wire = Wire::default();
+        self.up = Consumer::new(UP);
+        self.down = Producer::new(DOWN);
+        let begun = self.client.begin(self.wire.clone());
+        begun.expect("no connection before");
+    }
+
+    /// Dom0 reads the next message.
+    pub fn hear(&mut self) -> Option<Up> {
+        let bytes = self.up.pop(&*self.wire.page).expect("an honest index")?;
+        Some(Up::decode(&bytes).expect("an honest message"))
+    }
+
+    /// Dom0 reads all messages.
+    pub fn hear_all(&mut self) -> Vec<Up> {
+        std::iter::from_fn(|| self.hear()).collect()
+    }
+
+    /// Dom0 writes a message.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for it.
+    pub fn say(&mut self, message: &Down) -> Result<(), PushError> {
+        let (page, free) = (&*self.wire.page, message.leaves_free());
+        self.down.push_leaving(page, &message.encode(), free)
+    }
+
+    /// Dom0 writes a message, and the client takes it in.
+    pub fn tell(&mut self, message: &Down, now: u64) {
+        self.say(message).expect("room");
+        self.client.drain(now);
+    }
+}
