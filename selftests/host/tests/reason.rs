@@ -2,8 +2,8 @@
 
 //! Why a request got no more than it got.
 
-use cmm::protocol::GrantReason;
 use cmm::client::Reason;
+use cmm::protocol::GrantReason;
 
 #[test]
 fn what_was_granted_and_did_not_come_is_lost() {
