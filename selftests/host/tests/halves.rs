@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use cmm::client::{Demand, Holdings, Outcome, Stage, Task, Ticket, Way, Wish};
 use cmm::coordinator::{
-    Activity, Coordinator, Event, Gone, Host, Limits, Nanos, Reservation, SendError, Settings, Slot,
+    Activity, Coordinator, Domain as Entry, Event, Gone, Host, Limits, Nanos, Reservation,
+    SendError, Settings,
 };
 use cmm::protocol::{Down, RequestReason, Violation};
 use cmm::ring::PushError;
@@ -119,7 +120,7 @@ impl Host for Machine {
 }
 
 struct Both {
-    coordinator: Coordinator<Vec<Slot>>,
+    coordinator: Coordinator<Vec<Entry>>,
     machine: Machine,
     now: Nanos,
     total: u64,
@@ -134,7 +135,7 @@ impl Both {
             ..Settings::default()
         };
         let mut both = Self {
-            coordinator: Coordinator::new(vec![Slot::default(); domains.into()], settings),
+            coordinator: Coordinator::new(vec![Entry::default(); domains.into()], settings),
             machine: Machine {
                 free: 5_000,
                 ..Machine::default()
