@@ -22,6 +22,7 @@ pub mod domid;
 pub mod pages;
 pub mod protocol;
 pub mod ring;
+pub mod tables;
 pub mod time;
 pub mod timing;
 

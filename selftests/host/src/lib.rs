@@ -3,6 +3,7 @@
 //! A world to try the coordinator in: Xen, domains, front-ends honest and not, and a toolstack.
 
 pub mod chronicle;
+pub mod counted;
 pub mod crowd;
 pub mod frontend;
 pub mod guest;
