@@ -40,7 +40,7 @@ HOST_PROGRAM = $(HOST) cargo run --quiet --locked --release --manifest-path self
 draw = @$(BUILDROOT) run gnuplot -e "dir='$(1)'" selftests/host/$(2).gp && echo "wrote $(1)/$(2).svg"
 
 .PHONY: bench-decisions
-bench-decisions: ## Measure what the coordinator takes for a request, with 10 to 10 000 domains
+bench-decisions: ## Measure the worst that one event takes, with 10 to 10 000 domains
 	@mkdir -p build/bench && chown --reference=. build build/bench
 	@$(HOST_PROGRAM) decisions -- build/bench
 	$(call draw,build/bench,decisions)
