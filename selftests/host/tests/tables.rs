@@ -255,6 +255,29 @@ fn a_storage_too_small_comes_back() {
     assert_eq!(arena.check(), Ok(()));
 }
 
+#[test]
+fn what_a_storage_was_used_for_before_is_ignored() {
+    let (mut old, at) = filled(9);
+    let mut ranking = Ranking::<Tag>::default();
+    let mut queue = Queue::<Tag>::default();
+    for who in at {
+        ranking.set(&mut old, who, 7);
+        queue.push(&mut old, who.part(0, WAITS), 0);
+    }
+    let used = (0..9).filter_map(|i| old.storage().place(i).copied());
+    let mut arena = Arena::new(used.collect::<Vec<Room>>());
+    let (ranking, queue) = (Ranking::<Tag>::default(), Queue::<Tag>::default());
+    assert_eq!(arena.find(dom(1)), None);
+    for i in 10..15 {
+        let at = arena.insert(dom(i), 0).expect("there is room");
+        assert_eq!(ranking.key(&arena, at), 0);
+        assert_eq!(queue.class(&arena, at.part(0, WAITS)), None);
+        assert_eq!(arena.find(dom(1)), None);
+        assert_eq!(arena.check(), Ok(()));
+    }
+    assert_eq!(arena.iter().count(), 5);
+}
+
 // Ranking
 
 /// The bounds of the bucket of a key: it holds no key that is more than a quarter above its least.
@@ -328,6 +351,9 @@ fn in_a_bucket_who_was_there_first_is_first() {
         ranking.set(&mut arena, at[who], key);
     }
     assert_eq!(order(&ranking, &arena), at);
+    // Of equal ones, too, the first is the best.
+    let best: [_; 2] = ranking.best(&arena, 8);
+    assert_eq!(best, [Some((1_001, at[1])), Some((1_000, at[0]))]);
     // A change within the bucket changes nothing; whoever leaves it comes back last.
     ranking.set(&mut arena, at[0], 1_010);
     assert_eq!(order(&ranking, &arena), at);
