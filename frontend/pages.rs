@@ -136,6 +136,7 @@ impl Pages {
         let mut fresh = self.prepopulated.take(pages);
         self.reservation
             .release(&mut fresh, &mut self.frames, &mut |_| ());
+        self.prepopulated.append(&mut fresh);
     }
 
     fn populate(&mut self, wanted: usize, stopwatch: &mut Stopwatch) -> Extents<Fresh> {
@@ -220,6 +221,10 @@ impl Pages {
                 });
             self.balance -= released as i64;
             given += released;
+            // Xen refused some: others would fare no better.
+            if !pages.is_empty() {
+                break;
+            }
         }
         self.return_idle_frames(MAX_EXTENT);
         given as u64

@@ -13,6 +13,7 @@
 #include <linux/suspend.h>
 #include <linux/timekeeping.h>
 #include <xen/grant_table.h>
+#include <xen/interface/hvm/hvm_op.h>
 #include <xen/interface/memory.h>
 #include <xen/interface/xen.h>
 #include <xen/mem-reservation.h>
@@ -41,6 +42,15 @@ bool xen_helper_initial_domain(void)
 long xen_helper_memory_op(unsigned int cmd, void *arg)
 {
 	return HYPERVISOR_memory_op(cmd, arg);
+}
+
+/* Auto-translated domains only: Xen's word; false, too, if it gives none. */
+bool xen_helper_has_memory(unsigned long gfn)
+{
+	struct xen_hvm_get_mem_type op = { .domid = DOMID_SELF, .pfn = gfn };
+
+	return !HYPERVISOR_hvm_op(HVMOP_get_mem_type, &op) &&
+	       op.mem_type != HVMMEM_mmio_dm;
 }
 
 /* Linux never issues a domctl itself, so it has no wrapper of its own. */
@@ -200,11 +210,11 @@ struct page *xen_helper_page_next(struct page *page)
 }
 
 /* Tell /proc/kcore and crash dumps to keep away: no memory is behind these. */
-void xen_helper_pages_set_hollow(struct page *page, unsigned int order)
+void xen_helper_pages_set_hollow(struct page *page, unsigned long count)
 {
 	unsigned long i;
 
-	for (i = 0; i < 1UL << order; i++)
+	for (i = 0; i < count; i++)
 		__SetPageOffline(page + i);
 }
 
@@ -226,7 +236,7 @@ void xen_helper_pages_clear_hollow(struct page *page, unsigned int order)
 	}
 }
 
-/* Split an extent without memory into single pages, each with a reference. */
+/* Split an extent that nobody uses into single pages, each with a reference. */
 void xen_helper_pages_make_single(struct page *page, unsigned int order)
 {
 	unsigned long i;

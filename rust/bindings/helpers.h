@@ -18,6 +18,7 @@ bool xen_helper_initial_domain(void);
 
 /* Hypercalls. */
 long xen_helper_memory_op(unsigned int cmd, void *arg);
+bool xen_helper_has_memory(unsigned long gfn);
 long xen_helper_domctl(void *op);
 int xen_helper_flush_tlb_all(void);
 
@@ -50,7 +51,7 @@ struct xen_helper_run {
 	unsigned long count;
 };
 void xen_helper_sort_runs(struct xen_helper_run *runs, unsigned long count);
-void xen_helper_pages_set_hollow(struct page *page, unsigned int order);
+void xen_helper_pages_set_hollow(struct page *page, unsigned long count);
 void xen_helper_pages_clear_hollow(struct page *page, unsigned int order);
 void xen_helper_pages_make_single(struct page *page, unsigned int order);
 

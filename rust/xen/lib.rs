@@ -32,6 +32,7 @@ pub mod freezer;
 pub mod grant;
 mod mappings;
 pub mod memory;
+mod removal;
 pub mod scheduling;
 pub mod shared_page;
 pub mod thread;

@@ -7,7 +7,9 @@
 //! behind them: nobody may touch them, and nobody may forget them. [`Fresh`] ones have got memory
 //! from Xen, and are not the page allocator's yet: it gets them when they are dropped.
 //! [`Reservation::release`] makes backed pages hollow, [`Reservation::populate`] makes hollow ones
-//! fresh, and as both consume what they turn, a page cannot be in two conditions at once.
+//! fresh, and as both consume what they turn, a page cannot be in two conditions at once. What Xen
+//! refuses to take stays backed if there is memory behind it still; otherwise it is *parked*:
+//! nobody has it any more, and it is never used again.
 //!
 //! C headers: [`include/xen/interface/memory.h`](srctree/include/xen/interface/memory.h),
 //! [`include/xen/mem-reservation.h`](srctree/include/xen/mem-reservation.h)
@@ -15,11 +17,19 @@
 use crate::{
     balloon,
     bindings,
-    domain::DomId,
-    mappings::Mappings, //
+    domain::{
+        self,
+        DomId, //
+    },
+    mappings::Mappings,
+    removal::{
+        self,
+        Fate, //
+    }, //
 };
 use core::{
     marker::PhantomData,
+    ops::Range,
     ptr::NonNull, //
 };
 use kernel::{
@@ -180,8 +190,8 @@ impl<C: Condition> Extents<C> {
 }
 
 impl<C: Unreferenced> Extents<C> {
-    /// Takes extents of `pages` pages at most: the largest that fit, and pieces of a larger one only
-    /// when there are no others.
+    /// Takes extents of `pages` pages at most: the largest that fit, and pieces of a larger one
+    /// only when there are no others.
     pub fn take(&mut self, pages: usize) -> Self {
         let mut taken = Self::new();
 
@@ -204,7 +214,8 @@ impl<C: Unreferenced> Extents<C> {
         let (page, found) =
             (order + 1..=MAX_ORDER).find_map(|order| Some((self.pop_order(order)?, order)))?;
         for half in order..found {
-            // SAFETY: The upper half of what is left of the extent; without references, it needs no care.
+            // SAFETY: The upper half of what is left of the extent; without references, it needs no
+            // care.
             unsafe { self.push(page.add(1 << half), half) };
         }
         Some((page, order))
@@ -289,21 +300,26 @@ pub enum Step {
 pub struct Reservation {
     frames: [bindings::xen_pfn_t; MAX_EXTENT],
     mappings: Mappings,
+    /// Xen has said of a frame that there is memory behind it, so it says when there is not.
+    tells_memory: bool,
 }
 
 impl Reservation {
     /// Allocates the work space, which is four pages large: more than a stack has.
     pub fn new() -> Result<KBox<Self>> {
         let space = KBox::<Self>::new_uninit(GFP_KERNEL | __GFP_ZERO)?;
-        // SAFETY: It consists of numbers and raw pointers, for all of which zero is a value.
+        // SAFETY: It consists of numbers, raw pointers and a bool, for all of which zero is a
+        // value.
         Ok(unsafe { space.assume_init() })
     }
 
     /// Gives the memory behind `from` back to Xen; the hollow pages go to `to`.
     ///
-    /// The kernel counts the pages as its own no longer. Returns the number of pages given. Should Xen
-    /// refuse some, which it does only for pages that another domain uses, nobody may use them here:
-    /// they count as hollow, and not as given. `done` hears of each step after it.
+    /// The kernel counts the pages as its own no longer. Returns the number of pages that Xen took.
+    /// That is what the domain has less, though Xen counts a page that another domain maps until it
+    /// does so no more. Xen refuses a page that is none of this domain's, or if it lacks memory
+    /// itself to note that the page is gone. A refused page that is as it was stays in `from`, in
+    /// an extent of its own; any other is parked. `done` hears of each step after it.
     pub fn release<C: Present>(
         &mut self,
         from: &mut Extents<C>,
@@ -311,51 +327,92 @@ impl Reservation {
         done: &mut dyn FnMut(Step),
     ) -> usize {
         let mut released = 0;
+        let mut kept = Extents::new();
 
         while let Some((page, order)) = from.pop() {
-            let count = 1 << order;
-            for (i, frame) in self.frames.iter_mut().take(count).enumerate() {
-                // SAFETY: The page is ours and has memory behind it.
-                *frame = unsafe { bindings::xen_helper_page_to_gfn(page.as_ptr().add(i)) };
-            }
-
-            // The mappings go first: of memory that is not ours there must be none.
-            //
-            // SAFETY: The pages are ours, and nobody uses them.
-            unsafe { self.mappings.unmap(page, count) };
-            // SAFETY: May be called in any context.
-            unsafe { bindings::xen_helper_flush_tlb_all() };
-            done(Step::Unmap);
-
-            let taken = self.memory_op(bindings::XENMEM_decrease_reservation, count, 0);
-            if taken != count {
-                self.keep_refused(taken, count);
-            }
-
+            // SAFETY: `pop` gave us the pages, which have memory behind them.
+            let extent = unsafe { self.release_extent(page, order, &mut kept, to, done) };
             if C::COUNTED {
-                // SAFETY: The pages are ours.
-                unsafe { bindings::adjust_managed_page_count(page.as_ptr(), -(count as c_long)) };
+                let gone = extent.taken + extent.parked;
+                // SAFETY: As many pages, which are the allocator's no more, and it counts those
+                // here.
+                unsafe { bindings::adjust_managed_page_count(page.as_ptr(), -(gone as c_long)) };
             }
-            // SAFETY: The pages are ours, and no more than frames without memory.
-            unsafe {
-                bindings::xen_helper_pages_set_hollow(page.as_ptr(), order);
-                to.push(page, order);
-            }
-            released += taken;
+            released += extent.taken;
             done(Step::Release);
         }
+        from.append(&mut kept);
         released
     }
 
-    /// Xen refuses to take a frame only if it is not ours, or still in use by another domain. Say
-    /// so, for then the domain has more memory than it believes.
-    fn keep_refused(&self, taken: usize, count: usize) {
-        pr_warn!(
-            "Xen took {} of {} pages back: frame {:#x} is shared with another domain\n",
-            taken,
-            count,
-            self.frames.get(taken).copied().unwrap_or(0),
-        );
+    /// # Safety
+    ///
+    /// The caller must own the `1 << order` pages at `page`, in condition `C`, and gives them away.
+    unsafe fn release_extent<C: Present>(
+        &mut self,
+        page: NonNull<bindings::page>,
+        order: u32,
+        kept: &mut Extents<C>,
+        to: &mut Extents<Hollow>,
+        done: &mut dyn FnMut(Step),
+    ) -> Released {
+        let count = 1 << order;
+        let mut released = Released::default();
+
+        for (i, frame) in self.frames.iter_mut().take(count).enumerate() {
+            // SAFETY: By the safety requirements, the page is ours and has memory behind it.
+            *frame = unsafe { bindings::xen_helper_page_to_gfn(page.as_ptr().add(i)) };
+        }
+
+        // The mappings go first: of memory that is not ours there must be none.
+        //
+        // SAFETY: The pages are ours, and nobody uses them.
+        unsafe { self.mappings.unmap(page, count) };
+        // SAFETY: May be called in any context.
+        unsafe { bindings::xen_helper_flush_tlb_all() };
+        done(Step::Unmap);
+
+        let mut extent = Extent {
+            space: self,
+            first: page,
+            order,
+        };
+        removal::give(count, &mut extent, &mut |run, fate| {
+            // SAFETY: The pages are ours, and each comes here once. Those that Xen took are no more
+            // than frames without memory; parked ones are nobody's from now on; those that Xen kept
+            // are as they were, for where Xen says so, nothing has been unmapped.
+            unsafe {
+                match fate {
+                    Fate::Taken => {
+                        set_hollow(page, run.clone());
+                        push_run(to, page, run.start, run.end);
+                        released.taken += run.len();
+                    }
+                    Fate::Parked => {
+                        set_hollow(page, run.clone());
+                        released.parked += run.len();
+                    }
+                    Fate::Kept => {
+                        for i in run {
+                            let page = page.add(i);
+                            bindings::xen_helper_pages_make_single(page.as_ptr(), 0);
+                            kept.push(page, 0);
+                        }
+                    }
+                }
+            }
+        });
+
+        if released.taken < count {
+            pr_warn!(
+                "Xen took {} of {} pages from frame {:#x} on; {} of the others cannot be used any more\n",
+                released.taken,
+                count,
+                self.frames[0],
+                released.parked,
+            );
+        }
+        released
     }
 
     /// Gets memory from Xen for the pages of `from`, which go to `to`.
@@ -374,7 +431,8 @@ impl Reservation {
             let got = self.populate_extent(page, order);
             done(Step::Populate);
             if let Some(frames) = self.frames.get_mut(..got) {
-                // SAFETY: The frames are ours, got for these pages, which are ours and mapped nowhere.
+                // SAFETY: The frames are ours, got for these pages, which are ours and mapped
+                // nowhere.
                 unsafe { self.mappings.map(page, frames) };
             }
             done(Step::Map);
@@ -391,7 +449,8 @@ impl Reservation {
         populated
     }
 
-    /// Returns how many of the pages, counted from the first, got memory: `self.frames` lists which.
+    /// Returns how many of the pages, counted from the first, got memory: `self.frames` lists
+    /// which.
     fn populate_extent(&mut self, page: NonNull<bindings::page>, order: u32) -> usize {
         let count = 1 << order;
         // SAFETY: The page is valid.
@@ -399,7 +458,7 @@ impl Reservation {
 
         // As one extent, if Xen has one of that size ...
         self.frames[0] = pfn;
-        if self.memory_op(bindings::XENMEM_populate_physmap, 1, order) == 1 {
+        if self.memory_op(bindings::XENMEM_populate_physmap, 0..1, order) == 1 {
             let base = self.frames[0];
             for (frame, i) in self.frames[..count].iter_mut().zip(base..) {
                 *frame = i;
@@ -414,14 +473,18 @@ impl Reservation {
         for (frame, i) in self.frames[..count].iter_mut().zip(pfn..) {
             *frame = i;
         }
-        self.memory_op(bindings::XENMEM_populate_physmap, count, 0)
+        self.memory_op(bindings::XENMEM_populate_physmap, 0..count, 0)
     }
 
-    /// Has Xen work on the first `count` extents of `self.frames`; returns how many it has done.
-    fn memory_op(&mut self, cmd: u32, count: usize, order: u32) -> usize {
+    /// Has Xen work on these extents of `self.frames`; returns how many it has done, from the first
+    /// on.
+    fn memory_op(&mut self, cmd: u32, extents: Range<usize>, order: u32) -> usize {
+        let Some(frames) = self.frames.get_mut(extents) else {
+            return 0;
+        };
         let mut op = bindings::xen_memory_reservation {
-            extent_start: self.frames.as_mut_ptr(),
-            nr_extents: count as bindings::xen_ulong_t,
+            extent_start: frames.as_mut_ptr(),
+            nr_extents: frames.len() as bindings::xen_ulong_t,
             extent_order: order,
             address_bits: 0,
             domid: DomId::SELF.0,
@@ -429,6 +492,71 @@ impl Reservation {
         // SAFETY: Both commands take this structure; `frames` has room for what Xen writes.
         let done = unsafe { bindings::xen_helper_memory_op(cmd, (&raw mut op).cast()) };
         usize::try_from(done).unwrap_or(0)
+    }
+}
+
+/// What became of an extent's pages, but for those that are as they were.
+#[derive(Default)]
+struct Released {
+    taken: usize,
+    parked: usize,
+}
+
+/// An extent that is being given to Xen. Its frames are at the beginning of `space.frames`.
+struct Extent<'a> {
+    space: &'a mut Reservation,
+    first: NonNull<bindings::page>,
+    order: u32,
+}
+
+impl removal::Xen for Extent<'_> {
+    /// Whether frames are guest frames, and Xen lets the domain ask for what is behind them.
+    fn tells(&mut self) -> bool {
+        if !domain::is_pv() && !self.space.tells_memory {
+            self.space.tells_memory = self.has_memory(0);
+        }
+        self.space.tells_memory
+    }
+
+    fn take_extent(&mut self) -> bool {
+        self.space
+            .memory_op(bindings::XENMEM_decrease_reservation, 0..1, self.order)
+            == 1
+    }
+
+    fn take_frames(&mut self, frames: Range<usize>) -> usize {
+        self.space
+            .memory_op(bindings::XENMEM_decrease_reservation, frames, 0)
+    }
+
+    /// A PV domain is refused only what is not its own.
+    fn has_memory(&mut self, frame: usize) -> bool {
+        let Some(&frame) = self.space.frames.get(frame) else {
+            return false;
+        };
+        // SAFETY: May be called in any context, and with any number.
+        !domain::is_pv() && unsafe { bindings::xen_helper_has_memory(frame) }
+    }
+
+    fn reads_as_nothing(&mut self, frame: usize) -> bool {
+        // SAFETY: The pages are valid.
+        let page = unsafe { bindings::xen_helper_page_address(self.first.as_ptr().add(frame)) };
+        // SAFETY: Only asked where frames are guest frames, and there the kernel's mapping of a
+        // page of its own is never removed. Xen lets a domain read what has nothing behind it. The
+        // value may be anything, and may change: whoever mapped the page may write to it.
+        unsafe { page.cast::<u64>().read_volatile() == u64::MAX }
+    }
+}
+
+/// Marks pages `run` of an extent as frames without memory, which nobody may touch.
+///
+/// # Safety
+///
+/// The caller must own these pages of the extent at `page`.
+unsafe fn set_hollow(page: NonNull<bindings::page>, run: Range<usize>) {
+    // SAFETY: By the safety requirements.
+    unsafe {
+        bindings::xen_helper_pages_set_hollow(page.as_ptr().add(run.start), run.len() as c_ulong);
     }
 }
 
