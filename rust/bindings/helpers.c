@@ -7,6 +7,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/sched/stat.h>
 #include <linux/sort.h>
@@ -258,6 +259,16 @@ void xen_helper_map_frames(unsigned long count, struct page **pages,
 void xen_helper_unmap_pages(unsigned long count, struct page **pages)
 {
 	xenmem_reservation_va_mapping_reset(count, pages);
+}
+
+void xen_helper_preempt_disable(void)
+{
+	preempt_disable();
+}
+
+void xen_helper_preempt_enable(void)
+{
+	preempt_enable();
 }
 
 unsigned long xen_helper_irq_save(void)

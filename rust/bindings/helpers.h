@@ -64,6 +64,10 @@ u64 xen_helper_entry_of(xen_pfn_t frame);
 int xen_helper_mmu_update(struct mmu_update *updates, int count);
 bool xen_helper_set_p2m(unsigned long pfn, unsigned long frame);
 
+/* Keeping the CPU. */
+void xen_helper_preempt_disable(void);
+void xen_helper_preempt_enable(void);
+
 /* Waiting for an event without going idle. */
 unsigned long xen_helper_irq_save(void);
 void xen_helper_irq_restore(unsigned long flags);

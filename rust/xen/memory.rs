@@ -319,7 +319,8 @@ impl Reservation {
     /// That is what the domain has less, though Xen counts a page that another domain maps until it
     /// does so no more. Xen refuses a page that is none of this domain's, or if it lacks memory
     /// itself to note that the page is gone. A refused page that is as it was stays in `from`, in
-    /// an extent of its own; any other is parked. `done` hears of each step after it.
+    /// an extent of its own; any other is parked. `done` hears of each step after it; it must not
+    /// sleep.
     pub fn release<C: Present>(
         &mut self,
         from: &mut Extents<C>,
@@ -359,6 +360,7 @@ impl Reservation {
         let count = 1 << order;
         let mut released = Released::default();
 
+        let section = FrameSection::begin();
         for (i, frame) in self.frames.iter_mut().take(count).enumerate() {
             // SAFETY: By the safety requirements, the page is ours and has memory behind it.
             *frame = unsafe { bindings::xen_helper_page_to_gfn(page.as_ptr().add(i)) };
@@ -402,6 +404,7 @@ impl Reservation {
                 }
             }
         });
+        drop(section);
 
         if released.taken < count {
             pr_warn!(
@@ -418,7 +421,7 @@ impl Reservation {
     /// Gets memory from Xen for the pages of `from`, which go to `to`.
     ///
     /// Stops when Xen has no more for this domain; what is left stays in `from`. Returns the number
-    /// of pages that got memory. `done` hears of each step after it.
+    /// of pages that got memory. `done` hears of each step after it; it must not sleep.
     pub fn populate(
         &mut self,
         from: &mut Extents<Hollow>,
@@ -428,6 +431,7 @@ impl Reservation {
         let mut populated = 0;
 
         while let Some((page, order)) = from.pop() {
+            let section = FrameSection::begin();
             let got = self.populate_extent(page, order);
             done(Step::Populate);
             if let Some(frames) = self.frames.get_mut(..got) {
@@ -435,6 +439,7 @@ impl Reservation {
                 // nowhere.
                 unsafe { self.mappings.map(page, frames) };
             }
+            drop(section);
             done(Step::Map);
             populated += got;
             // SAFETY: Xen has put memory behind the first `got` pages of the extent.
@@ -545,6 +550,46 @@ impl removal::Xen for Extent<'_> {
         // page of its own is never removed. Xen lets a domain read what has nothing behind it. The
         // value may be anything, and may change: whoever mapped the page may write to it.
         unsafe { page.cast::<u64>().read_volatile() == u64::MAX }
+    }
+}
+
+/// A section of code that has frames in its hands which are not in the kernel's own tables, or no
+/// more.
+///
+/// In a PV domain these are machine frames, and a domain that is saved gets others when it is
+/// restored: those that the kernel's tables name are replaced, and those in somebody's hands are
+/// not. It is saved while all its CPUs are kept by one thread each that preempts whatever runs. So
+/// nothing may preempt this one, which lasts for a few hypercalls; and it does not sleep, for page
+/// frames that are given away or get memory have their entry in the p2m already, so that none need
+/// be allocated.
+///
+/// Elsewhere frames are guest frames, which stay, and there is nothing to do.
+struct FrameSection {
+    is_pv: bool,
+    /// To be ended by the thread that began it.
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl FrameSection {
+    fn begin() -> Self {
+        let is_pv = domain::is_pv();
+        if is_pv {
+            // SAFETY: May be called in any context; undone by `drop`.
+            unsafe { bindings::xen_helper_preempt_disable() };
+        }
+        Self {
+            is_pv,
+            _not_send: PhantomData,
+        }
+    }
+}
+
+impl Drop for FrameSection {
+    fn drop(&mut self) {
+        if self.is_pv {
+            // SAFETY: `begin` has disabled it, in this thread.
+            unsafe { bindings::xen_helper_preempt_enable() };
+        }
     }
 }
 
