@@ -95,7 +95,10 @@ static struct page *allocate(unsigned int order)
 	return alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN | __GFP_NORETRY, order);
 }
 
-/* Unmap an extent and give its memory to Xen. */
+/*
+ * Unmap an extent and give its memory to Xen. Of a domain that Xen translates for, it is one extent
+ * for Xen, too. In a PV domain its frames need not be neighbours, and go as a list.
+ */
 static int release(struct page *page, unsigned int order)
 {
 	struct mmuext_op flush = { .cmd = MMUEXT_TLB_FLUSH_ALL };
@@ -112,7 +115,10 @@ static int release(struct page *page, unsigned int order)
 		HYPERVISOR_mmuext_op(&flush, 1, NULL, DOMID_SELF);
 	}
 	lap(UNMAP);
-	done = memory_op(XENMEM_decrease_reservation, count, 0);
+	if (!xen_pv_domain())
+		done = memory_op(XENMEM_decrease_reservation, 1, order) << order;
+	else
+		done = memory_op(XENMEM_decrease_reservation, count, 0);
 	lap(RELEASE);
 	return done == count ? 0 : -EIO;
 }
