@@ -62,7 +62,7 @@ own() {
 }
 
 bare() {
-	guest $requester "dmesg -C; insmod /scenario/cmm-bare.ko sizes_kb=$sizes && rmmod cmm-bare; dmesg" >/tmp/bare
+	guest $requester "dmesg -c >/dev/null; insmod /scenario/cmm-bare.ko sizes_kb=$sizes && rmmod cmm-bare; dmesg" >/tmp/bare
 	keep ./cmm-latency bare --guest "$type" --malloc $results --sizes "$sizes" </tmp/bare
 }
 
