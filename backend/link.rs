@@ -35,6 +35,7 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
+use ring_page::RingPage;
 use xen::{
     domain,
     domain_control::DomainControl,
@@ -52,7 +53,7 @@ use xen::{
 /// This end of a connection's shared page.
 pub(crate) struct Link {
     pub(crate) dom: DomId,
-    page: Arc<MappedPage>,
+    page: RingPage<MappedPage>,
     up: Consumer,
     down: Producer,
     notifier: Notifier,
@@ -80,7 +81,7 @@ impl Link {
     ) -> Self {
         Self {
             dom,
-            page,
+            page: RingPage(page),
             up: Consumer::new(UP),
             down: Producer::new(DOWN),
             notifier: channel.notifier(),
@@ -104,8 +105,8 @@ impl Link {
     /// Copies the next message of the lane up. Those before it have been acted on, which is what the
     /// front-end is shown.
     pub(crate) fn receive(&mut self) -> Result<Option<Up>, Violation> {
-        self.up.done(&**self.page);
-        match self.up.read(&**self.page)? {
+        self.up.done(&self.page);
+        match self.up.read(&self.page)? {
             Some(bytes) => Up::decode(&bytes).map(Some),
             None => Ok(None),
         }
@@ -264,7 +265,7 @@ impl Host for Dom0Host<'_> {
         }
         match link
             .down
-            .push_leaving(&**link.page, &message.encode(), message.leaves_free())
+            .push_leaving(&link.page, &message.encode(), message.leaves_free())
         {
             Ok(()) => {
                 link.touched = true;

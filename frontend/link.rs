@@ -4,6 +4,7 @@
 
 use cmm::client::Shell;
 use kernel::sync::Arc;
+use ring_page::RingPage;
 use xen::{
     event_channel::{
         EventChannel,
@@ -12,13 +13,12 @@ use xen::{
         Notifier,
         Waker, //
     },
-    grant::GrantedPage,
-    shared_page::SharedPage, //
+    grant::GrantedPage, //
 };
 
 /// Our end of a connection.
 pub(crate) struct Link {
-    page: Arc<GrantedPage>,
+    page: RingPage<GrantedPage>,
     notifier: Notifier,
     waker: Waker,
     /// What waits for Dom0's next event without going idle.
@@ -29,7 +29,7 @@ impl Link {
     /// The link over a fresh page.
     pub(crate) fn new<T: Handler>(page: Arc<GrantedPage>, channel: &EventChannel<T>) -> Self {
         Self {
-            page,
+            page: RingPage(page),
             notifier: channel.notifier(),
             waker: channel.waker(),
             halter: channel.halter(),
@@ -38,9 +38,9 @@ impl Link {
 }
 
 impl Shell for Link {
-    type Page = SharedPage;
+    type Page = RingPage<GrantedPage>;
 
-    fn page(&self) -> &SharedPage {
+    fn page(&self) -> &Self::Page {
         &self.page
     }
 

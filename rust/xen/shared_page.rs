@@ -2,25 +2,93 @@
 
 //! A page that another domain reads and writes at the same time.
 //!
-//! Nothing in it may be believed, or read twice: every access copies, and copies once.
+//! Nothing in it may be believed, or read twice: every access copies, and copies once. Where it
+//! goes is an [`Offset`], which knows the type that lies there and was checked when it was compiled.
 
-use cmm::ring::Memory;
-use core::ptr::NonNull;
+use core::{
+    marker::PhantomData,
+    mem::{
+        align_of,
+        size_of, //
+    },
+    ptr::NonNull, //
+};
 use kernel::{
-    io::{
-        Io,
-        SysMem, //
-    },
+    io::SysMem,
     prelude::*,
-    sync::atomic::{
-        Acquire,
-        Atomic,
-        Release, //
-    },
+    sync::atomic::Atomic, //
 };
 
 /// Bytes in a page, as Xen counts them.
 pub const SIZE: usize = 4096;
+
+/// Where in a [`SharedPage`] a `T` lies.
+///
+/// # Invariants
+///
+/// A `T` at `bytes` is aligned and lies within [`SIZE`] bytes.
+///
+/// # Examples
+///
+/// ```
+/// use xen::shared_page::Offset;
+///
+/// /// A counter, and behind it a ring of eight messages.
+/// const COUNT: Offset<u32> = Offset::at::<0>();
+/// const RING: Offset<[[u64; 4]; 8]> = Offset::at::<64>();
+///
+/// // The tenth message lies where the second did.
+/// let tenth: Offset<[u64; 4]> = RING.element(9);
+/// ```
+///
+/// What does not fit does not compile:
+///
+/// ```compile_fail
+/// use xen::shared_page::Offset;
+///
+/// const BEYOND: Offset<u32> = Offset::at::<4096>();
+/// ```
+pub struct Offset<T> {
+    bytes: usize,
+    _type: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Offset<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Offset<T> {}
+
+impl<T> Offset<T> {
+    /// `BYTES` from the page's beginning.
+    #[inline]
+    pub const fn at<const BYTES: usize>() -> Self {
+        const {
+            assert!(BYTES <= SIZE && size_of::<T>() <= SIZE - BYTES);
+            assert!(BYTES % align_of::<T>() == 0 && align_of::<T>() <= SIZE);
+        }
+        // INVARIANT: As asserted.
+        Self {
+            bytes: BYTES,
+            _type: PhantomData,
+        }
+    }
+}
+
+impl<T, const N: usize> Offset<[T; N]> {
+    /// Element `i` of the array, which begins anew after its last: element `N` is its first again.
+    #[inline]
+    pub const fn element(self, i: usize) -> Offset<T> {
+        const { assert!(N > 0) };
+        // INVARIANT: `i % N` is an element of the array, and all of that is aligned and in the page.
+        Offset {
+            bytes: self.bytes + i % N * size_of::<T>(),
+            _type: PhantomData,
+        }
+    }
+}
 
 /// A page shared with another domain.
 ///
@@ -28,14 +96,39 @@ pub const SIZE: usize = 4096;
 ///
 /// `base` is the page-aligned address of [`SIZE`] bytes of mapped memory, for as long as the owner
 /// of this value lives.
+///
+/// # Examples
+///
+/// One side counts what it has written, the other reads no more than that.
+///
+/// ```
+/// use kernel::{
+///     io::Io,
+///     sync::atomic::{Acquire, Release},
+/// };
+/// use xen::shared_page::{Offset, SharedPage};
+///
+/// const WRITTEN: Offset<u32> = Offset::at::<0>();
+/// const MESSAGE: Offset<[u8; 32]> = Offset::at::<64>();
+///
+/// fn write(page: &SharedPage, message: [u8; 32]) {
+///     page.view(MESSAGE).copy_write(message);
+///     page.word(WRITTEN).store(1, Release);
+/// }
+///
+/// fn read(page: &SharedPage) -> Option<[u8; 32]> {
+///     (page.word(WRITTEN).load(Acquire) == 1).then(|| page.view(MESSAGE).copy_read())
+/// }
+/// ```
 pub struct SharedPage {
     base: NonNull<u8>,
 }
 
-// SAFETY: All accesses are volatile copies or atomic, and the memory may be accessed by any thread.
+// SAFETY: The mapping is the kernel's and belongs to no thread, and all accesses are volatile copies
+// or atomic.
 unsafe impl Send for SharedPage {}
 
-// SAFETY: As above.
+// SAFETY: All accesses are volatile copies or atomic, which any number of threads may make at once.
 unsafe impl Sync for SharedPage {}
 
 impl SharedPage {
@@ -44,6 +137,7 @@ impl SharedPage {
     /// `base` must be page-aligned and [`SIZE`] bytes from there must stay mapped for as long as
     /// the result is used.
     pub(crate) unsafe fn new(base: *mut u8) -> Result<Self> {
+        // INVARIANT: By the safety requirements `base` is aligned, and stays mapped.
         Ok(Self {
             base: NonNull::new(base).ok_or(EFAULT)?,
         })
@@ -53,58 +147,27 @@ impl SharedPage {
         self.base.as_ptr()
     }
 
-    /// The word at `offset`, or at 0 if there is none: the ring asks for none that is not there.
-    fn word(&self, offset: usize) -> &Atomic<u32> {
-        let offset = if offset <= SIZE - 4 && offset % 4 == 0 {
-            offset
-        } else {
-            0
-        };
-        // SAFETY: By the type invariants the word is mapped and aligned. The other domain is
-        // another CPU to the memory model, and accesses the word as a whole.
-        unsafe { Atomic::from_ptr(self.base.as_ptr().add(offset).cast()) }
-    }
-
-    /// The slot at `offset`, or at 0, as in [`SharedPage::word`].
-    fn slot(&self, offset: usize) -> SysMem<'_, [u64; 8]> {
-        let offset = if offset <= SIZE - 64 && offset % 64 == 0 {
-            offset
-        } else {
-            0
-        };
-        // SAFETY: By the type invariants the slot is mapped and aligned.
-        unsafe { SysMem::new(self.base.as_ptr().add(offset).cast()) }
-    }
-}
-
-impl Memory for SharedPage {
+    /// The address of what lies at `at`: mapped and aligned for a `T`.
     #[inline]
-    fn load_acquire(&self, offset: usize) -> u32 {
-        self.word(offset).load(Acquire)
+    fn address<T>(&self, at: Offset<T>) -> *mut T {
+        // SAFETY: By the invariants of `Offset` a `T` at `at.bytes` lies within the page, which by
+        // those of `self` is mapped.
+        unsafe { self.base.as_ptr().add(at.bytes) }.cast()
     }
 
+    /// The word at `at`, to be read and written as a whole.
     #[inline]
-    fn store_release(&self, offset: usize, value: u32) {
-        self.word(offset).store(value, Release);
+    pub fn word(&self, at: Offset<u32>) -> &Atomic<u32> {
+        // SAFETY: The address is mapped and aligned for as long as `self` is borrowed, and every
+        // value of the bits is a `u32`. The other domain is another CPU to the memory model, and a
+        // peer that accesses a word by halves spoils its own value only.
+        unsafe { Atomic::from_ptr(self.address(at)) }
     }
 
+    /// What lies at `at`, to be copied in or out: by `kernel::io::Io`.
     #[inline]
-    fn read(&self, offset: usize, into: &mut [u8; 64]) {
-        let slot = self.slot(offset);
-        let words: [u64; 8] = slot.copy_read();
-        for (chunk, word) in into.chunks_exact_mut(8).zip(words) {
-            chunk.copy_from_slice(&word.to_ne_bytes());
-        }
-    }
-
-    #[inline]
-    fn write(&self, offset: usize, from: &[u8; 64]) {
-        let mut words = [0; 8];
-        for (word, chunk) in words.iter_mut().zip(from.chunks_exact(8)) {
-            if let Ok(bytes) = chunk.try_into() {
-                *word = u64::from_ne_bytes(bytes);
-            }
-        }
-        self.slot(offset).copy_write(words);
+    pub fn view<T>(&self, at: Offset<T>) -> SysMem<'_, T> {
+        // SAFETY: The address is mapped and aligned for a `T` for as long as `self` is borrowed.
+        unsafe { SysMem::new(self.address(at)) }
     }
 }
