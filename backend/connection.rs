@@ -32,7 +32,6 @@ use kernel::{
 };
 use xen::{
     domain,
-    domain_control,
     event_channel::{
         EventChannel,
         Handler,
@@ -45,7 +44,7 @@ use xen::{
     },
     xenbus::{
         Device,
-        State, //
+        XenbusState, //
     },
     xenstore, //
 };
@@ -57,8 +56,15 @@ use xen::{
 pub(crate) fn invite(dev: &Device<device::Bound>) -> Result {
     xenstore::write(dev.node(), c"versions", format_args!("{VERSION}"))?;
     match dev.otherend_state() {
-        State::Initialised | State::Connected | State::Closing => dev.switch_state(State::Closed),
-        _ => dev.switch_state(State::InitWait),
+        XenbusState::Initialised | XenbusState::Connected | XenbusState::Closing => {
+            dev.switch_state(XenbusState::Closed)
+        }
+        XenbusState::Unknown
+        | XenbusState::Initialising
+        | XenbusState::InitWait
+        | XenbusState::Closed
+        | XenbusState::Reconfiguring
+        | XenbusState::Reconfigured => dev.switch_state(XenbusState::InitWait),
     }
     Ok(())
 }
@@ -169,9 +175,7 @@ pub(crate) fn target(dom: DomId) -> Result<u64> {
 /// The limits a domain has as long as nobody sets others.
 fn default_limits(dom: DomId, target: u64) -> Result<Limits> {
     let largest = read_size(&memory_dir(dom)?, c"static-max").unwrap_or(target);
-    let cap = domain_control::reservation(domain::DomId(dom.raw()))
-        .ok_or(ESRCH)?
-        .maximum;
+    let cap = domain::maximum_pages(domain::DomId(dom.raw())).ok_or(ESRCH)?;
     Ok(Limits::by_default(target, largest, cap))
 }
 
@@ -200,7 +204,7 @@ impl Handler for Events {
 /// Says what the front-end did wrong, once.
 fn report_fault(core: &Core, dev: &Device, dom: DomId) {
     if let Some(fault) = core.take_fault(dom) {
-        dev.fatal(
+        dev.dev_fatal(
             EPROTO,
             format_args!("domain {} is disconnected: it {fault}", dom.raw()),
         );

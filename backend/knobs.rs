@@ -30,7 +30,7 @@ use kernel::{
 };
 use xen::{
     attribute::{
-        Knob,
+        Attribute as Knob,
         Text, //
     },
     xenbus::Device, //

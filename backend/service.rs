@@ -22,10 +22,7 @@ use kernel::{
 };
 use xen::{
     domain,
-    domain_control::{
-        self,
-        DomainControl, //
-    },
+    domain_control::DomainControl,
     xenstore::{
         self,
         Watch,
@@ -70,7 +67,7 @@ impl Watcher for Deaths {
 pub(crate) fn is_gone(dom: DomId) -> bool {
     let home = CString::try_from_fmt(format_args!("/local/domain/{}", dom.raw()));
     home.is_ok_and(|home| !xenstore::exists(&home, c""))
-        || domain_control::reservation(domain::DomId(dom.raw())).is_none()
+        || domain::current_pages(domain::DomId(dom.raw())).is_none()
 }
 
 /// The settings of an earlier back-end.

@@ -39,13 +39,13 @@ use service::{
     Service, //
 };
 use xen::{
-    attribute::Knob,
+    attribute::Attribute as Knob,
     domain,
     xenbus::{
         self,
         Device,
         Fate,
-        State, //
+        XenbusState, //
     },
     xenstore::{
         self,
@@ -54,18 +54,16 @@ use xen::{
     }, //
 };
 
-kernel::module_driver! {
-    <T>, xenbus::Adapter<T>, {
-        type: Backend,
-        name: "xen_cmmback",
-        authors: ["The xen-cmm authors"],
-        description: "Coordinated memory management for Xen: the Dom0 half",
-        license: "GPL v2",
-        alias: ["xen-backend:cmm"],
-    }
+xen::module_xenbus_driver! {
+    type: Backend,
+    name: "xen_cmmback",
+    authors: ["The xen-cmm authors"],
+    description: "Coordinated memory management for Xen: the Dom0 half",
+    license: "GPL v2",
+    alias: ["xen-backend:cmm"],
 }
 
-static IDS: xenbus::IdArray<1> =
+static ID_TABLE: xenbus::IdArray<1> =
     xenbus::IdArray::new_without_index([xenbus::DeviceId::new(c"cmm")]);
 
 /// The driver's data of a device `cmm-N-0`, for domain N.
@@ -83,9 +81,9 @@ pub(crate) struct Backend {
 
 impl xenbus::Driver for Backend {
     const HALF: xenbus::Half = xenbus::Half::Backend;
-    const IDS: xenbus::IdTable = &IDS;
-    const KNOBS: &'static [Knob<Device<device::Bound>, Self>] = knobs::KNOBS;
-    const DRIVER_KNOBS: &'static [Knob<(), Arc<Service>>] = knobs::DRIVER_KNOBS;
+    const ID_TABLE: xenbus::IdTable = &ID_TABLE;
+    const ATTRIBUTES: &'static [Knob<Device<device::Bound>, Self>] = knobs::KNOBS;
+    const DRIVER_ATTRIBUTES: &'static [Knob<(), Arc<Service>>] = knobs::DRIVER_KNOBS;
 
     type Context = Arc<Service>;
     type Data = Self;
@@ -136,25 +134,30 @@ impl xenbus::Driver for Backend {
         dev: &Device<device::Bound>,
         _context: &Arc<Service>,
         this: Pin<&Self>,
-        state: State,
+        state: XenbusState,
     ) -> Fate {
         match state {
-            State::Initialised => this.connect(dev),
-            State::Closing => {
+            XenbusState::Initialised => this.connect(dev),
+            XenbusState::Closing => {
                 this.disconnect(dev);
-                dev.switch_state(State::Closing);
+                dev.switch_state(XenbusState::Closing);
             }
-            State::Closed => return this.closed(dev),
-            State::Unknown if is_gone(this.dom) => {
+            XenbusState::Closed => return this.closed(dev),
+            XenbusState::Unknown if is_gone(this.dom) => {
                 this.disconnect(dev);
                 return Fate::Unregister;
             }
             // Its directory is its own: whoever writes nonsense there is not invited again, and lives.
-            State::Unknown => {
+            XenbusState::Unknown => {
                 this.sent_away.store(true, Relaxed);
                 return this.closed(dev);
             }
-            _ => (),
+            // It says nothing that this half waits for, or is no state of such a device.
+            XenbusState::Initialising
+            | XenbusState::InitWait
+            | XenbusState::Connected
+            | XenbusState::Reconfiguring
+            | XenbusState::Reconfigured => (),
         }
         Fate::Keep
     }
@@ -168,17 +171,17 @@ impl Backend {
     /// The front-end has published its details.
     fn connect(&self, dev: &Device<device::Bound>) {
         let mut connection = self.connection.lock();
-        if connection.is_some() || dev.state() != State::InitWait {
+        if connection.is_some() || dev.state() != XenbusState::InitWait {
             return;
         }
         match Connection::open(dev, self.service.core(), self.dom) {
             Ok(opened) => {
                 *connection = Some(opened);
-                dev.switch_state(State::Connected);
+                dev.switch_state(XenbusState::Connected);
             }
             Err(why) => {
                 self.sent_away.store(true, Relaxed);
-                dev.fatal(
+                dev.dev_fatal(
                     why.error(),
                     format_args!("domain {}: {why}", self.dom.raw()),
                 );
@@ -191,13 +194,13 @@ impl Backend {
     fn closed(&self, dev: &Device<device::Bound>) -> Fate {
         self.disconnect(dev);
         if !dev.is_online() {
-            dev.switch_state(State::Closed);
+            dev.switch_state(XenbusState::Closed);
             return Fate::Unregister;
         }
         dev.switch_state(if self.sent_away.load(Relaxed) {
-            State::Closed
+            XenbusState::Closed
         } else {
-            State::InitWait
+            XenbusState::InitWait
         });
         Fate::Keep
     }

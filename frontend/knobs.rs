@@ -27,7 +27,7 @@ use kernel::{
 };
 use xen::{
     attribute::{
-        Knob,
+        Attribute as Knob,
         Text, //
     },
     xenbus::Device, //

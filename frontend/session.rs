@@ -195,7 +195,7 @@ impl Session {
         if let Ok(fault) = fault {
             self.changed.notify_all();
             self.dev
-                .fatal(EPROTO, format_args!("Dom0 breaks the protocol: it {fault}"));
+                .dev_fatal(EPROTO, format_args!("Dom0 breaks the protocol: it {fault}"));
         }
     }
 }

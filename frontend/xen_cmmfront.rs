@@ -48,7 +48,7 @@ use kernel::{
 use session::Session;
 use suspend::Suspend;
 use xen::{
-    attribute::Knob,
+    attribute::Attribute as Knob,
     domain,
     freezer::Freezer,
     timer::Timer,
@@ -56,22 +56,20 @@ use xen::{
         self,
         Device,
         Fate,
-        State, //
+        XenbusState, //
     }, //
 };
 
-kernel::module_driver! {
-    <T>, xenbus::Adapter<T>, {
-        type: Frontend,
-        name: "xen_cmmfront",
-        authors: ["The xen-cmm authors"],
-        description: "Coordinated memory management for Xen: the DomU half",
-        license: "GPL v2",
-        alias: ["xen:cmm"],
-    }
+xen::module_xenbus_driver! {
+    type: Frontend,
+    name: "xen_cmmfront",
+    authors: ["The xen-cmm authors"],
+    description: "Coordinated memory management for Xen: the DomU half",
+    license: "GPL v2",
+    alias: ["xen:cmm"],
 }
 
-static IDS: xenbus::IdArray<1> =
+static ID_TABLE: xenbus::IdArray<1> =
     xenbus::IdArray::new_without_index([xenbus::DeviceId::new(c"cmm")]);
 
 /// The driver's data of the device `cmm-0`.
@@ -92,8 +90,8 @@ pub(crate) struct Frontend {
 
 impl xenbus::Driver for Frontend {
     const HALF: xenbus::Half = xenbus::Half::Frontend;
-    const IDS: xenbus::IdTable = &IDS;
-    const KNOBS: &'static [Knob<Device<device::Bound>, Self>] = knobs::KNOBS;
+    const ID_TABLE: xenbus::IdTable = &ID_TABLE;
+    const ATTRIBUTES: &'static [Knob<Device<device::Bound>, Self>] = knobs::KNOBS;
 
     type Context = ();
     type Data = Self;
@@ -128,20 +126,24 @@ impl xenbus::Driver for Frontend {
         dev: &Device<device::Bound>,
         _context: &(),
         this: Pin<&Self>,
-        state: State,
+        state: XenbusState,
     ) -> Fate {
         match state {
-            State::InitWait => this.connect(dev),
-            State::Connected => this.connected(dev),
-            State::Closing => {
+            XenbusState::InitWait => this.connect(dev),
+            XenbusState::Connected => this.connected(dev),
+            XenbusState::Closing => {
                 if dev.is_taken_away() {
                     this.session.settle();
                     this.session.disconnect();
                 }
                 this.disconnect(dev);
             }
-            State::Closed | State::Unknown => this.disconnect(dev),
-            _ => (),
+            XenbusState::Closed | XenbusState::Unknown => this.disconnect(dev),
+            // It says nothing that this half waits for, or is no state of such a device.
+            XenbusState::Initialising
+            | XenbusState::Initialised
+            | XenbusState::Reconfiguring
+            | XenbusState::Reconfigured => (),
         }
         Fate::Keep
     }
@@ -181,11 +183,11 @@ impl Frontend {
         match Connection::open(dev, &self.session) {
             Ok(opened) => {
                 *connection = Some(opened);
-                dev.switch_state(State::Initialised);
+                dev.switch_state(XenbusState::Initialised);
             }
             Err(err) => {
                 self.has_failed.store(true, Relaxed);
-                dev.fatal(
+                dev.dev_fatal(
                     err,
                     fmt!(
                         "cannot set up the connection to Dom0; load the module again to try again"
@@ -197,8 +199,8 @@ impl Frontend {
 
     /// The back-end has connected to what we published.
     fn connected(&self, dev: &Device<device::Bound>) {
-        if dev.state() == State::Initialised {
-            dev.switch_state(State::Connected);
+        if dev.state() == XenbusState::Initialised {
+            dev.switch_state(XenbusState::Connected);
             // It may have broken the protocol already.
             if self.session.client.lock().establish().is_ok() {
                 self.reports.arm(0);
@@ -210,7 +212,7 @@ impl Frontend {
     fn disconnect(&self, dev: &Device<device::Bound>) {
         self.session.hang_up();
         self.connection.lock().take();
-        if dev.state() != State::Initialising {
+        if dev.state() != XenbusState::Initialising {
             dev.frontend_closed();
         }
     }

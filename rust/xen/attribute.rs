@@ -2,7 +2,7 @@
 
 //! Sysfs attributes of a driver's devices, and of the driver.
 //!
-//! A driver lists its [`Knob`]s in constants. [`Groups`] makes the C structures of them when the
+//! A driver lists its [`Attribute`]s in constants. [`Groups`] makes the C structures of them when the
 //! driver is registered, so that the driver core creates and removes the files itself: they appear
 //! after a device was probed, and the last reader or writer is gone before it is unbound.
 //!
@@ -25,13 +25,36 @@ pub type Store<Dev, Data> = fn(&Dev, &Data, &str) -> Result;
 /// One attribute: a file with one value.
 ///
 /// `Dev` is the device and `Data` the private data the two functions get.
-pub struct Knob<Dev, Data> {
+///
+/// # Examples
+///
+/// A level that can be read and set, for [`Driver::ATTRIBUTES`](crate::xenbus::Driver::ATTRIBUTES).
+///
+/// ```
+/// use core::fmt::Write;
+/// use kernel::{device::Bound, prelude::*, sync::atomic::{Atomic, Relaxed}};
+/// use xen::{attribute::Attribute, xenbus::Device};
+///
+/// struct Lamp {
+///     level: Atomic<u32>,
+/// }
+///
+/// const ATTRIBUTES: &[Attribute<Device<Bound>, Lamp>] = &[Attribute::read_write(
+///     c"level",
+///     |_dev, lamp, text| writeln!(text, "{}", lamp.level.load(Relaxed)).map_err(|_| ENOSPC),
+///     |_dev, lamp, text| {
+///         lamp.level.store(text.parse().map_err(|_| EINVAL)?, Relaxed);
+///         Ok(())
+///     },
+/// )];
+/// ```
+pub struct Attribute<Dev, Data> {
     name: &'static CStr,
     show: Option<Show<Dev, Data>>,
     store: Option<Store<Dev, Data>>,
 }
 
-impl<Dev, Data> Knob<Dev, Data> {
+impl<Dev, Data> Attribute<Dev, Data> {
     /// A value that can only be read (mode 0444).
     pub const fn read_only(name: &'static CStr, show: Show<Dev, Data>) -> Self {
         Self {
@@ -67,12 +90,13 @@ impl<Dev, Data> Knob<Dev, Data> {
         match (self.show.is_some(), self.store.is_some()) {
             (true, true) => 0o644,
             (false, true) => 0o200,
-            _ => 0o444,
+            (true | false, false) => 0o444,
         }
     }
 }
 
-/// The text of an attribute while it is being written: one page at most.
+/// The text of an attribute while it is being written: one page at most. [`Attribute`] has an example
+/// of its use.
 pub struct Text<'a> {
     buf: &'a mut [u8],
     used: usize,
@@ -98,7 +122,7 @@ pub(crate) type RawShow = unsafe extern "C" fn();
 /// `store` of a C attribute, likewise.
 pub(crate) type RawStore = unsafe extern "C" fn();
 
-/// A C attribute and the knob it stands for.
+/// A C attribute and what it stands for.
 ///
 /// `struct device_attribute` and `struct driver_attribute` are laid out alike, and differ in the
 /// types of their functions only.
@@ -107,18 +131,21 @@ pub(crate) struct RawAttribute<Dev: 'static, Data: 'static> {
     attr: bindings::attribute,
     show: RawShow,
     store: RawStore,
-    knob: &'static Knob<Dev, Data>,
+    attribute: &'static Attribute<Dev, Data>,
 }
 
 impl<Dev: 'static, Data: 'static> RawAttribute<Dev, Data> {
-    /// The knob of a C attribute.
+    /// What a C attribute stands for.
     ///
     /// # Safety
     ///
     /// `attr` must be an attribute of a filled `Groups<Dev, Data>`.
-    pub(crate) unsafe fn knob(attr: *mut bindings::device_attribute) -> &'static Knob<Dev, Data> {
-        // SAFETY: By the safety requirements, and `attr` is at the beginning.
-        unsafe { (*attr.cast::<Self>()).knob }
+    pub(crate) unsafe fn attribute(
+        attr: *mut bindings::device_attribute,
+    ) -> &'static Attribute<Dev, Data> {
+        // SAFETY: By the safety requirements `attr` was made by `fill`, of a `Self` whose first field
+        // it is, and which is valid and does not change as long as the groups are filled.
+        unsafe { (*attr.cast::<Self>()).attribute }
     }
 }
 
@@ -134,7 +161,7 @@ const _: () = {
     type Ours = RawAttribute<(), ()>;
     assert!(offset_of!(Ours, show) == offset_of!(device_attribute, __bindgen_anon_1));
     assert!(offset_of!(Ours, store) == offset_of!(device_attribute, __bindgen_anon_2));
-    assert!(offset_of!(Ours, knob) == size_of::<device_attribute>());
+    assert!(offset_of!(Ours, attribute) == size_of::<device_attribute>());
     assert!(offset_of!(Ours, show) == offset_of!(driver_attribute, show));
     assert!(offset_of!(Ours, store) == offset_of!(driver_attribute, store));
 };
@@ -154,6 +181,7 @@ pub(crate) struct Groups<Dev: 'static, Data: 'static> {
 
 impl<Dev: 'static, Data: 'static> Groups<Dev, Data> {
     pub(crate) fn new() -> Self {
+        // INVARIANT: It is not filled.
         Self {
             attributes: KVec::new(),
             list: KVec::new(),
@@ -162,28 +190,28 @@ impl<Dev: 'static, Data: 'static> Groups<Dev, Data> {
         }
     }
 
-    /// Makes the C structures of `knobs`, with the functions `calls` has for each. `self` must not
+    /// Makes the C structures of `attributes`, with the functions `calls` has for each. `self` must not
     /// move afterwards.
     pub(crate) fn fill(
         &mut self,
-        knobs: &'static [Knob<Dev, Data>],
+        attributes: &'static [Attribute<Dev, Data>],
         calls: impl Fn(usize) -> Option<(RawShow, RawStore)>,
     ) -> Result {
-        self.attributes = KVec::with_capacity(knobs.len(), GFP_KERNEL)?;
-        self.list = KVec::with_capacity(knobs.len() + 1, GFP_KERNEL)?;
+        self.attributes = KVec::with_capacity(attributes.len(), GFP_KERNEL)?;
+        self.list = KVec::with_capacity(attributes.len() + 1, GFP_KERNEL)?;
 
-        for (i, knob) in knobs.iter().enumerate() {
+        for (i, attribute) in attributes.iter().enumerate() {
             let (show, store) = calls(i).ok_or(ENOSPC)?;
             let attr = bindings::attribute {
-                name: knob.name.as_char_ptr(),
-                mode: knob.mode(),
+                name: attribute.name.as_char_ptr(),
+                mode: attribute.mode(),
             };
             self.attributes.push(
                 RawAttribute {
                     attr,
                     show,
                     store,
-                    knob,
+                    attribute,
                 },
                 GFP_KERNEL,
             )?;
@@ -194,6 +222,7 @@ impl<Dev: 'static, Data: 'static> Groups<Dev, Data> {
         }
         self.list.push(core::ptr::null_mut(), GFP_KERNEL)?;
 
+        // INVARIANT: Both lists are complete, and only `clear` changes them.
         self.group.__bindgen_anon_2.attrs = self.list.as_mut_ptr();
         self.groups[0] = &raw const self.group;
         Ok(())
@@ -201,6 +230,7 @@ impl<Dev: 'static, Data: 'static> Groups<Dev, Data> {
 
     /// Frees the C structures. The driver must have been unregistered.
     pub(crate) fn clear(&mut self) {
+        // INVARIANT: It is not filled any more.
         *self = Self::new();
     }
 
@@ -209,14 +239,15 @@ impl<Dev: 'static, Data: 'static> Groups<Dev, Data> {
     }
 }
 
-impl<Dev, Data> Knob<Dev, Data> {
+impl<Dev, Data> Attribute<Dev, Data> {
     /// Carries out a read of the attribute.
     ///
     /// # Safety
     ///
     /// `buf` must be a page that may be written.
     pub(crate) unsafe fn read(&self, dev: &Dev, data: &Data, buf: *mut c_char) -> isize {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements `buf` is a page that may be written, and nobody else uses
+        // it during the call.
         let buf = unsafe { core::slice::from_raw_parts_mut(buf.cast::<u8>(), PAGE_SIZE) };
         let mut text = Text { buf, used: 0 };
 
@@ -239,7 +270,8 @@ impl<Dev, Data> Knob<Dev, Data> {
         buf: *const c_char,
         count: usize,
     ) -> isize {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements `buf` holds `count` bytes, and nobody changes them during
+        // the call.
         let bytes = unsafe { core::slice::from_raw_parts(buf.cast::<u8>(), count) };
 
         let result = core::str::from_utf8(bytes)

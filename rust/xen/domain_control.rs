@@ -2,8 +2,8 @@
 
 //! What Dom0 may ask and change of other domains.
 //!
-//! Reading a reservation is a stable interface. Anything else is a *domctl*, whose version must be
-//! exactly the one of the running Xen; Linux itself issues none. [`DomainControl::probe`] finds out
+//! To ask what memory one has is a stable interface, in [`crate::domain`]. Anything else is a *domctl*,
+//! whose version must be exactly the one of the running Xen; Linux itself issues none. [`DomainControl::probe`] finds out
 //! which one Xen answers to. Those on scheduling are in [`crate::scheduling`].
 //!
 //! Xen headers: `public/memory.h`, `public/domctl.h`
@@ -44,22 +44,6 @@ pub struct Reservation {
     pub maximum: u64,
 }
 
-/// What Xen says of the memory of `dom`; `None` if there is no such domain, or it is being
-/// destroyed and has been taken out of Xen's list.
-pub fn reservation(dom: DomId) -> Option<Reservation> {
-    Some(Reservation {
-        current: memory_op(bindings::XENMEM_current_reservation, dom)?,
-        maximum: memory_op(bindings::XENMEM_maximum_reservation, dom)?,
-    })
-}
-
-fn memory_op(cmd: u32, dom: DomId) -> Option<u64> {
-    let mut dom = dom.0;
-    // SAFETY: Both commands take a pointer to a domain id.
-    let pages = unsafe { bindings::xen_helper_memory_op(cmd, (&raw mut dom).cast()) };
-    u64::try_from(pages).ok()
-}
-
 /// The right to change other domains, with the interface version Xen speaks.
 #[derive(Clone, Copy)]
 pub struct DomainControl {
@@ -75,7 +59,7 @@ impl DomainControl {
     pub fn probe() -> Result<Self> {
         for version in VERSIONS {
             // There is no such domain, so that nothing is changed: Xen looks at the version first.
-            match max_mem(version, DomId(bindings::DOMID_INVALID as u16), 0) {
+            match max_mem(version, DomId::INVALID, 0) {
                 Err(err) if err == EACCES => continue,
                 Err(err) if err == EPERM => return Err(err),
                 _ => return Ok(Self { version }),
