@@ -40,8 +40,8 @@ use kernel::{
     }, //
 };
 use xen::{
-    domain_control::DomainControl,
     event_channel::Outcome,
+    out_of_tree::domain_control::DomainControl,
     timer::{
         now,
         Expire,

@@ -19,7 +19,7 @@ use kernel::{
     fmt,
     prelude::*, //
 };
-use xen::clock;
+use xen::out_of_tree::clock;
 
 /// The files, removed when dropped.
 pub(crate) struct Files {

@@ -38,7 +38,6 @@ use kernel::{
 use ring_page::RingPage;
 use xen::{
     domain,
-    domain_control::DomainControl,
     event_channel::{
         EventChannel,
         Handler,
@@ -46,7 +45,10 @@ use xen::{
         Waker, //
     },
     grant::MappedPage,
-    scheduling,
+    out_of_tree::{
+        domain_control::DomainControl,
+        scheduling, //
+    },
     timer::now, //
 };
 
@@ -281,14 +283,14 @@ impl Host for Dom0Host<'_> {
     }
 
     fn reservation(&mut self, dom: DomId) -> Option<Reservation> {
-        let (found, activity) = self
+        let info = self
             .links
-            .in_xen(|| self.control.look(domain::DomId(dom.raw())))
+            .in_xen(|| self.control.domain_info(domain::DomId(dom.raw())))
             .ok()?;
-        self.seen = Some((dom, from_xen(activity)));
+        self.seen = Some((dom, from_xen(info.activity)));
         Some(Reservation {
-            current: found.current,
-            maximum: found.maximum,
+            current: info.current,
+            maximum: info.maximum,
         })
     }
 

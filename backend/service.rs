@@ -22,7 +22,7 @@ use kernel::{
 };
 use xen::{
     domain,
-    domain_control::DomainControl,
+    out_of_tree::domain_control::DomainControl,
     xenstore::{
         self,
         Watch,

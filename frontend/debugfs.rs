@@ -13,7 +13,7 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
-use xen::clock;
+use xen::out_of_tree::clock;
 
 /// The files, removed when dropped.
 pub(crate) struct Debugfs {

@@ -8,12 +8,12 @@ use ring_page::RingPage;
 use xen::{
     event_channel::{
         EventChannel,
-        Halter,
         Handler,
         Notifier,
         Waker, //
     },
-    grant::GrantedPage, //
+    grant::GrantedPage,
+    out_of_tree::halting::Halter, //
 };
 
 /// Our end of a connection.

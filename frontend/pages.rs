@@ -16,8 +16,7 @@ use cmm::{
 use kernel::prelude::*;
 use xen::{
     balloon,
-    frames::Stock,
-    freezer,
+    frames::BorrowedFrames,
     memory::{
         self,
         Backed,
@@ -29,6 +28,10 @@ use xen::{
         Step,
         MAX_EXTENT,
         MAX_ORDER, //
+    },
+    out_of_tree::{
+        freezer,
+        handover, //
     },
     timer::now, //
 };
@@ -49,7 +52,7 @@ pub(crate) struct Pages {
     /// Page frames without memory.
     frames: Extents<Hollow>,
     /// Where further frames come from.
-    stock: Stock,
+    stock: BorrowedFrames,
     /// Borrowed (positive) or lent (negative), in pages.
     balance: i64,
 }
@@ -59,13 +62,13 @@ impl Pages {
     pub(crate) fn new(handed_over: i64) -> Result<Self> {
         let reservation = Reservation::new()?;
         let mut frames = Extents::new();
-        let balance = balloon::take_over(handed_over, &mut frames)?;
+        let balance = handover::take_over(handed_over, &mut frames)?;
         Ok(Self {
             reservation,
             prepopulated: Extents::new(),
             readahead: Extents::new(),
             frames,
-            stock: Stock::new(),
+            stock: BorrowedFrames::new(),
             balance,
         })
     }
@@ -260,7 +263,7 @@ impl Pages {
         drop(core::mem::take(&mut self.readahead));
         self.stock.return_all(&mut self.frames);
         drop(core::mem::take(&mut self.frames));
-        balloon::hand_over(balance);
+        handover::hand_over(balance);
         balance
     }
 }
@@ -293,7 +296,7 @@ fn note(stopwatch: &mut Stopwatch, step: Step) {
 
 /// The pages the domain could give without hurting itself.
 pub(crate) fn spare() -> usize {
-    if !balloon::is_settled() {
+    if !balloon::is_at_target() {
         return 0;
     }
     let spare = client::spare(memory::available() as u64, memory::total() as u64);

@@ -63,7 +63,7 @@ impl Session {
         if self.is_orphan() {
             return Err(ENODEV);
         }
-        if !balloon::is_settled() {
+        if !balloon::is_at_target() {
             return Err(EAGAIN);
         }
         let wish = Wish {

@@ -8,7 +8,7 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
-use xen::freezer::Freeze;
+use xen::out_of_tree::freezer::Freeze;
 
 /// Has a say in whether the domain is suspended.
 pub(crate) struct Suspend {

@@ -50,7 +50,7 @@ use suspend::Suspend;
 use xen::{
     attribute::Attribute as Knob,
     domain,
-    freezer::Freezer,
+    out_of_tree::freezer::Freezer,
     timer::Timer,
     xenbus::{
         self,

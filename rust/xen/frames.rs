@@ -4,8 +4,8 @@
 //!
 //! A domain booted with less memory than it may have keeps the difference as page frames nobody
 //! uses. A domain whose memory was populated on demand has them in the balloon; in any other the
-//! kernel sets them aside for mapping grants (*unpopulated* pages). [`Stock`] borrows from both, and
-//! brings them back.
+//! kernel sets them aside for mapping grants (*unpopulated* pages). [`BorrowedFrames`] borrows from
+//! both, and brings them back.
 //!
 //! C headers: [`include/xen/balloon.h`](srctree/include/xen/balloon.h),
 //! [`include/xen/xen.h`](srctree/include/xen/xen.h)
@@ -28,14 +28,14 @@ use kernel::{
 type PageList = KVVec<*mut bindings::page>;
 
 /// What is on loan from the balloon and from the kernel.
-pub struct Stock {
+pub struct BorrowedFrames {
     from_balloon: usize,
     from_kernel: usize,
     /// The kernel has no more: it makes new frames, which can only map grants.
     kernel_is_out: bool,
 }
 
-impl Stock {
+impl BorrowedFrames {
     /// Nothing is on loan yet.
     pub const fn new() -> Self {
         Self {
@@ -110,7 +110,7 @@ impl Stock {
     }
 }
 
-impl Default for Stock {
+impl Default for BorrowedFrames {
     fn default() -> Self {
         Self::new()
     }
@@ -131,8 +131,8 @@ fn set_aside() -> usize {
 /// Asked for more than it has, the balloon driver would *shrink* the domain to make some.
 pub(crate) fn reclaim_from_balloon(pages: usize, to: &mut Extents<Hollow>) -> Result<usize> {
     // SAFETY: A racy look at a number that changes any time: the worst is as said above.
-    let stock = unsafe { (&raw const bindings::balloon_stats.balloon_low).read_volatile() };
-    let want = pages.min(stock);
+    let in_balloon = unsafe { (&raw const bindings::balloon_stats.balloon_low).read_volatile() };
+    let want = pages.min(in_balloon);
     if want == 0 {
         return Ok(0);
     }

@@ -13,30 +13,28 @@
 //!
 //! - [`memory`]: this domain's own reservation;
 //! - [`frames`]: page frames for memory from elsewhere;
-//! - [`balloon`]: the stock balloon driver, which owns the rest of it;
-//! - [`domain_control`], [`scheduling`]: what Dom0 may ask and change of others.
+//! - [`balloon`]: the stock balloon driver, which owns the rest of it.
 //!
-//! Besides, [`attribute`], [`clock`], [`freezer`], [`thread`] and [`timer`] have what the `kernel` crate lacks.
+//! Besides, [`domain`] says what this kernel runs in and what others have, and [`attribute`] and
+//! [`timer`] have what the `kernel` crate lacks. What could not go into Linux's own tree is in
+//! [`out_of_tree`].
 //!
-//! This crate is the only place with `unsafe` code: drivers need none.
+//! This crate is the only place with `unsafe` code: drivers need none. It depends on no other but
+//! `kernel`; `samples/` has the smallest split driver that there can be.
 
 pub mod attribute;
 pub mod balloon;
 mod bindings;
-pub mod clock;
 pub mod domain;
-pub mod domain_control;
 pub mod event_channel;
 pub mod frames;
-pub mod freezer;
 pub mod grant;
-mod mappings;
 pub mod memory;
+pub mod out_of_tree;
 mod removal;
-pub mod scheduling;
 pub mod shared_page;
-pub mod thread;
 pub mod timer;
+mod x86;
 pub mod xenbus;
 pub mod xenstore;
 

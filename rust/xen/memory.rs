@@ -21,11 +21,11 @@ use crate::{
         self,
         DomId, //
     },
-    mappings::Mappings,
     removal::{
         self,
         Fate, //
-    }, //
+    },
+    x86::mappings::Mappings, //
 };
 use core::{
     marker::PhantomData,

@@ -2,11 +2,12 @@
 
 //! What Dom0 may ask and change of other domains.
 //!
-//! To ask what memory one has is a stable interface, in [`crate::domain`]. Anything else is a *domctl*,
-//! whose version must be exactly the one of the running Xen; Linux itself issues none. [`DomainControl::probe`] finds out
-//! which one Xen answers to. Those on scheduling are in [`crate::scheduling`].
+//! To ask what memory one has is a stable interface, in [`crate::domain`]. Anything else is a
+//! *domctl*, whose version must be exactly the one of the running Xen; Linux itself issues none.
+//! [`DomainControl::probe`] finds out which one Xen answers to. What concerns scheduling is in
+//! [`super::scheduling`].
 //!
-//! Xen headers: `public/memory.h`, `public/domctl.h`
+//! Xen header: `public/domctl.h`
 
 use crate::{
     bindings,
@@ -35,16 +36,24 @@ struct Domctl {
     operand: Operand,
 }
 
-/// Xen's own word on a domain's memory, in pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reservation {
-    /// What the domain has (`tot_pages`).
-    pub current: u64,
-    /// What it may have (`max_pages`).
-    pub maximum: u64,
-}
-
 /// The right to change other domains, with the interface version Xen speaks.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::prelude::*;
+/// use xen::{domain::DomId, out_of_tree::domain_control::DomainControl};
+///
+/// /// Lets a domain have 2 MiB more.
+/// fn enlarge(control: &DomainControl, dom: DomId) -> Result {
+///     let info = control.domain_info(dom)?;
+///     control.set_maximum(dom, info.maximum + 512)
+/// }
+///
+/// fn enlarge_the_first() -> Result {
+///     enlarge(&DomainControl::probe()?, DomId(1))
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct DomainControl {
     version: u32,
@@ -104,8 +113,9 @@ fn domctl(version: u32, cmd: u32, dom: DomId, operand: &mut Operand) -> Result {
         pad: [0; 3],
         operand: *operand,
     };
-    // SAFETY: `op` is as large as any `struct xen_domctl`, and none of the operations of this crate
-    // has a pointer in its operand.
+    // SAFETY: `op` is there for the call, and as large as any `struct xen_domctl`: Xen writes nothing
+    // beyond it. None of the operations of this crate has a pointer in its operand, by which Xen could
+    // write elsewhere.
     let result = unsafe { bindings::xen_helper_domctl((&raw mut op).cast()) };
     *operand = op.operand;
     to_result(result as c_int)

@@ -2,14 +2,17 @@
 
 //! The kernel's own mappings of pages that get other memory, or lose theirs, in a PV domain.
 //!
-//! A PV kernel knows which machine frame is behind each page (the *p2m*), and has its page tables
-//! written by Xen. Its exported functions issue a hypercall a page. Here it is one for an extent, whose
-//! entries lie side by side in one table: that takes a good third less. In any other domain there is
-//! nothing to do.
+//! A PV kernel has its page tables written by Xen. Its exported functions issue a hypercall a page.
+//! Here it is one for an extent, whose entries lie side by side in one table: that takes a good third
+//! less. In any other domain there is nothing to do.
 //!
 //! C headers: [`include/xen/mem-reservation.h`](srctree/include/xen/mem-reservation.h),
 //! [`arch/x86/include/asm/xen/page.h`](srctree/arch/x86/include/asm/xen/page.h)
 
+use super::p2m::{
+    note_frames,
+    NO_FRAME, //
+};
 use crate::{
     bindings,
     domain,
@@ -17,9 +20,6 @@ use crate::{
 };
 use core::ptr::NonNull;
 use kernel::prelude::*;
-
-/// The p2m's entry of a page without memory.
-const NO_FRAME: bindings::xen_pfn_t = bindings::xen_pfn_t::MAX;
 
 /// Work space for changing the mappings of an extent.
 pub(crate) struct Mappings {
@@ -45,14 +45,17 @@ impl Mappings {
         if !domain::is_pv() {
             return;
         }
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements the pages are the caller's, and the frames were got for
+        // them: that is what both functions ask for.
         let mapped = unsafe {
             note_frames(first, frames.iter().copied())
                 && self.write_entries(first, frames.iter().copied())
         };
         if !mapped {
             self.list_pages(first, frames.len());
-            // SAFETY: By the safety requirements; what has been done already is done again.
+            // SAFETY: `self.pages` lists as many pages as there are frames. By the safety requirements
+            // the pages are the caller's, and the frames were got for them. What has been done already
+            // is done again, to the same end.
             unsafe {
                 bindings::xen_helper_map_frames(
                     frames.len() as c_ulong,
@@ -74,12 +77,14 @@ impl Mappings {
             return;
         }
         let nothing = core::iter::repeat_n(NO_FRAME, count);
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements the pages are the caller's, and nobody uses them: that is
+        // what both functions ask for where there is to be no frame.
         let unmapped =
             unsafe { self.write_entries(first, nothing.clone()) && note_frames(first, nothing) };
         if !unmapped {
             self.list_pages(first, count);
-            // SAFETY: By the safety requirements; what has been done already is done again.
+            // SAFETY: `self.pages` lists `count` pages. By the safety requirements they are the caller's,
+            // and nobody uses them. What has been done already is done again, to the same end.
             unsafe { bindings::xen_helper_unmap_pages(count as c_ulong, self.pages.as_mut_ptr()) };
         }
     }
@@ -97,7 +102,8 @@ impl Mappings {
         frames: impl ExactSizeIterator<Item = bindings::xen_pfn_t>,
     ) -> bool {
         let count = frames.len();
-        // SAFETY: By the safety requirements the pages are valid.
+        // SAFETY: By the safety requirements the pages are the caller's, so they are valid and in the
+        // direct map.
         let table = unsafe { bindings::xen_helper_entries(first.as_ptr(), count as c_ulong) };
         if table == 0 {
             return false;
@@ -108,11 +114,12 @@ impl Mappings {
             update.val = if frame == NO_FRAME {
                 0
             } else {
-                // SAFETY: May be called in any context.
+                // SAFETY: Computes an entry from a number, in any context.
                 unsafe { bindings::xen_helper_entry_of(frame) }
             };
         }
-        // SAFETY: `updates` has at least `count` elements. The entries are those of the caller's pages.
+        // SAFETY: The first `count` of `updates` have just been written. By the safety requirements the
+        // entries are those of the caller's pages, which nobody uses; Xen checks what it writes there.
         let result =
             unsafe { bindings::xen_helper_mmu_update(self.updates.as_mut_ptr(), count as c_int) };
         result == 0
@@ -124,24 +131,4 @@ impl Mappings {
             *entry = first.as_ptr().wrapping_add(i);
         }
     }
-}
-
-/// Writes down in the p2m which frames are behind the pages from `first` on. Returns `false` if it has
-/// no room for one.
-///
-/// # Safety
-///
-/// As for [`Mappings::map`] and [`Mappings::unmap`].
-unsafe fn note_frames(
-    first: NonNull<bindings::page>,
-    mut frames: impl Iterator<Item = bindings::xen_pfn_t>,
-) -> bool {
-    // SAFETY: By the safety requirements the page is valid.
-    let mut pfn = unsafe { bindings::xen_helper_page_to_pfn(first.as_ptr()) };
-    frames.all(|frame| {
-        // SAFETY: By the safety requirements the page is the caller's, and the frame is behind it.
-        let noted = unsafe { bindings::xen_helper_set_p2m(pfn, frame) };
-        pfn += 1;
-        noted
-    })
 }

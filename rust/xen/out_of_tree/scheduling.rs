@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What Dom0 may ask and change of when other domains run.
+//! What Dom0 may ask and change of when other domains run. Asking tells their memory, too.
 //!
 //! Xen header: `public/domctl.h`
 
-use crate::{
-    domain::DomId,
-    domain_control::{
-        DomainControl,
-        Reservation, //
-    },
-};
+use super::domain_control::DomainControl;
+use crate::domain::DomId;
 use kernel::prelude::*;
 
 const XEN_DOMCTL_PAUSEDOMAIN: u32 = 3;
@@ -26,7 +21,7 @@ const XEN_DOMINF_PAUSED: u32 = 1 << 3;
 const XEN_DOMINF_BLOCKED: u32 = 1 << 4;
 const XEN_DOMINF_RUNNING: u32 = 1 << 5;
 
-/// What a domain is doing.
+/// What a domain is doing. [`DomainInfo`] has an example of its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// At least one of its virtual CPUs runs.
@@ -53,8 +48,39 @@ impl Activity {
     }
 }
 
+/// What Xen says of a domain (`struct xen_domctl_getdomaininfo`): its memory, and what it is doing, for
+/// the price of one.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::prelude::*;
+/// use xen::{
+///     domain::DomId,
+///     out_of_tree::{domain_control::DomainControl, scheduling::Activity},
+/// };
+///
+/// /// Lets a domain that has room go before others that wait for a CPU.
+/// fn hurry(control: &DomainControl, dom: DomId) -> Result {
+///     let info = control.domain_info(dom)?;
+///     match info.activity {
+///         Activity::Waiting if info.current < info.maximum => control.boost(dom),
+///         Activity::Waiting | Activity::Running | Activity::Blocked | Activity::Paused => Ok(()),
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DomainInfo {
+    /// The pages that it has (`tot_pages`).
+    pub current: u64,
+    /// The pages that it may have (`max_pages`).
+    pub maximum: u64,
+    /// What it is doing.
+    pub activity: Activity,
+}
+
 impl DomainControl {
-    /// What memory `dom` has, and what it is doing: both for the price of one.
+    /// What Xen says of `dom`.
     ///
     /// May be called in any context.
     ///
@@ -62,7 +88,7 @@ impl DomainControl {
     ///
     /// `ESRCH` if there is no such domain, or it is being destroyed and has been taken out of Xen's
     /// list.
-    pub fn look(&self, dom: DomId) -> Result<(Reservation, Activity)> {
+    pub fn domain_info(&self, dom: DomId) -> Result<DomainInfo> {
         // `struct xen_domctl_getdomaininfo` begins with the domain's number and, in the upper half of
         // the first word, the flags; then come its pages, and its most pages.
         let mut info = [0; 16];
@@ -71,11 +97,11 @@ impl DomainControl {
             // An older Xen tells of the next domain instead.
             return Err(ESRCH);
         }
-        let reservation = Reservation {
+        Ok(DomainInfo {
             current: info[1],
             maximum: info[2],
-        };
-        Ok((reservation, Activity::from_flags((info[0] >> 32) as u32)))
+            activity: Activity::from_flags((info[0] >> 32) as u32),
+        })
     }
 
     /// Whether the scheduler of `dom` lets domains that wake up go before others: `credit` does.

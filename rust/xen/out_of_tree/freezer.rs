@@ -16,8 +16,8 @@ use kernel::{
     prelude::*, //
 };
 
-/// Has a say in whether the domain is suspended.
-pub trait Freeze: Send + Sync {
+/// Has a say in whether the domain is suspended. [`Freezer`] has an example of its use.
+pub trait Freeze: Send + Sync + 'static {
     /// All processes are frozen, and kernel threads are about to be. May sleep, for some seconds.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ pub trait Freeze: Send + Sync {
 
 /// Whether the calling thread is asked to freeze, still. It is not any more when that took too long.
 pub fn is_freezing() -> bool {
-    // SAFETY: May be called in any thread.
+    // SAFETY: Looks at the calling thread only, which is there.
     unsafe { bindings::xen_helper_is_freezing() }
 }
 
@@ -40,15 +40,40 @@ pub fn is_freezing() -> bool {
 /// # Invariants
 ///
 /// `thread` runs [`Self::run`] on `target`, until it is stopped.
+///
+/// # Examples
+///
+/// A device that is not to be saved while it is in use.
+///
+/// ```
+/// use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
+/// use xen::out_of_tree::freezer::{Freeze, Freezer};
+///
+/// struct Users {
+///     count: Atomic<u32>,
+/// }
+///
+/// impl Freeze for Users {
+///     fn freeze(&self) -> Result {
+///         if self.count.load(Relaxed) > 0 { Err(EBUSY) } else { Ok(()) }
+///     }
+///
+///     fn thaw(&self) {}
+/// }
+///
+/// fn watch_over(users: Users) -> Result<Freezer<Users>> {
+///     Freezer::new(c"my-driver-freezer", users)
+/// }
+/// ```
 pub struct Freezer<T: Freeze> {
     thread: NonNull<bindings::task_struct>,
     _target: KBox<T>,
 }
 
-// SAFETY: The thread may be stopped in any other, and what is in the box may be sent there.
+// SAFETY: A kernel thread may be stopped by any other, and what is in the box may be dropped in any.
 unsafe impl<T: Freeze> Send for Freezer<T> {}
 
-// SAFETY: There is nothing to be done with it.
+// SAFETY: A reference to it is good for nothing: nobody gets at the thread or the box by one.
 unsafe impl<T: Freeze> Sync for Freezer<T> {}
 
 impl<T: Freeze> Freezer<T> {
@@ -60,10 +85,12 @@ impl<T: Freeze> Freezer<T> {
     pub fn new(name: &'static CStr, target: T) -> Result<Self> {
         let target = KBox::new(target, GFP_KERNEL)?;
         let data = core::ptr::from_ref(&*target).cast_mut().cast();
-        // SAFETY: What is in the box stays where it is until the thread has been stopped.
+        // SAFETY: `run` takes a pointer to a `T`, and what is in the box stays where it is until the
+        // thread has been stopped, in `drop`. The name is a C string, and is copied.
         let thread = from_err_ptr(unsafe {
             bindings::xen_helper_run_freezable(Some(Self::run), data, name.as_char_ptr())
         })?;
+        // INVARIANT: The thread runs, and is stopped in `drop` only.
         Ok(Self {
             thread: NonNull::new(thread).ok_or(ENOMEM)?,
             _target: target,
@@ -74,14 +101,15 @@ impl<T: Freeze> Freezer<T> {
     ///
     /// `data` must point to a `T` that outlives the thread this is called in.
     unsafe extern "C" fn run(data: *mut c_void) -> c_int {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements `data` points to a `T`, which is there as long as this
+        // thread is, and is shared: `T` is `Sync`.
         let target = unsafe { &*data.cast::<T>() };
-        // SAFETY: This is a kernel thread.
+        // SAFETY: This is a kernel thread, which may make itself freezable and may sleep.
         while unsafe { bindings::xen_helper_wait_for_freeze() } {
             match target.freeze() {
-                // SAFETY: This is a kernel thread that holds no lock.
+                // SAFETY: This is a freezable kernel thread, and it holds no lock: `freeze` has come back.
                 Ok(()) => unsafe { bindings::xen_helper_freeze() },
-                // SAFETY: As above.
+                // SAFETY: This is a kernel thread that holds no lock, and may sleep.
                 Err(_) => unsafe { bindings::xen_helper_refuse_to_freeze() },
             }
             target.thaw();
@@ -92,7 +120,8 @@ impl<T: Freeze> Freezer<T> {
 
 impl<T: Freeze> Drop for Freezer<T> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants it runs.
+        // SAFETY: By the type invariants the thread runs, and this stops it for the first time. It
+        // waits for `run`, which uses the box.
         unsafe { bindings::xen_helper_stop(self.thread.as_ptr()) };
     }
 }
