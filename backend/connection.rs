@@ -187,7 +187,7 @@ pub(crate) struct Events {
 }
 
 impl Handler for Events {
-    fn handle(&self) -> Outcome {
+    fn handle(&self, _channel: &EventChannel<Self>) -> Outcome {
         self.core.receive(self.dom)
     }
 

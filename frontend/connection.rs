@@ -30,7 +30,7 @@ pub(crate) struct Events {
 }
 
 impl Handler for Events {
-    fn handle(&self) -> Outcome {
+    fn handle(&self, _channel: &EventChannel<Self>) -> Outcome {
         let outcome = {
             let mut client = self.session.client.lock();
             match client.drain(now()) {

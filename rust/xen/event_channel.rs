@@ -21,11 +21,12 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// A port of an event channel, as the domain that opened it counts them.
+/// A port of an event channel, as the domain that opened it counts them. [`EventChannel`] has an
+/// example of its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port(pub u32);
 
-/// What came of an event.
+/// What came of an event. [`EventChannel`] has an example of its use.
 #[must_use]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -39,10 +40,10 @@ pub enum Outcome {
     Mute,
 }
 
-/// Handles the events of a channel.
-pub trait Handler: Send + Sync {
-    /// Handles an event, in interrupt context.
-    fn handle(&self) -> Outcome;
+/// Handles the events of a channel. [`EventChannel`] has an example of its use.
+pub trait Handler: Send + Sync + Sized + 'static {
+    /// Handles an event of `channel`, in interrupt context.
+    fn handle(&self, channel: &EventChannel<Self>) -> Outcome;
 
     /// Does what [`Handler::handle`] left, in a thread of this channel's own, where it may sleep.
     /// Events are handled meanwhile.
@@ -52,7 +53,7 @@ pub trait Handler: Send + Sync {
 /// Opens a port to which the other half of `dev` may bind.
 fn open(dev: &Device<device::Bound>) -> Result<Port> {
     let mut port = 0;
-    // SAFETY: The device is valid, and `port` may be written.
+    // SAFETY: The device is valid, and knows its other half's domain; `port` may be written.
     to_result(unsafe { bindings::xenbus_alloc_evtchn(dev.as_raw(), &mut port) })?;
     Ok(Port(port))
 }
@@ -63,6 +64,49 @@ fn open(dev: &Device<device::Bound>) -> Result<Port> {
 ///
 /// `irq` is bound to the channel, and its handler is registered with a pointer to `self` as its
 /// cookie.
+///
+/// # Examples
+///
+/// A back-end that answers whatever the front-end counts.
+///
+/// ```
+/// use kernel::{device::Bound, prelude::*, sync::{atomic::{Acquire, Atomic, Relaxed, Release}, Arc}};
+/// use xen::{
+///     event_channel::{EventChannel, Handler, Outcome, Port},
+///     grant::MappedPage,
+///     shared_page::Offset,
+///     xenbus::Device,
+///     xenstore,
+/// };
+///
+/// const ASKED: Offset<u32> = Offset::at::<0>();
+/// const ANSWERED: Offset<u32> = Offset::at::<64>();
+///
+/// struct Echo {
+///     page: MappedPage,
+///     answered: Atomic<u32>,
+/// }
+///
+/// impl Handler for Echo {
+///     fn handle(&self, channel: &EventChannel<Self>) -> Outcome {
+///         let asked = self.page.word(ASKED).load(Acquire);
+///         if asked == self.answered.load(Relaxed) {
+///             return Outcome::Spurious;
+///         }
+///         self.answered.store(asked, Relaxed);
+///         self.page.word(ANSWERED).store(asked, Release);
+///         channel.notify();
+///         Outcome::Handled
+///     }
+/// }
+///
+/// fn connect(dev: &Device<Bound>, page: MappedPage) -> Result<Pin<KBox<EventChannel<Echo>>>> {
+///     let dir = dev.otherend().ok_or(ENODEV)?;
+///     let port = Port(xenstore::read_number(dir, c"event-channel")?);
+///     let echo = Echo { page, answered: Atomic::new(0) };
+///     KBox::pin_init(EventChannel::connect(dev, port, c"echo", echo), GFP_KERNEL)
+/// }
+/// ```
 #[pin_data(PinnedDrop)]
 pub struct EventChannel<T: Handler> {
     _dev: ARef<Device>,
@@ -75,20 +119,22 @@ pub struct EventChannel<T: Handler> {
 
 impl<T: Handler> EventChannel<T> {
     /// Opens a channel for the other half of `dev` to bind to, as front-ends do.
+    ///
+    /// # Errors
+    ///
+    /// What Xen says, after the device has begun to close: `ENOSPC` if this domain has no port left.
+    /// What Linux says: `ENOMEM`, and others, if there is no interrupt or no thread.
     pub fn listen<'a>(
         dev: &'a Device<device::Bound>,
         name: &'static CStr,
         handler: T,
-    ) -> impl PinInit<Self, Error> + 'a
-    where
-        T: 'a,
-    {
+    ) -> impl PinInit<Self, Error> + 'a {
         Self::new(dev, name, handler, move || {
             let port = open(dev)?;
-            // SAFETY: The port is open. On success the interrupt owns it.
+            // SAFETY: The port is open, and nobody has bound it here. On success the interrupt owns it.
             let irq = unsafe { bindings::bind_evtchn_to_irq_lateeoi(port.0) };
             if irq < 0 {
-                // SAFETY: The port is open, and is not used again.
+                // SAFETY: The port is open, is no interrupt's, and is not used again.
                 unsafe { bindings::xenbus_free_evtchn(dev.as_raw(), port.0) };
                 return Err(Error::from_errno(irq));
             }
@@ -100,18 +146,16 @@ impl<T: Handler> EventChannel<T> {
     ///
     /// # Errors
     ///
-    /// What Xen says: there may be no such port, or it may not be for this domain.
+    /// What Xen says: there may be no such port, or it may not be for this domain. What Linux says, as
+    /// in [`listen`](Self::listen).
     pub fn connect<'a>(
         dev: &'a Device<device::Bound>,
         port: Port,
         name: &'static CStr,
         handler: T,
-    ) -> impl PinInit<Self, Error> + 'a
-    where
-        T: 'a,
-    {
+    ) -> impl PinInit<Self, Error> + 'a {
         Self::new(dev, name, handler, move || {
-            // SAFETY: The device is valid.
+            // SAFETY: The device is valid, and knows its other half's domain; Xen checks the port.
             let irq =
                 unsafe { bindings::bind_interdomain_evtchn_to_irq_lateeoi(dev.as_raw(), port.0) };
             if irq < 0 {
@@ -126,10 +170,7 @@ impl<T: Handler> EventChannel<T> {
         name: &'static CStr,
         handler: T,
         bind: impl FnOnce() -> Result<(Port, u32)> + 'a,
-    ) -> impl PinInit<Self, Error> + 'a
-    where
-        T: 'a,
-    {
+    ) -> impl PinInit<Self, Error> + 'a {
         // `bind` takes an interrupt that only `drop` gives back, so a failure after it must, too.
         try_pin_init!(&this in Self {
             _dev: dev.into(),
@@ -140,14 +181,17 @@ impl<T: Handler> EventChannel<T> {
             _: {
                 let (port, irq) = bind()?;
                 let this = this.as_ptr();
-                // SAFETY: All fields are initialised, and nobody else uses them yet.
-                unsafe {
-                    (*this).port = port;
-                    (*this).irq = irq;
-                }
+                // SAFETY: The field is initialised and has no destructor, and nobody else uses it yet.
+                unsafe { (*this).port = port };
+                // SAFETY: As for `port`.
+                unsafe { (*this).irq = irq };
 
-                // SAFETY: The callbacks fit, and `this` stays valid and in place until `drop` frees
-                // the interrupt, which waits for both handlers.
+                // INVARIANT: The interrupt is bound to the channel; once this has succeeded its handler
+                // has `this` as its cookie, and if it fails there is no `Self`.
+                //
+                // SAFETY: The callbacks are for a `Self` as their cookie, and `this` is one: all of its
+                // fields are initialised, and it stays valid and in place until `drop` frees the
+                // interrupt, which waits for both. The name is as long-lived as the module.
                 let result = to_result(unsafe {
                     bindings::request_threaded_irq(
                         irq,
@@ -162,7 +206,7 @@ impl<T: Handler> EventChannel<T> {
                     // The kernel warns that it has none to free, but this is the only way to give the
                     // interrupt back.
                     //
-                    // SAFETY: The interrupt is bound and has no handler.
+                    // SAFETY: The interrupt is bound, has no handler, and is not used again.
                     unsafe { bindings::unbind_from_irqhandler(irq, core::ptr::null_mut()) };
                 }
                 result?;
@@ -175,7 +219,14 @@ impl<T: Handler> EventChannel<T> {
         self.port
     }
 
+    /// Sends an event. May be called in any context.
+    #[inline]
+    pub fn notify(&self) {
+        self.notifier().notify();
+    }
+
     /// The sending end, which may be used in any context while the channel lives.
+    #[inline]
     pub fn notifier(&self) -> Notifier {
         Notifier {
             irq: self.irq as c_int,
@@ -199,21 +250,24 @@ impl<T: Handler> EventChannel<T> {
     ///
     /// Only for an interrupt whose handler was registered with a `Self` as its cookie.
     unsafe extern "C" fn hard_irq(irq: c_int, this: *mut c_void) -> bindings::irqreturn_t {
-        // SAFETY: By the type invariants the cookie is a valid `Self`.
+        // SAFETY: By the safety requirements the cookie is a `Self`. It is initialised, for it was
+        // registered last, and valid until the interrupt is freed, which waits for this.
         let this = unsafe { &*this.cast::<Self>() };
-        let outcome = this.handler.handle();
+        let outcome = this.handler.handle(this);
 
         let flags = match outcome {
             Outcome::Mute => return bindings::irqreturn::IRQ_HANDLED,
             Outcome::Spurious => bindings::XEN_EOI_FLAG_SPURIOUS,
             Outcome::Handled | Outcome::WakeThread => 0,
         };
-        // SAFETY: `irq` is the interrupt being handled, bound with late EOI.
+        // SAFETY: `irq` is the interrupt being handled, bound with late EOI, and this is the one EOI
+        // for it.
         unsafe { bindings::xen_irq_lateeoi(irq as c_uint, flags) };
 
-        match outcome {
-            Outcome::WakeThread => bindings::irqreturn::IRQ_WAKE_THREAD,
-            _ => bindings::irqreturn::IRQ_HANDLED,
+        if outcome == Outcome::WakeThread {
+            bindings::irqreturn::IRQ_WAKE_THREAD
+        } else {
+            bindings::irqreturn::IRQ_HANDLED
         }
     }
 
@@ -221,7 +275,8 @@ impl<T: Handler> EventChannel<T> {
     ///
     /// As for `hard_irq`.
     unsafe extern "C" fn thread(_irq: c_int, this: *mut c_void) -> bindings::irqreturn_t {
-        // SAFETY: By the type invariants the cookie is a valid `Self`.
+        // SAFETY: By the safety requirements the cookie is a `Self`, initialised and valid until the
+        // interrupt is freed, which waits for this.
         let this = unsafe { &*this.cast::<Self>() };
         this.handler.handle_threaded();
         bindings::irqreturn::IRQ_HANDLED
@@ -231,12 +286,12 @@ impl<T: Handler> EventChannel<T> {
 #[pinned_drop]
 impl<T: Handler> PinnedDrop for EventChannel<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants the interrupt is bound, with `self` as its cookie. This
-        // waits for both handlers, and closes the channel.
-        unsafe {
-            let this = core::ptr::from_mut(self.get_unchecked_mut());
-            bindings::unbind_from_irqhandler((*this).irq, this.cast::<c_void>());
-        }
+        // SAFETY: Nothing is moved out of it.
+        let this = core::ptr::from_mut(unsafe { self.get_unchecked_mut() });
+        // SAFETY: By the type invariants the interrupt is bound, with `this` as its handler's cookie.
+        // This waits for both handlers, and closes the channel; nobody uses the number after it but
+        // those that know that it may be another's.
+        unsafe { bindings::unbind_from_irqhandler((*this).irq, this.cast::<c_void>()) };
     }
 }
 
@@ -244,6 +299,21 @@ impl<T: Handler> PinnedDrop for EventChannel<T> {
 ///
 /// It may outlive the channel, whose number may then be another's: an event that means nothing to
 /// whoever gets it.
+///
+/// # Examples
+///
+/// ```
+/// use xen::event_channel::Notifier;
+///
+/// /// To be dropped when what is written is complete.
+/// struct News<'a>(&'a Notifier);
+///
+/// impl Drop for News<'_> {
+///     fn drop(&mut self) {
+///         self.0.notify();
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Notifier {
     irq: c_int,
@@ -253,7 +323,11 @@ impl Notifier {
     /// Sends an event. May be called in any context.
     #[inline]
     pub fn notify(&self) {
-        // SAFETY: Linux ignores interrupts that are bound to no event channel.
+        // SAFETY: The number is that of a channel's interrupt, or was: Linux ignores one that is bound to
+        // no event channel.
+        //
+        // FIXME: It looks the number up without a lock, so the channel must not be closed on another CPU
+        // during the call. Callers have their own lock against that; the type does not ask for it.
         unsafe { bindings::notify_remote_via_irq(self.irq) };
     }
 }
@@ -261,6 +335,23 @@ impl Notifier {
 /// Wakes the thread of an [`EventChannel`], as if an event had asked for it.
 ///
 /// It may outlive the channel, and then does nothing.
+///
+/// # Examples
+///
+/// A timer that has its work done where one may sleep.
+///
+/// ```
+/// use xen::{event_channel::Waker, timer::{Expire, Timer}};
+///
+/// struct Sweep(Waker);
+///
+/// impl Expire for Sweep {
+///     fn expire(&self, timer: &Timer<Self>) {
+///         self.0.wake();
+///         timer.arm(1_000_000_000);
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Waker {
     irq: c_uint,
@@ -272,6 +363,8 @@ impl Waker {
     pub fn wake(&self) {
         let cookie = core::ptr::without_provenance_mut(self.cookie);
         // SAFETY: Linux compares the cookie with those of the interrupt's handlers, no more.
+        //
+        // FIXME: As in `Notifier::notify`.
         unsafe { bindings::irq_wake_thread(self.irq, cookie) };
     }
 }

@@ -24,7 +24,8 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// A grant reference: how a grant is named to the domain it is for.
+/// A grant reference: how a grant is named to the domain it is for. [`GrantedPage`] and [`MappedPage`]
+/// have examples of its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrantRef(pub u32);
 
@@ -32,41 +33,64 @@ pub struct GrantRef(pub u32);
 ///
 /// # Invariants
 ///
-/// `page` came from the page allocator, and the grant is open.
+/// `page` came from the page allocator, `shared` is its mapping, and the grant is open.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{device::Bound, fmt, prelude::*};
+/// use xen::{grant::GrantedPage, xenbus::Device, xenstore};
+///
+/// /// Shares a page with the other half, and says where it is.
+/// fn share(dev: &Device<Bound>) -> Result<GrantedPage> {
+///     let page = GrantedPage::new(dev.otherend_id())?;
+///     xenstore::write(dev.node(), c"page-ref", fmt!("{}", page.grant().0))?;
+///     Ok(page)
+/// }
+/// ```
 pub struct GrantedPage {
     page: NonNull<bindings::page>,
     shared: SharedPage,
     grant: GrantRef,
 }
 
-// SAFETY: The page is accessed through `SharedPage` only, and may be freed by any thread.
+// SAFETY: The page is accessed through `SharedPage` only, which is `Send`, and a page and a grant may
+// be given up by any thread.
 unsafe impl Send for GrantedPage {}
 
-// SAFETY: As above.
+// SAFETY: What a reference is good for is a copy of the reference to the grant, and `SharedPage`, which
+// is `Sync`.
 unsafe impl Sync for GrantedPage {}
 
 impl GrantedPage {
-    /// Allocates a zeroed page and grants it to `peer`, to read and to write.
+    /// Allocates a zeroed page and grants it to `peer`, to read and to write. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `ENOSPC` if this domain has no grant left.
     pub fn new(peer: DomId) -> Result<Self> {
-        // SAFETY: May be called in any context that may sleep.
+        // SAFETY: The flags are those of a context that may sleep, as this is.
         let page = unsafe { bindings::alloc_pages(bindings::GFP_KERNEL | bindings::__GFP_ZERO, 0) };
         let page = NonNull::new(page).ok_or(ENOMEM)?;
 
-        // SAFETY: The page is valid and in the direct map, which covers all of a 64-bit kernel.
+        // SAFETY: The page is ours, so it is valid and has memory.
         let frame = unsafe { bindings::xen_helper_page_to_gfn(page.as_ptr()) };
-        // SAFETY: The frame is this domain's own.
+        // SAFETY: The frame is that of a page of ours, which holds nothing but zeroes: the peer may do with
+        // it what it likes until the grant is ended, in `drop`.
         let grant = unsafe { bindings::gnttab_grant_foreign_access(peer.0, frame, 0) };
         if grant < 0 {
-            // SAFETY: The page has just been allocated, and nobody else knows of it.
+            // SAFETY: The page has just been allocated with this order, and nobody else knows of it.
             unsafe { bindings::__free_pages(page.as_ptr(), 0) };
             return Err(Error::from_errno(grant));
         }
 
-        // SAFETY: The page is valid.
+        // SAFETY: The page is ours, so it is valid, and in the direct map, which covers all of a 64-bit
+        // kernel.
         let base = unsafe { bindings::xen_helper_page_address(page.as_ptr()) };
-        // SAFETY: A page from the allocator without highmem has an address, where it is valid for
-        // as long as it is not freed: not before `self` is dropped.
+        // SAFETY: The address is that of the page, of which one of Xen's is no larger, and page-aligned.
+        // It is mapped there as long as it is not freed: not before `self` is dropped.
         let shared = unsafe { SharedPage::new(base.cast()) }?;
+        // INVARIANT: The page came from the allocator, and the grant of it is open.
         Ok(Self {
             page,
             shared,
@@ -92,7 +116,8 @@ impl Drop for GrantedPage {
     fn drop(&mut self) {
         // Frees the page too: now, or when the other domain has unmapped it.
         //
-        // SAFETY: The grant is open, and nobody in this domain uses the page any more.
+        // SAFETY: By the type invariants the grant is open, and is of this page, which came from the
+        // allocator. Nobody in this domain uses either any more.
         unsafe { bindings::gnttab_end_foreign_access(self.grant.0, self.page.as_ptr()) };
     }
 }
@@ -102,6 +127,19 @@ impl Drop for GrantedPage {
 /// # Invariants
 ///
 /// `shared` is a mapping made for `device`.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{device::Bound, prelude::*};
+/// use xen::{grant::{GrantRef, MappedPage}, xenbus::Device, xenstore};
+///
+/// /// Maps the page that the other half has said.
+/// fn map(dev: &Device<Bound>) -> Result<MappedPage> {
+///     let dir = dev.otherend().ok_or(ENODEV)?;
+///     MappedPage::new(dev, GrantRef(xenstore::read_number(dir, c"page-ref")?))
+/// }
+/// ```
 pub struct MappedPage {
     device: ARef<Device>,
     shared: SharedPage,
@@ -117,13 +155,16 @@ impl MappedPage {
         let mut grant = grant.0;
         let mut addr = core::ptr::null_mut();
 
-        // SAFETY: The device is valid, `grant` is an array of one, and `addr` may be written.
+        // SAFETY: The device is valid, and knows its other half's domain; `grant` is an array of one, and
+        // `addr` may be written. Xen checks the reference.
         to_result(unsafe {
             bindings::xenbus_map_ring_valloc(device.as_raw(), &mut grant, 1, &mut addr)
         })?;
 
-        // SAFETY: The mapping is valid until `self` is dropped.
+        // SAFETY: What was mapped is a page, page-aligned, and it stays mapped until it is unmapped: not
+        // before `self` is dropped.
         let shared = unsafe { SharedPage::new(addr.cast()) }?;
+        // INVARIANT: The mapping has just been made for `device`.
         Ok(Self {
             device: device.into(),
             shared,
@@ -141,8 +182,8 @@ impl Deref for MappedPage {
 
 impl Drop for MappedPage {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants this is a mapping of the device's, and nobody uses it any
-        // more.
+        // SAFETY: By the type invariants this is a mapping made for this device, which is valid still, and
+        // nobody uses it any more.
         unsafe {
             bindings::xenbus_unmap_ring_vfree(self.device.as_raw(), self.shared.as_ptr().cast())
         };

@@ -14,8 +14,8 @@ use kernel::{
     types::Opaque, //
 };
 
-/// Is called when a timer expires.
-pub trait Expire: Send + Sync + Sized {
+/// Is called when a timer expires. [`Timer`] has an example of its use.
+pub trait Expire: Send + Sync + Sized + 'static {
     /// The timer has expired, and may be set again. Runs in interrupt context.
     fn expire(&self, timer: &Timer<Self>);
 }
@@ -25,6 +25,29 @@ pub trait Expire: Send + Sync + Sized {
 /// # Invariants
 ///
 /// `timer` is set up, with a handler that finds `self` around it.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
+/// use xen::timer::{Expire, Timer};
+///
+/// /// Counts seconds.
+/// struct Seconds(Atomic<u64>);
+///
+/// impl Expire for Seconds {
+///     fn expire(&self, timer: &Timer<Self>) {
+///         self.0.add(1, Relaxed);
+///         timer.arm(1_000_000_000);
+///     }
+/// }
+///
+/// fn begin() -> Result<Pin<KBox<Timer<Seconds>>>> {
+///     let timer = KBox::pin_init(Timer::new(Seconds(Atomic::new(0))), GFP_KERNEL)?;
+///     timer.arm(1_000_000_000);
+///     Ok(timer)
+/// }
+/// ```
 #[pin_data(PinnedDrop)]
 pub struct Timer<T: Expire> {
     #[pin]
@@ -35,10 +58,11 @@ pub struct Timer<T: Expire> {
     _pin: PhantomPinned,
 }
 
-// SAFETY: A timer may be set and cancelled in any thread.
+// SAFETY: A timer may be set and cancelled in any thread, and `T` may be dropped in any.
 unsafe impl<T: Expire> Send for Timer<T> {}
 
-// SAFETY: `hrtimer` has a lock of its own.
+// SAFETY: What a reference is good for is to set the timer, which has a lock of its own, and to use
+// `T`, which is `Sync`.
 unsafe impl<T: Expire> Sync for Timer<T> {}
 
 impl<T: Expire> Timer<T> {
@@ -46,7 +70,9 @@ impl<T: Expire> Timer<T> {
     pub fn new(target: impl PinInit<T>) -> impl PinInit<Self> {
         pin_init!(Self {
             timer <- Opaque::ffi_init(|timer: *mut bindings::hrtimer| {
-                // SAFETY: `timer` is valid for writes.
+                // INVARIANT: The timer is set up, and its handler is ours.
+                //
+                // SAFETY: `timer` is valid for writes, and nobody else knows of it yet.
                 unsafe {
                     bindings::hrtimer_setup(
                         timer,
@@ -70,7 +96,8 @@ impl<T: Expire> Timer<T> {
     /// lock that the handler takes.
     pub fn arm(&self, delay: u64) {
         let delay = i64::try_from(delay).unwrap_or(i64::MAX);
-        // SAFETY: By the type invariants the timer is set up.
+        // SAFETY: By the type invariants the timer is set up, and it is pinned: it is cancelled before it
+        // goes. It may be set in any context, and its own lock serves who does so at once.
         unsafe {
             bindings::hrtimer_start_range_ns(
                 self.timer.get(),
@@ -83,9 +110,9 @@ impl<T: Expire> Timer<T> {
 
     /// # Safety
     ///
-    /// Only for the timer in a `Self`.
+    /// Only for the timer in a pinned `Self`.
     unsafe extern "C" fn callback(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
-        // SAFETY: By the type invariants `timer` is that of a pinned `Self`, which lives until the
+        // SAFETY: By the safety requirements `timer` is that of a pinned `Self`, which is there until the
         // timer has been cancelled, which waits for this.
         let this = unsafe { &*kernel::container_of!(Opaque::cast_from(timer), Self, timer) };
         this.target.expire(this);
@@ -99,7 +126,7 @@ impl<T: Expire> PinnedDrop for Timer<T> {
         // A handler that runs meanwhile may set the timer anew, but not after this returns: it is
         // cancelled once more.
         //
-        // SAFETY: By the type invariants the timer is set up.
+        // SAFETY: By the type invariants the timer is set up. This may wait for its handler.
         while unsafe { bindings::hrtimer_cancel(self.timer.get()) } != 0 {}
     }
 }
@@ -107,6 +134,6 @@ impl<T: Expire> PinnedDrop for Timer<T> {
 /// Nanoseconds since boot, on the monotonic clock.
 #[inline]
 pub fn now() -> u64 {
-    // SAFETY: May be called in any context.
+    // SAFETY: Reads the clock, in any context.
     unsafe { bindings::ktime_get() as u64 }
 }

@@ -22,12 +22,33 @@ use kernel::{
         CStr,
         CString, //
     },
+    sync::Arc,
     types::Opaque, //
 };
 
 /// Several reads and writes that take place together or not at all.
 ///
-/// A transaction that is dropped is aborted.
+/// A transaction that is dropped is aborted. One that is forgotten keeps the domain from being
+/// suspended.
+///
+/// # Invariants
+///
+/// While `open`, `id` is a transaction that was started and has not been ended.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{device::Bound, fmt, prelude::*};
+/// use xen::{xenbus::Device, xenstore::Transaction};
+///
+/// /// Says two things that are worth nothing alone.
+/// fn publish(dev: &Device<Bound>, page: u32, port: u32) -> Result {
+///     Transaction::run(|transaction| {
+///         transaction.write(dev.node(), c"page-ref", fmt!("{page}"))?;
+///         transaction.write(dev.node(), c"event-channel", fmt!("{port}"))
+///     })
+/// }
+/// ```
 pub struct Transaction {
     id: u32,
     open: bool,
@@ -42,10 +63,15 @@ const fn raw(id: u32) -> bindings::xenbus_transaction {
 
 impl Transaction {
     /// Begins a transaction.
+    ///
+    /// # Errors
+    ///
+    /// Xenstore's own.
     pub fn start() -> Result<Self> {
         let mut transaction = raw(NIL);
-        // SAFETY: `transaction` may be written.
+        // SAFETY: `transaction` is there for the call, and may be written.
         to_result(unsafe { bindings::xenbus_transaction_start(&mut transaction) })?;
+        // INVARIANT: It has just been started.
         Ok(Self {
             id: transaction.id,
             open: true,
@@ -74,8 +100,9 @@ impl Transaction {
     ///
     /// `EAGAIN` if somebody else changed what this transaction has used: begin anew.
     pub fn commit(mut self) -> Result {
+        // INVARIANT: It is ended, whatever comes of it, and `drop` will leave it alone.
         self.open = false;
-        // SAFETY: The transaction is open, and is not used again.
+        // SAFETY: By the type invariants the transaction is open; this ends it, and it is not used again.
         to_result(unsafe { bindings::xenbus_transaction_end(raw(self.id), false) })
     }
 
@@ -93,7 +120,8 @@ impl Transaction {
 impl Drop for Transaction {
     fn drop(&mut self) {
         if self.open {
-            // SAFETY: The transaction is open, and is not used again.
+            // SAFETY: By the type invariants the transaction is open; this ends it, and nobody can use it
+            // again.
             unsafe { bindings::xenbus_transaction_end(raw(self.id), true) };
         }
     }
@@ -101,7 +129,8 @@ impl Drop for Transaction {
 
 fn write_in(transaction: u32, dir: &CStr, node: &CStr, value: fmt::Arguments<'_>) -> Result {
     let value = CString::try_from_fmt(value)?;
-    // SAFETY: All strings are valid for the call.
+    // SAFETY: All are C strings that are there for the call. The transaction is none, or open: its
+    // owner is borrowed for the call.
     to_result(unsafe {
         bindings::xenbus_write(
             raw(transaction),
@@ -113,11 +142,34 @@ fn write_in(transaction: u32, dir: &CStr, node: &CStr, value: fmt::Arguments<'_>
 }
 
 /// Writes `dir/node`.
+///
+/// # Errors
+///
+/// `ENOMEM`, and xenstore's own: `EACCES` if this domain may not write there.
 pub fn write(dir: &CStr, node: &CStr, value: fmt::Arguments<'_>) -> Result {
     write_in(NIL, dir, node, value)
 }
 
 /// The value of a node, freed when dropped.
+///
+/// # Invariants
+///
+/// `text` are `len` bytes from `kmalloc`, owned by this value.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::{prelude::*, str::CStr};
+/// use xen::xenstore;
+///
+/// fn is_on(dir: &CStr) -> Result<bool> {
+///     match xenstore::read(dir, c"switch")?.as_str()? {
+///         "on" => Ok(true),
+///         "off" => Ok(false),
+///         _ => Err(EINVAL),
+///     }
+/// }
+/// ```
 pub struct Value {
     text: NonNull<u8>,
     len: usize,
@@ -130,7 +182,8 @@ impl Value {
     ///
     /// `EINVAL` if it is not UTF-8.
     pub fn as_str(&self) -> Result<&str> {
-        // SAFETY: `xenbus_read` returned `len` bytes at `text`, and `self` owns them.
+        // SAFETY: By the type invariants there are `len` bytes at `text`, and nobody changes them while
+        // `self`, which owns them, is borrowed.
         let bytes = unsafe { core::slice::from_raw_parts(self.text.as_ptr(), self.len) };
         core::str::from_utf8(bytes).map_err(|_| EINVAL)
     }
@@ -138,7 +191,7 @@ impl Value {
 
 impl Drop for Value {
     fn drop(&mut self) {
-        // SAFETY: `text` came from `xenbus_read`, which allocates with `kmalloc`.
+        // SAFETY: By the type invariants `text` came from `kmalloc`, and is ours to free.
         unsafe { bindings::kfree(self.text.as_ptr().cast()) };
     }
 }
@@ -150,10 +203,12 @@ impl Drop for Value {
 /// `ENOENT` if there is no such node.
 pub fn read(dir: &CStr, node: &CStr) -> Result<Value> {
     let mut len = 0;
-    // SAFETY: All strings are valid for the call, and `len` may be written.
+    // SAFETY: Both are C strings that are there for the call, as is `len`, which may be written. The
+    // transaction is none.
     let text = from_err_ptr(unsafe {
         bindings::xenbus_read(raw(NIL), dir.as_char_ptr(), node.as_char_ptr(), &mut len)
     })?;
+    // INVARIANT: `xenbus_read` has allocated `len` bytes with `kmalloc`, and leaves them to us.
     Ok(Value {
         text: NonNull::new(text.cast()).ok_or(ENOMEM)?,
         len: len as usize,
@@ -174,7 +229,8 @@ pub fn read_number<T: core::str::FromStr>(dir: &CStr, node: &CStr) -> Result<T> 
 }
 
 fn exists_in(transaction: u32, dir: &CStr, node: &CStr) -> bool {
-    // SAFETY: All strings are valid for the call.
+    // SAFETY: Both are C strings that are there for the call. The transaction is none, or open: its owner
+    // is borrowed for the call.
     unsafe { bindings::xenbus_exists(raw(transaction), dir.as_char_ptr(), node.as_char_ptr()) != 0 }
 }
 
@@ -194,11 +250,12 @@ pub fn write_below(dir: &CStr, node: &CStr, value: fmt::Arguments<'_>) -> Result
     })
 }
 
-/// Is told of changes below a node.
-pub trait Watcher: Send + Sync {
+/// Is told of changes below a node. [`Watch`] has an example of its use.
+pub trait Watcher: Send + Sync + 'static {
     /// Something at or below the watched node has changed, or the watch has just been set.
     ///
-    /// Runs in the one thread that serves all watches: never wait for another domain here.
+    /// Runs in the one thread that serves all watches: never wait for another domain here. The watch may
+    /// be dropped in here.
     fn changed(&self);
 }
 
@@ -207,24 +264,47 @@ pub trait Watcher: Send + Sync {
 /// # Invariants
 ///
 /// `watch` is registered, with a callback that finds `self` around it.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::prelude::*;
+/// use xen::xenstore::{Watch, Watcher};
+///
+/// struct Target;
+///
+/// impl Watcher for Target {
+///     fn changed(&self) {
+///         pr_info!("the toolstack wants another size\n");
+///     }
+/// }
+///
+/// fn watch() -> Result<Pin<KBox<Watch<Target>>>> {
+///     KBox::pin_init(Watch::new(format_args!("memory/target"), Target), GFP_KERNEL)
+/// }
+/// ```
 #[pin_data(PinnedDrop)]
 pub struct Watch<T: Watcher> {
     #[pin]
     watch: Opaque<bindings::xenbus_watch>,
     node: CString,
-    watcher: T,
+    watcher: Arc<T>,
     #[pin]
     _pin: PhantomPinned,
 }
 
-// SAFETY: A watch may be removed from any thread, and `T` may be dropped in any.
+// SAFETY: A watch may be removed by any thread, and `T` may be dropped in any.
 unsafe impl<T: Watcher> Send for Watch<T> {}
 
-// SAFETY: Nothing of the C structure is accessible by reference.
+// SAFETY: A reference to it is good for nothing: nobody gets at the C structure or at `T` by one.
 unsafe impl<T: Watcher> Sync for Watch<T> {}
 
 impl<T: Watcher> Watch<T> {
-    /// Watches `node`; the first call comes at once.
+    /// Watches `node`; the first call comes at once. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, and xenstore's own.
     pub fn new(node: fmt::Arguments<'_>, watcher: T) -> impl PinInit<Self, Error> + use<'_, T> {
         try_pin_init!(&this in Self {
             watch: Opaque::new(bindings::xenbus_watch {
@@ -232,40 +312,48 @@ impl<T: Watcher> Watch<T> {
                 ..Default::default()
             }),
             node: CString::try_from_fmt(node)?,
-            watcher,
+            watcher: Arc::new(watcher, GFP_KERNEL)?,
             _pin: PhantomPinned,
             _: {
-                // SAFETY: All fields are initialised and stay where they are; the memory stays
-                // valid until `drop`, which unregisters the watch.
-                to_result(unsafe {
-                    let this = this.as_ptr();
-                    let watch = Opaque::cast_into(&raw const (*this).watch);
-                    (*watch).node = (*this).node.as_char_ptr();
-                    bindings::register_xenbus_watch(watch)
-                })?;
+                let this = this.as_ptr();
+                // SAFETY: The field is initialised, and in `this`.
+                let watch = Opaque::cast_into(unsafe { &raw const (*this).watch });
+                // SAFETY: Both fields are initialised, and nobody else uses them yet. The node's name is
+                // in memory of its own, which `this` owns.
+                unsafe { (*watch).node = (*this).node.as_char_ptr() };
+                // INVARIANT: If this fails there is no `Self`.
+                //
+                // SAFETY: The watch is complete, with a callback for that of a `Self`, and it and its
+                // node stay valid and in place until `drop`, which unregisters it.
+                to_result(unsafe { bindings::register_xenbus_watch(watch) })?;
             },
         })
     }
 
     /// # Safety
     ///
-    /// Only for the watch in a `Self`.
+    /// Only for the watch in a pinned `Self`.
     unsafe extern "C" fn callback(
         watch: *mut bindings::xenbus_watch,
         _path: *const c_char,
         _token: *const c_char,
     ) {
-        // SAFETY: By the type invariants `watch` is the first field of a pinned `Self` that lives
-        // until the watch is unregistered, which waits for running callbacks.
-        let this = unsafe { &*kernel::container_of!(Opaque::cast_from(watch), Self, watch) };
-        this.watcher.changed();
+        // SAFETY: By the safety requirements `watch` is that of a pinned `Self`.
+        let this = unsafe { kernel::container_of!(Opaque::cast_from(watch), Self, watch) };
+        // What unregisters the watch waits for this, unless it is done in here: then `this` goes during
+        // the call, and the watcher does not.
+        //
+        // SAFETY: The watch is registered still, so that `this` is there, and all of it is initialised.
+        let watcher = unsafe { (*this).watcher.clone() };
+        watcher.changed();
     }
 }
 
 #[pinned_drop]
 impl<T: Watcher> PinnedDrop for Watch<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants the watch is registered.
+        // SAFETY: By the type invariants the watch is registered. After this no callback begins, and one
+        // that runs in another thread has ended.
         unsafe { bindings::unregister_xenbus_watch(self.watch.get()) };
     }
 }
