@@ -25,8 +25,8 @@
 //! there is one:
 //!
 //! - Xen's word that it is memory ([`Xen::has_memory`]), a hypercall. A frame of which Xen says so
-//!   is not gone. One of which it does not is gone, or is no memory: a device's or another
-//!   domain's.
+//!   is not gone. (It says so of another domain's page, too, that is mapped there by a grant.) One
+//!   of which it does not is gone, or is no memory: a device's, say.
 //! - Reading it ([`Xen::reads_as_nothing`]), which costs next to nothing as long as there is
 //!   something there. What has no entry reads as all ones. (So may memory, for that is what it may
 //!   contain.)
