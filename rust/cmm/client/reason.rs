@@ -9,8 +9,8 @@ use crate::protocol::GrantReason;
 pub enum Reason {
     /// What Dom0 said.
     Answered(GrantReason),
-    /// It was granted, and then not to be had: somebody else took the memory from Xen, or the kernel has no page frames
-    /// for it.
+    /// It was granted, and then not to be had: somebody else took the memory from Xen, or the
+    /// kernel has no page frames for it.
     Lost,
 }
 
@@ -29,8 +29,8 @@ impl Reason {
         (Self::Lost, "lost"),
     ];
 
-    /// The reason of a request for `wanted` pages that was granted `granted`, perhaps more than it wanted, for the reason
-    /// `said`, and of which `taken` came.
+    /// The reason of a request for `wanted` pages that was granted `granted`, perhaps more than it
+    /// wanted, for the reason `said`, and of which `taken` came.
     pub fn of(wanted: u64, granted: u64, said: GrantReason, taken: u64) -> Self {
         if taken < granted.min(wanted) {
             Self::Lost

@@ -27,8 +27,8 @@ pub struct Figures {
 
 impl<S: Shell> Client<S> {
     /// Says what is due, and lets the shell's thread run if there is something to be done. Returns
-    /// whether there is to be another tick after [`INTERVAL`](super::INTERVAL); if not, the next connection begins
-    /// with one.
+    /// whether there is to be another tick after [`INTERVAL`](super::INTERVAL); if not, the next
+    /// connection begins with one.
     pub fn tick(&mut self, figures: &Figures, now: Nanos) -> bool {
         if self.wants_to_prepopulate() || self.is_untidy(&figures.has, figures.has_leftovers, now) {
             if let Some(wire) = self.connection.wire() {

@@ -2,7 +2,8 @@
 
 //! What a domain can give without hurting itself.
 
-/// Pages that are always kept, whatever the kernel calls available: 16 MiB, and a part of the whole.
+/// Pages that are always kept, whatever the kernel calls available: 16 MiB, and a part of the
+/// whole.
 const KEEP: u64 = 4_096;
 const KEEP_PART: u64 = 32;
 
