@@ -11,13 +11,13 @@ use crate::{
 use cmm::{
     client::{
         Reason,
-        MAX_DEADLINE_US,
         MAX_READAHEAD, //
     },
     pages::{
         from_kib,
         to_kib, //
-    }, //
+    },
+    protocol::LONGEST_DEADLINE_US, //
 };
 use core::fmt::Write;
 use kernel::{
@@ -102,7 +102,7 @@ fn release(_dev: &Dev, this: &Frontend, text: &str) -> Result {
 
 fn set_deadline(_dev: &Dev, this: &Frontend, text: &str) -> Result {
     match text.parse() {
-        Ok(us) if (1..=MAX_DEADLINE_US).contains(&us) => {
+        Ok(us) if (1..=LONGEST_DEADLINE_US).contains(&us) => {
             this.session.deadline_us.store(us, Relaxed);
             Ok(())
         }

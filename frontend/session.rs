@@ -7,12 +7,14 @@ use crate::{
     pages::Pages,
     timings::Timings, //
 };
-use cmm::client::{
-    Client,
-    Holdings,
-    Reason,
-    Remains,
-    DEFAULT_DEADLINE_US, //
+use cmm::{
+    client::{
+        Client,
+        Holdings,
+        Reason,
+        Remains, //
+    },
+    protocol::DEFAULT_DEADLINE_US, //
 };
 use kernel::{
     device,

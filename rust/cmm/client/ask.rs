@@ -7,14 +7,8 @@ use super::machine::Client;
 use super::requests::Outcome;
 use super::say::SendError;
 use super::shell::Shell;
-use crate::protocol::{RequestReason, Up};
+use crate::protocol::{RequestReason, Up, DEFAULT_DEADLINE_US};
 use crate::time::Nanos;
-
-/// How long an answer may take if nobody says anything else: a second, in microseconds.
-pub const DEFAULT_DEADLINE_US: u64 = 1_000_000;
-
-/// The longest that an answer may take, in microseconds: Dom0 makes no deadline longer.
-pub const MAX_DEADLINE_US: u64 = 60_000_000;
 
 /// Dom0 is not woken to hear that less than this has been taken: its own view may lag that far.
 const QUIET_PAGES: u64 = 512;

@@ -41,7 +41,7 @@ mod shell;
 mod spare;
 mod wire;
 
-pub use ask::{Refusal, Ticket, Way, Wish, DEFAULT_DEADLINE_US, MAX_DEADLINE_US};
+pub use ask::{Refusal, Ticket, Way, Wish};
 pub use connection::{Change, Refused, Stage};
 pub use demands::Demand;
 pub use holdings::Holdings;

@@ -7,6 +7,7 @@
 //! last, up to a limit. What is left over is there for those that follow, which then need not ask.
 //! Once the domain has asked for nothing for a while, what is left goes back, and it starts anew.
 
+use crate::protocol::EXTENT_PAGES;
 use crate::time::{Nanos, SECOND};
 
 /// How much more each request fetches than the last that had to ask: from a page to the default
@@ -16,9 +17,8 @@ const GROWTH: u64 = 4;
 /// After how long without a request a domain has all it wants: what it keeps then, others lack.
 pub const IDLE: Nanos = SECOND;
 
-/// The limit at first, in pages: 2 MiB, the largest extent, which costs little more than a few
-/// pages.
-const DEFAULT_LIMIT: u64 = 512;
+/// The limit at first, in pages: the largest extent, which costs little more than a few pages.
+const DEFAULT_LIMIT: u64 = EXTENT_PAGES;
 
 /// The highest limit, in pages: 64 MiB.
 pub const MAX_READAHEAD: u64 = 16_384;
@@ -82,7 +82,8 @@ impl Readahead {
         self.window
     }
 
-    /// Whether the domain has asked for nothing for a while, so that what was read ahead should go back.
+    /// Whether the domain has asked for nothing for a while, so that what was read ahead should go
+    /// back.
     pub fn is_idle(&self, now: Nanos) -> bool {
         self.last == 0 || now.saturating_sub(self.last) > IDLE
     }
