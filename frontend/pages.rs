@@ -16,18 +16,20 @@ use cmm::{
 use kernel::prelude::*;
 use xen::{
     balloon,
+    extents::{
+        Allocated,
+        Extents,
+        Populated,
+        Unpopulated,
+        MAX_EXTENT,
+        MAX_ORDER, //
+    },
     frames::BorrowedFrames,
     memory::{
         self,
-        Backed,
         Effort,
-        Extents,
-        Fresh,
-        Hollow,
-        Reservation,
         Step,
-        MAX_EXTENT,
-        MAX_ORDER, //
+        Workspace, //
     },
     out_of_tree::{
         freezer,
@@ -44,13 +46,13 @@ pub(crate) const BATCH: usize = 2048;
 ///
 /// Borrowing uses page frames up, lending leaves some.
 pub(crate) struct Pages {
-    reservation: KBox<Reservation>,
+    workspace: KBox<Workspace>,
     /// Memory got on credit before anybody asked for it. It counts as credit still.
-    prepopulated: Extents<Fresh>,
+    prepopulated: Extents<Populated>,
     /// Memory read ahead of what somebody asked for. It counts as borrowed.
-    readahead: Extents<Fresh>,
+    readahead: Extents<Populated>,
     /// Page frames without memory.
-    frames: Extents<Hollow>,
+    frames: Extents<Unpopulated>,
     /// Where further frames come from.
     stock: BorrowedFrames,
     /// Borrowed (positive) or lent (negative), in pages.
@@ -60,11 +62,11 @@ pub(crate) struct Pages {
 impl Pages {
     /// Begins with what an earlier driver has handed over to the balloon driver.
     pub(crate) fn new(handed_over: i64) -> Result<Self> {
-        let reservation = Reservation::new()?;
+        let workspace = Workspace::new()?;
         let mut frames = Extents::new();
         let balance = handover::take_over(handed_over, &mut frames)?;
         Ok(Self {
-            reservation,
+            workspace,
             prepopulated: Extents::new(),
             readahead: Extents::new(),
             frames,
@@ -137,18 +139,18 @@ impl Pages {
     /// Gives `pages` of those prepopulated back to Xen.
     pub(crate) fn put_away(&mut self, pages: usize) {
         let mut fresh = self.prepopulated.take(pages);
-        self.reservation
+        self.workspace
             .release(&mut fresh, &mut self.frames, &mut |_| ());
         self.prepopulated.append(&mut fresh);
     }
 
-    fn populate(&mut self, wanted: usize, stopwatch: &mut Stopwatch) -> Extents<Fresh> {
+    fn populate(&mut self, wanted: usize, stopwatch: &mut Stopwatch) -> Extents<Populated> {
         self.fetch_frames(wanted);
 
         let mut fresh = Extents::new();
         let mut frames = self.frames.take(wanted);
         stopwatch.split(Phase::Frames, now());
-        self.reservation
+        self.workspace
             .populate(&mut frames, &mut fresh, &mut |step| note(stopwatch, step));
         self.frames.append(&mut frames);
         fresh
@@ -172,7 +174,7 @@ impl Pages {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         let mut fresh = self.readahead.take(wanted);
         let released = self
-            .reservation
+            .workspace
             .release(&mut fresh, &mut self.frames, &mut |step| {
                 note(stopwatch, step)
             });
@@ -218,7 +220,7 @@ impl Pages {
             }
             stopwatch.split(Phase::Allocate, now());
             let released = self
-                .reservation
+                .workspace
                 .release(&mut pages, &mut self.frames, &mut |step| {
                     note(stopwatch, step)
                 });
@@ -276,7 +278,7 @@ impl Drop for Pages {
 }
 
 /// Gives pages to the page allocator; returns how many.
-fn free(fresh: Extents<Fresh>, stopwatch: &mut Stopwatch) -> u64 {
+fn free(fresh: Extents<Populated>, stopwatch: &mut Stopwatch) -> u64 {
     let pages = fresh.pages();
     drop(fresh);
     stopwatch.split(Phase::Free, now());
@@ -304,7 +306,7 @@ pub(crate) fn spare() -> usize {
 }
 
 /// Allocates up to `wanted` zeroed pages, the largest extents first.
-fn allocate(wanted: usize, urgency: Urgency) -> Extents<Backed> {
+fn allocate(wanted: usize, urgency: Urgency) -> Extents<Allocated> {
     let mut pages = Extents::new();
     let mut order = MAX_ORDER;
 

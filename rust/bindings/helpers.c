@@ -211,7 +211,7 @@ struct page *xen_helper_page_next(struct page *page)
 }
 
 /* Tell /proc/kcore and crash dumps to keep away: no memory is behind these. */
-void xen_helper_pages_set_hollow(struct page *page, unsigned long count)
+void xen_helper_pages_set_unpopulated(struct page *page, unsigned long count)
 {
 	unsigned long i;
 
@@ -224,7 +224,7 @@ void xen_helper_pages_set_hollow(struct page *page, unsigned long count)
  * reference on the first, none on the others, and nothing else set. Pages that
  * came from the boot-time balloon still are as memblock left them.
  */
-void xen_helper_pages_clear_hollow(struct page *page, unsigned int order)
+void xen_helper_pages_clear_unpopulated(struct page *page, unsigned int order)
 {
 	unsigned long i;
 

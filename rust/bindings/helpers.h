@@ -51,8 +51,8 @@ struct xen_helper_run {
 	unsigned long count;
 };
 void xen_helper_sort_runs(struct xen_helper_run *runs, unsigned long count);
-void xen_helper_pages_set_hollow(struct page *page, unsigned long count);
-void xen_helper_pages_clear_hollow(struct page *page, unsigned int order);
+void xen_helper_pages_set_unpopulated(struct page *page, unsigned long count);
+void xen_helper_pages_clear_unpopulated(struct page *page, unsigned int order);
 void xen_helper_pages_make_single(struct page *page, unsigned int order);
 
 /* PV mappings: by the kernel's own functions, and by hand. */

@@ -32,11 +32,11 @@ pub fn baseline() -> usize {
     unsafe { (&raw const bindings::balloon_stats.current_pages).read_volatile() }
 }
 
-/// Gives hollow pages to the balloon driver, whose they become. May sleep.
+/// Gives unpopulated pages to the balloon driver, whose they become. May sleep.
 ///
 /// # Safety
 ///
-/// The caller must own the `1 << order` pages at `page`, which must be hollow.
+/// The caller must own the `1 << order` pages at `page`, which must be unpopulated.
 pub(crate) unsafe fn adopt(page: NonNull<bindings::page>, order: u32) {
     // SAFETY: By the safety requirements the pages are the caller's, who gives them away, and nobody
     // else looks at pages without memory.

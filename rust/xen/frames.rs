@@ -12,10 +12,10 @@
 
 use crate::{
     bindings,
-    memory::{
+    extents::{
         push_run,
         Extents,
-        Hollow,
+        Unpopulated,
         MAX_EXTENT, //
     },
 };
@@ -46,13 +46,13 @@ impl BorrowedFrames {
     }
 
     /// Borrows up to `pages` frames, as large extents where neighbours are found. May sleep.
-    pub fn borrow_frames(&mut self, pages: usize, to: &mut Extents<Hollow>) -> Result {
+    pub fn borrow_frames(&mut self, pages: usize, to: &mut Extents<Unpopulated>) -> Result {
         let got = reclaim_from_balloon(pages, to)?;
         self.from_balloon += got;
         self.borrow_from_kernel(pages - got, to)
     }
 
-    fn borrow_from_kernel(&mut self, pages: usize, to: &mut Extents<Hollow>) -> Result {
+    fn borrow_from_kernel(&mut self, pages: usize, to: &mut Extents<Unpopulated>) -> Result {
         let want = pages.min(set_aside().saturating_sub(self.from_kernel));
         if want == 0 || self.kernel_is_out {
             return Ok(());
@@ -77,7 +77,7 @@ impl BorrowedFrames {
             }
         }
         self.from_kernel += usable.len();
-        // SAFETY: The kernel gave us these pages, which are hollow.
+        // SAFETY: The kernel gave us these pages, which are unpopulated.
         unsafe { push_all(&mut usable, to) };
         Ok(())
     }
@@ -89,11 +89,11 @@ impl BorrowedFrames {
 
     /// Brings back up to `pages` frames to the balloon, as many as are on loan from there: it needs
     /// them when the toolstack lets the domain grow. Nobody misses the kernel's. May sleep.
-    pub fn return_to_balloon(&mut self, pages: usize, from: &mut Extents<Hollow>) {
+    pub fn return_to_balloon(&mut self, pages: usize, from: &mut Extents<Unpopulated>) {
         let mut frames = from.take(pages.min(self.from_balloon));
         self.from_balloon -= frames.pages();
         for_each_batch(&mut frames, |batch| {
-            // SAFETY: The pages are ours and hollow, and came from there, or are as good.
+            // SAFETY: The pages are ours and unpopulated, and came from there, or are as good.
             unsafe {
                 bindings::xen_free_ballooned_pages(batch.len() as c_uint, batch.as_mut_ptr())
             };
@@ -101,7 +101,7 @@ impl BorrowedFrames {
     }
 
     /// Brings back all that is on loan, as far as `from` has it. May sleep.
-    pub fn return_all(&mut self, from: &mut Extents<Hollow>) {
+    pub fn return_all(&mut self, from: &mut Extents<Unpopulated>) {
         self.return_to_balloon(self.from_balloon, from);
 
         let mut frames = from.take(self.from_kernel);
@@ -129,7 +129,7 @@ fn set_aside() -> usize {
 /// Takes up to `pages` frames out of the balloon; returns how many. May sleep.
 ///
 /// Asked for more than it has, the balloon driver would *shrink* the domain to make some.
-pub(crate) fn reclaim_from_balloon(pages: usize, to: &mut Extents<Hollow>) -> Result<usize> {
+pub(crate) fn reclaim_from_balloon(pages: usize, to: &mut Extents<Unpopulated>) -> Result<usize> {
     // SAFETY: A racy look at a number that changes any time: the worst is as said above.
     let in_balloon = unsafe { (&raw const bindings::balloon_stats.balloon_low).read_volatile() };
     let want = pages.min(in_balloon);
@@ -140,7 +140,7 @@ pub(crate) fn reclaim_from_balloon(pages: usize, to: &mut Extents<Hollow>) -> Re
     let mut list = page_list(want)?;
     // SAFETY: `list` has room for `want` pages.
     to_result(unsafe { bindings::xen_alloc_ballooned_pages(want as c_uint, list.as_mut_ptr()) })?;
-    // SAFETY: The balloon driver gave us these pages, which are hollow.
+    // SAFETY: The balloon driver gave us these pages, which are unpopulated.
     unsafe { push_all(&mut list, to) };
     Ok(want)
 }
@@ -152,16 +152,19 @@ fn page_list(len: usize) -> Result<PageList> {
 }
 
 fn return_to_kernel(batch: &mut [*mut bindings::page]) {
-    // SAFETY: The pages are ours and hollow, and came from there, or are as good.
+    // SAFETY: The pages are ours and unpopulated, and came from there, or are as good.
     unsafe { bindings::xen_free_unpopulated_pages(batch.len() as c_uint, batch.as_mut_ptr()) };
 }
 
 /// Takes extents apart, some pages at a time, in ascending order within each.
-fn for_each_batch(extents: &mut Extents<Hollow>, mut f: impl FnMut(&mut [*mut bindings::page])) {
+fn for_each_batch(
+    extents: &mut Extents<Unpopulated>,
+    mut f: impl FnMut(&mut [*mut bindings::page]),
+) {
     let mut batch = [core::ptr::null_mut(); 64];
 
     while let Some((page, order)) = extents.pop() {
-        // SAFETY: `pop` gave us the pages, which are hollow.
+        // SAFETY: `pop` gave us the pages, which are unpopulated.
         unsafe { bindings::xen_helper_pages_make_single(page.as_ptr(), order) };
         let count = 1usize << order;
         for start in (0..count).step_by(batch.len()) {
@@ -206,8 +209,8 @@ fn sorted_runs(list: &PageList) -> Result<KVVec<Run>> {
 ///
 /// # Safety
 ///
-/// The caller must own the pages, which must be hollow, and must not use the list again.
-unsafe fn push_all(list: &mut PageList, to: &mut Extents<Hollow>) {
+/// The caller must own the pages, which must be unpopulated, and must not use the list again.
+unsafe fn push_all(list: &mut PageList, to: &mut Extents<Unpopulated>) {
     // Most often they come in order, the last first.
     list.reverse();
     let mut push = |first: &Run, count: usize| {
@@ -230,8 +233,8 @@ unsafe fn push_all(list: &mut PageList, to: &mut Extents<Hollow>) {
 ///
 /// # Safety
 ///
-/// The caller must own the pages, which must be hollow.
-unsafe fn push_neighbours(to: &mut Extents<Hollow>, first: *mut bindings::page, count: usize) {
+/// The caller must own the pages, which must be unpopulated.
+unsafe fn push_neighbours(to: &mut Extents<Unpopulated>, first: *mut bindings::page, count: usize) {
     // SAFETY: The page is valid.
     let pfn = unsafe { bindings::xen_helper_page_to_pfn(first) } as usize;
     let skew = pfn % MAX_EXTENT;
@@ -244,7 +247,7 @@ unsafe fn push_neighbours(to: &mut Extents<Hollow>, first: *mut bindings::page, 
         let stop = (start / MAX_EXTENT + 1) * MAX_EXTENT;
         if let Some(base) = NonNull::new(first.wrapping_sub(skew)) {
             // SAFETY: By the safety requirements; `start` is not before `skew`.
-            unsafe { push_hollow(to, base, start, stop.min(end)) };
+            unsafe { push_unpopulated(to, base, start, stop.min(end)) };
         }
         start = stop;
     }
@@ -252,16 +255,16 @@ unsafe fn push_neighbours(to: &mut Extents<Hollow>, first: *mut bindings::page, 
 
 /// # Safety
 ///
-/// The caller must own pages `start..end` counted from `base`, which must be hollow.
-unsafe fn push_hollow(
-    to: &mut Extents<Hollow>,
+/// The caller must own pages `start..end` counted from `base`, which must be unpopulated.
+unsafe fn push_unpopulated(
+    to: &mut Extents<Unpopulated>,
     base: NonNull<bindings::page>,
     start: usize,
     end: usize,
 ) {
     let (first, count) = (base.as_ptr().wrapping_add(start), end - start);
     // SAFETY: By the safety requirements. Nobody else uses the frames, so nobody is surprised.
-    unsafe { bindings::xen_helper_pages_set_hollow(first, count as c_ulong) };
+    unsafe { bindings::xen_helper_pages_set_unpopulated(first, count as c_ulong) };
     // SAFETY: By the safety requirements.
     unsafe { push_run(to, base, start, end) };
 }

@@ -27,6 +27,7 @@ pub mod balloon;
 mod bindings;
 pub mod domain;
 pub mod event_channel;
+pub mod extents;
 pub mod frames;
 pub mod grant;
 pub mod memory;

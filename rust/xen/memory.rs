@@ -2,24 +2,28 @@
 
 //! This domain's own memory reservation: giving pages back to Xen and getting others.
 //!
-//! An [`Extents`] holds runs of 2^order pages in one of three conditions. [`Backed`] pages are
-//! ordinary ones, taken from the page allocator. [`Hollow`] ones are page frames without memory
-//! behind them: nobody may touch them, and nobody may forget them. [`Fresh`] ones have got memory
-//! from Xen, and are not the page allocator's yet: it gets them when they are dropped.
-//! [`Reservation::release`] makes backed pages hollow, [`Reservation::populate`] makes hollow ones
-//! fresh, and as both consume what they turn, a page cannot be in two conditions at once. What Xen
-//! refuses to take stays backed if there is memory behind it still; otherwise it is *parked*:
-//! nobody has it any more, and it is never used again.
+//! [`Workspace::release`] makes allocated [`Extents`] unpopulated, [`Workspace::populate`] makes
+//! unpopulated ones populated, and as both consume what they turn, a page cannot be in two
+//! conditions at once. What Xen refuses to take stays allocated if there is memory behind it still;
+//! otherwise it is *parked*: nobody has it any more, and it is never used again.
 //!
 //! C headers: [`include/xen/interface/memory.h`](srctree/include/xen/interface/memory.h),
 //! [`include/xen/mem-reservation.h`](srctree/include/xen/mem-reservation.h)
 
 use crate::{
-    balloon,
     bindings,
     domain::{
         self,
         DomId, //
+    },
+    extents::{
+        push_run,
+        Allocated,
+        Extents,
+        Populated,
+        Present,
+        Unpopulated,
+        MAX_EXTENT, //
     },
     removal::{
         self,
@@ -37,206 +41,6 @@ use kernel::{
     prelude::*, //
 };
 
-/// The order of the largest extents: 2 MiB, the most a DomU may ask for at once.
-pub const MAX_ORDER: u32 = 9;
-
-/// The pages of the largest extent.
-pub const MAX_EXTENT: usize = 1 << MAX_ORDER;
-
-mod sealed {
-    pub trait Sealed {}
-}
-
-/// Whether there is memory behind pages.
-pub trait Condition: sealed::Sealed {
-    /// Disposes of an extent nobody wants.
-    ///
-    /// # Safety
-    ///
-    /// The caller must own the `1 << order` pages at `page`, which are in this condition.
-    unsafe fn dispose(page: NonNull<bindings::page>, order: u32);
-}
-
-/// Ordinary pages, owned by whoever has the extent.
-pub enum Backed {}
-
-/// Page frames without memory behind them.
-pub enum Hollow {}
-
-/// Pages with memory the page allocator does not know of yet.
-pub enum Fresh {}
-
-impl sealed::Sealed for Backed {}
-impl sealed::Sealed for Hollow {}
-impl sealed::Sealed for Fresh {}
-
-/// Conditions in which there is memory behind pages.
-pub trait Present: Condition {
-    /// Whether the kernel counts the pages as its own.
-    const COUNTED: bool;
-}
-
-impl Present for Backed {
-    const COUNTED: bool = true;
-}
-
-impl Present for Fresh {
-    const COUNTED: bool = false;
-}
-
-/// Conditions in which nobody holds references to pages, so that an extent is easily split.
-pub trait Unreferenced: Condition {}
-
-impl Unreferenced for Hollow {}
-impl Unreferenced for Fresh {}
-
-impl Condition for Backed {
-    unsafe fn dispose(page: NonNull<bindings::page>, order: u32) {
-        // SAFETY: By the safety requirements the pages are the caller's, and as the allocator gave
-        // them.
-        unsafe { bindings::__free_pages(page.as_ptr(), order) };
-    }
-}
-
-impl Condition for Fresh {
-    unsafe fn dispose(page: NonNull<bindings::page>, order: u32) {
-        // SAFETY: By the safety requirements the pages are the caller's, and have memory.
-        unsafe {
-            bindings::xen_helper_pages_clear_hollow(page.as_ptr(), order);
-            bindings::adjust_managed_page_count(page.as_ptr(), 1 << order);
-            bindings::__free_pages(page.as_ptr(), order);
-        }
-    }
-}
-
-impl Condition for Hollow {
-    unsafe fn dispose(page: NonNull<bindings::page>, order: u32) {
-        // SAFETY: By the safety requirements the pages are the caller's, and hollow.
-        unsafe { balloon::adopt(page, order) };
-    }
-}
-
-/// A stack of extents for each order, threaded through the pages themselves, so that keeping them
-/// takes no memory.
-///
-/// # Invariants
-///
-/// `tops[order]` is the first page of an extent of that order, or null; its link leads to the next.
-/// The extents are owned, in condition `C`, and have `pages` pages together.
-pub struct Extents<C: Condition> {
-    tops: [*mut bindings::page; MAX_ORDER as usize + 1],
-    pages: usize,
-    _condition: PhantomData<C>,
-}
-
-// SAFETY: The pages are owned, and may be used by any thread.
-unsafe impl<C: Condition> Send for Extents<C> {}
-
-impl<C: Condition> Extents<C> {
-    /// An empty stack.
-    pub const fn new() -> Self {
-        Self {
-            tops: [core::ptr::null_mut(); MAX_ORDER as usize + 1],
-            pages: 0,
-            _condition: PhantomData,
-        }
-    }
-
-    /// The number of pages in all extents.
-    pub fn pages(&self) -> usize {
-        self.pages
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.pages == 0
-    }
-
-    /// # Safety
-    ///
-    /// The caller must own the `1 << order` pages at `page`, in condition `C`, and gives them away.
-    pub(crate) unsafe fn push(&mut self, page: NonNull<bindings::page>, order: u32) {
-        let top = &mut self.tops[order as usize];
-        // SAFETY: The first page is ours, and nobody else uses its link.
-        unsafe { bindings::xen_helper_page_set_next(page.as_ptr(), *top) };
-        *top = page.as_ptr();
-        self.pages += 1 << order;
-    }
-
-    /// Takes one of the largest extents out; the caller owns it.
-    pub(crate) fn pop(&mut self) -> Option<(NonNull<bindings::page>, u32)> {
-        (0..=MAX_ORDER)
-            .rev()
-            .find_map(|order| Some((self.pop_order(order)?, order)))
-    }
-
-    /// Takes an extent of this order out; the caller owns it.
-    fn pop_order(&mut self, order: u32) -> Option<NonNull<bindings::page>> {
-        let top = &mut self.tops[order as usize];
-        let page = NonNull::new(*top)?;
-        // SAFETY: By the type invariants `page` is the first of an extent, with a link.
-        *top = unsafe { bindings::xen_helper_page_next(page.as_ptr()) };
-        self.pages -= 1 << order;
-        Some(page)
-    }
-
-    /// Moves all of `other` here.
-    pub fn append(&mut self, other: &mut Self) {
-        while let Some((page, order)) = other.pop() {
-            // SAFETY: `pop` gave us the pages.
-            unsafe { self.push(page, order) };
-        }
-    }
-}
-
-impl<C: Unreferenced> Extents<C> {
-    /// Takes extents of `pages` pages at most: the largest that fit, and pieces of a larger one
-    /// only when there are no others.
-    pub fn take(&mut self, pages: usize) -> Self {
-        let mut taken = Self::new();
-
-        while taken.pages < pages {
-            let most = (pages - taken.pages).ilog2().min(MAX_ORDER);
-            let fits = (0..=most)
-                .rev()
-                .find_map(|order| Some((self.pop_order(order)?, order)));
-            let Some((page, order)) = fits.or_else(|| self.split_to(most)) else {
-                break;
-            };
-            // SAFETY: The extent is ours.
-            unsafe { taken.push(page, order) };
-        }
-        taken
-    }
-
-    /// Splits an extent larger than `order` into one of that order, which the caller owns.
-    fn split_to(&mut self, order: u32) -> Option<(NonNull<bindings::page>, u32)> {
-        let (page, found) =
-            (order + 1..=MAX_ORDER).find_map(|order| Some((self.pop_order(order)?, order)))?;
-        for half in order..found {
-            // SAFETY: The upper half of what is left of the extent; without references, it needs no
-            // care.
-            unsafe { self.push(page.add(1 << half), half) };
-        }
-        Some((page, order))
-    }
-}
-
-impl<C: Condition> Default for Extents<C> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<C: Condition> Drop for Extents<C> {
-    fn drop(&mut self) {
-        while let Some((page, order)) = self.pop() {
-            // SAFETY: `pop` gave us the pages, in condition `C`.
-            unsafe { C::dispose(page, order) };
-        }
-    }
-}
-
 /// How hard to try for a page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
@@ -246,7 +50,7 @@ pub enum Effort {
     Reclaim,
 }
 
-impl Extents<Backed> {
+impl Extents<Allocated> {
     /// Allocates an extent of zeroed pages: whatever they held before is gone.
     ///
     /// Returns whether there was one.
@@ -297,14 +101,14 @@ pub enum Step {
 }
 
 /// Work space for changing this domain's reservation: an extent at a time.
-pub struct Reservation {
+pub struct Workspace {
     frames: [bindings::xen_pfn_t; MAX_EXTENT],
     mappings: Mappings,
     /// Xen has said of a frame that there is memory behind it, so it says when there is not.
     tells_memory: bool,
 }
 
-impl Reservation {
+impl Workspace {
     /// Allocates the work space, which is four pages large: more than a stack has.
     pub fn new() -> Result<KBox<Self>> {
         let space = KBox::<Self>::new_uninit(GFP_KERNEL | __GFP_ZERO)?;
@@ -313,7 +117,7 @@ impl Reservation {
         Ok(unsafe { space.assume_init() })
     }
 
-    /// Gives the memory behind `from` back to Xen; the hollow pages go to `to`.
+    /// Gives the memory behind `from` back to Xen; the unpopulated pages go to `to`.
     ///
     /// The kernel counts the pages as its own no longer. Returns the number of pages that Xen took.
     /// That is what the domain has less, though Xen counts a page that another domain maps until it
@@ -324,7 +128,7 @@ impl Reservation {
     pub fn release<C: Present>(
         &mut self,
         from: &mut Extents<C>,
-        to: &mut Extents<Hollow>,
+        to: &mut Extents<Unpopulated>,
         done: &mut dyn FnMut(Step),
     ) -> usize {
         let mut released = 0;
@@ -354,7 +158,7 @@ impl Reservation {
         page: NonNull<bindings::page>,
         order: u32,
         kept: &mut Extents<C>,
-        to: &mut Extents<Hollow>,
+        to: &mut Extents<Unpopulated>,
         done: &mut dyn FnMut(Step),
     ) -> Released {
         let count = 1 << order;
@@ -386,12 +190,12 @@ impl Reservation {
             unsafe {
                 match fate {
                     Fate::Taken => {
-                        set_hollow(page, run.clone());
+                        set_unpopulated(page, run.clone());
                         push_run(to, page, run.start, run.end);
                         released.taken += run.len();
                     }
                     Fate::Parked => {
-                        set_hollow(page, run.clone());
+                        set_unpopulated(page, run.clone());
                         released.parked += run.len();
                     }
                     Fate::Kept => {
@@ -424,8 +228,8 @@ impl Reservation {
     /// of pages that got memory. `done` hears of each step after it; it must not sleep.
     pub fn populate(
         &mut self,
-        from: &mut Extents<Hollow>,
-        to: &mut Extents<Fresh>,
+        from: &mut Extents<Unpopulated>,
+        to: &mut Extents<Populated>,
         done: &mut dyn FnMut(Step),
     ) -> usize {
         let mut populated = 0;
@@ -446,7 +250,7 @@ impl Reservation {
             unsafe { push_run(to, page, 0, got) };
 
             if got < 1 << order {
-                // SAFETY: The part of the extent that is hollow still.
+                // SAFETY: The part of the extent that is unpopulated still.
                 unsafe { push_run(from, page, got, 1 << order) };
                 break;
             }
@@ -509,7 +313,7 @@ struct Released {
 
 /// An extent that is being given to Xen. Its frames are at the beginning of `space.frames`.
 struct Extent<'a> {
-    space: &'a mut Reservation,
+    space: &'a mut Workspace,
     first: NonNull<bindings::page>,
     order: u32,
 }
@@ -598,38 +402,12 @@ impl Drop for FrameSection {
 /// # Safety
 ///
 /// The caller must own these pages of the extent at `page`.
-unsafe fn set_hollow(page: NonNull<bindings::page>, run: Range<usize>) {
+unsafe fn set_unpopulated(page: NonNull<bindings::page>, run: Range<usize>) {
     // SAFETY: By the safety requirements.
     unsafe {
-        bindings::xen_helper_pages_set_hollow(page.as_ptr().add(run.start), run.len() as c_ulong);
-    }
-}
-
-/// The order of the largest aligned extent that begins at `start` and ends by `end`.
-fn run_order(start: usize, end: usize) -> u32 {
-    let aligned = if start == 0 {
-        MAX_ORDER
-    } else {
-        start.trailing_zeros().min(MAX_ORDER)
-    };
-    aligned.min((end - start).checked_ilog2().unwrap_or(0))
-}
-
-/// Pushes pages `start..end` of an extent, as extents as large as their alignment permits.
-///
-/// # Safety
-///
-/// The caller must own these pages of the extent at `page`, in condition `C`.
-pub(crate) unsafe fn push_run<C: Condition>(
-    to: &mut Extents<C>,
-    page: NonNull<bindings::page>,
-    mut start: usize,
-    end: usize,
-) {
-    while start < end {
-        let order = run_order(start, end);
-        // SAFETY: By the safety requirements.
-        unsafe { to.push(page.add(start), order) };
-        start += 1 << order;
+        bindings::xen_helper_pages_set_unpopulated(
+            page.as_ptr().add(run.start),
+            run.len() as c_ulong,
+        );
     }
 }

@@ -9,11 +9,11 @@ use crate::{
         above_target,
         adjust_current, //
     },
-    frames::reclaim_from_balloon,
-    memory::{
+    extents::{
         Extents,
-        Hollow, //
+        Unpopulated, //
     },
+    frames::reclaim_from_balloon,
 };
 use kernel::{
     prelude::*,
@@ -38,17 +38,17 @@ const PAUSE: Delta = Delta::from_millis(10);
 ///
 /// ```
 /// use kernel::prelude::*;
-/// use xen::{memory::{Extents, Hollow}, out_of_tree::handover};
+/// use xen::{extents::{Extents, Unpopulated}, out_of_tree::handover};
 ///
 /// /// Leaves; returns what the next driver is to be told.
-/// fn leave(balance: i64, frames: Extents<Hollow>) -> i64 {
+/// fn leave(balance: i64, frames: Extents<Unpopulated>) -> i64 {
 ///     drop(frames);
 ///     handover::hand_over(balance);
 ///     balance
 /// }
 ///
 /// /// Begins with what the last has left.
-/// fn begin(left: i64) -> Result<(i64, Extents<Hollow>)> {
+/// fn begin(left: i64) -> Result<(i64, Extents<Unpopulated>)> {
 ///     let mut frames = Extents::new();
 ///     let balance = handover::take_over(left, &mut frames)?;
 ///     Ok((balance, frames))
@@ -67,7 +67,7 @@ pub fn hand_over(balance: i64) {
 /// # Errors
 ///
 /// `ENOMEM`.
-pub fn take_over(balance: i64, frames: &mut Extents<Hollow>) -> Result<i64> {
+pub fn take_over(balance: i64, frames: &mut Extents<Unpopulated>) -> Result<i64> {
     let above = above_target();
     if balance >= 0 {
         let left = balance.min(above).max(0);

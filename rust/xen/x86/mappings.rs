@@ -16,7 +16,7 @@ use super::p2m::{
 use crate::{
     bindings,
     domain,
-    memory::MAX_EXTENT, //
+    extents::MAX_EXTENT, //
 };
 use core::ptr::NonNull;
 use kernel::prelude::*;
