@@ -5,8 +5,8 @@
 //! They are described in `Documentation/ABI/testing/sysfs-bus-xen-backend-cmm`.
 
 use crate::{
-    service::Service,
-    Backend, //
+    backend::Backend,
+    service::Service, //
 };
 use cmm::{
     coordinator::{

@@ -7,11 +7,12 @@
 //!
 //! - locks: [`core`], the coordinator and the connections, and the timer that drives them;
 //! - the table: [`link`], this end of a connection's shared page, and all of them;
-//! - xenbus: this file, devices; [`connection`], how a connection comes about and ends; [`service`], what
+//! - xenbus: this file and [`backend`], devices; [`connection`], how a connection comes about and ends; [`service`], what
 //!   belongs to no device;
 //! - [`knobs`], the files in sysfs, and errnos;
 //! - [`debugfs`]: the books, and where the time went.
 
+mod backend;
 mod connection;
 mod core;
 mod debugfs;
@@ -19,6 +20,10 @@ mod knobs;
 mod link;
 mod service;
 
+use backend::{
+    Backend,
+    Target, //
+};
 use cmm::coordinator::Event;
 use connection::Connection;
 use kernel::{
@@ -30,8 +35,7 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
-        Arc,
-        Mutex, //
+        Arc, //
     }, //
 };
 use service::{
@@ -65,19 +69,6 @@ xen::module_xenbus_driver! {
 
 static ID_TABLE: xenbus::IdArray<1> =
     xenbus::IdArray::new_without_index([xenbus::DeviceId::new(c"cmm")]);
-
-/// The driver's data of a device `cmm-N-0`, for domain N.
-#[pin_data]
-pub(crate) struct Backend {
-    #[pin]
-    target: Watch<Target>,
-    #[pin]
-    connection: Mutex<Option<Connection>>,
-    service: Arc<Service>,
-    dom: cmm::DomId,
-    /// The front-end broke the protocol, or published nonsense: it is not invited again.
-    sent_away: Atomic<bool>,
-}
 
 impl xenbus::Driver for Backend {
     const HALF: xenbus::Half = xenbus::Half::Backend;
@@ -222,12 +213,6 @@ impl Backend {
             }
         }
     }
-}
-
-/// Watches the size the toolstack wants the domain to have.
-struct Target {
-    service: Arc<Service>,
-    dom: cmm::DomId,
 }
 
 impl Watcher for Target {

@@ -5,8 +5,8 @@
 //! They are described in `Documentation/ABI/testing/sysfs-bus-xen-cmm`.
 
 use crate::{
-    errors::denied,
-    Frontend, //
+    errors::denied, //
+    frontend::Frontend,
 };
 use cmm::{
     client::{

@@ -5,7 +5,7 @@
 //! It asks Dom0 for memory when somebody writes `request_kb`, and gives memory up when Dom0 asks.
 //! What it decides is in [`cmm::client`]. Each file here is about one of four things:
 //!
-//! - xenbus: this, and [`connection`];
+//! - xenbus: this, [`frontend`], and [`connection`];
 //! - locks: [`session`], what is known and who may touch it; [`request`], who waits; [`report`], the
 //!   timer; [`debugfs`];
 //! - memory: [`pages`], and what makes it move, [`demands`], [`release`] and [`settle`]; [`link`],
@@ -19,6 +19,7 @@ mod connection;
 mod debugfs;
 mod demands;
 mod errors;
+mod frontend;
 mod knobs;
 mod link;
 mod pages;
@@ -32,17 +33,14 @@ mod timings;
 
 use connection::Connection;
 use debugfs::Debugfs;
+use frontend::Frontend;
 use kernel::{
     device,
     new_mutex,
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc,
-        Mutex, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
     }, //
 };
 use session::Session;
@@ -71,22 +69,6 @@ xen::module_xenbus_driver! {
 
 static ID_TABLE: xenbus::IdArray<1> =
     xenbus::IdArray::new_without_index([xenbus::DeviceId::new(c"cmm")]);
-
-/// The driver's data of the device `cmm-0`.
-///
-/// The fields are dropped in order: the timer first, then the connection, and then what both use.
-#[pin_data]
-pub(crate) struct Frontend {
-    #[pin]
-    reports: Timer<report::Reporter>,
-    #[pin]
-    connection: Mutex<Option<Connection>>,
-    _debugfs: Debugfs,
-    _suspend: Freezer<Suspend>,
-    session: Arc<Session>,
-    /// A connection could not be made, for a reason of our own: to try again at once would not help.
-    has_failed: Atomic<bool>,
-}
 
 impl xenbus::Driver for Frontend {
     const HALF: xenbus::Half = xenbus::Half::Frontend;

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Xenbus: what the driver keeps of each device.
+
+use crate::{
+    connection::Connection,
+    service::Service, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Atomic,
+        Arc,
+        Mutex, //
+    }, //
+};
+use xen::xenstore::Watch;
+
+/// The driver's data of a device `cmm-N-0`, for domain N.
+#[pin_data]
+pub(crate) struct Backend {
+    #[pin]
+    pub(crate) target: Watch<Target>,
+    #[pin]
+    pub(crate) connection: Mutex<Option<Connection>>,
+    pub(crate) service: Arc<Service>,
+    pub(crate) dom: cmm::DomId,
+    /// The front-end broke the protocol, or published nonsense: it is not invited again.
+    pub(crate) sent_away: Atomic<bool>,
+}
+
+/// Watches the size the toolstack wants the domain to have.
+pub(crate) struct Target {
+    pub(crate) service: Arc<Service>,
+    pub(crate) dom: cmm::DomId,
+}
