@@ -34,7 +34,7 @@ refused_naming() { # refused_naming WORD: exports must fail, and say WORD
 }
 
 echo "TAP version 13"
-echo "1..13"
+echo "1..20"
 
 fresh
 exports
@@ -80,6 +80,66 @@ counted 4 "0 0 1" "no emulator here"
 result $? "count: a suite that exits with 4 was skipped"
 counted 1 "1 1 0" "1..2" "ok 1 a" "not ok 2 b" "    not ok 1 nested"
 result $? "count: a named failure is counted once"
+
+# A checkout of its own, with files that need each other.
+checkout() {
+	rm -rf "$tmp/checkout"
+	mkdir -p "$tmp/checkout/scripts" "$tmp/checkout/Documentation"
+	cp scripts/check-* "$tmp/checkout/scripts"
+	cp Documentation/contributing.rst "$tmp/checkout/Documentation"
+	git -C "$tmp/checkout" init -q
+}
+
+circle_of() { # circle_of KIND: one must be found, and be of that kind
+	! "$tmp/checkout/scripts/check-circles" >"$tmp/output" 2>&1 && grep -q "^$1" "$tmp/output"
+}
+
+write() { # write FILE TEXT
+	printf '%b' "$2" >"$tmp/checkout/$1"
+}
+
+checkout
+write lib.rs 'mod a; mod b; use a::A; pub use b::B;\n'
+write a.rs 'use crate::b; pub struct A;\n#[cfg(x)] mod tests { use super::*; }\n'
+write b.rs '// use crate::a::A;\npub struct B(&str); const X: &str = "crate::a::A";\n'
+write a.h '#include "b.h"\n'
+write a.sh '. ./b.sh\nf() { g; }\n'
+write b.sh 'g() { :; }\n'
+"$tmp/checkout/scripts/check-circles" >"$tmp/output" 2>&1
+result $? "check-circles: files that need each other one way are accepted"
+
+write b.rs 'pub struct B(Option<crate::A>);\n'
+circle_of imports
+result $? "check-circles: imports, by a name that is passed on"
+
+write b.rs 'use super::a::A; impl A { fn f(&self) { self.g() } }\n'
+write a.rs 'pub struct A; impl A { fn g(&self) { self.f() } }\n'
+circle_of 'methods of A'
+result $? "check-circles: methods of a type in two files"
+
+write b.rs ''
+write b.h '#include "a.h"\n'
+circle_of includes
+result $? "check-circles: headers"
+
+write b.h ''
+write b.sh 'g() { f; }\n'
+circle_of scripts
+result $? "check-circles: a script calls who sources it"
+
+commit() { # commit MESSAGE: says whether it is accepted
+	git -C "$tmp/checkout" -c user.name=nobody -c user.email=nobody@invalid \
+		commit -q --allow-empty -m "$1" && "$tmp/checkout/scripts/check-commits" >"$tmp/output" 2>&1
+}
+
+checkout
+commit "Anything, before there was a check"
+git -C "$tmp/checkout" add scripts
+commit "scripts: check" && commit "lab: what is done"
+result $? "check-commits: what is as it should be is accepted, and what precedes it left alone"
+
+! commit "tidy up" && ! commit "lab: $(printf '%075d' 0)" && [ "$(wc -l <"$tmp/output")" -eq 3 ]
+result $? "check-commits: no area, and a long subject"
 
 # As in a kernel tree's tools/testing/selftests. It ends with a skip, as this is not Xen.
 in_a_kernel_tree() {
