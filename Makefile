@@ -19,7 +19,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: modules
-modules: ## Build xen-cmmfront.ko and xen-cmmback.ko in build/ (the default)
+modules: ## Build xen-cmmfront.ko, xen-cmmback.ko and the samples in build/ (the default)
 	@$(KBUILD) modules
 
 .PHONY: check

@@ -191,7 +191,7 @@ impl Handler for Events {
         self.core.receive(self.dom)
     }
 
-    fn handle_threaded(&self) {
+    fn handle_threaded(&self, _channel: &EventChannel<Self>) {
         // Whoever writes faster than it is read has its turn a thousand times a second, and no more of
         // this CPU.
         while self.core.receive_more(self.dom) {

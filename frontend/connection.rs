@@ -43,7 +43,7 @@ impl Handler for Events {
         outcome
     }
 
-    fn handle_threaded(&self) {
+    fn handle_threaded(&self, _channel: &EventChannel<Self>) {
         self.session.carry_out();
         self.session.prepopulate();
         self.session.tidy_up();

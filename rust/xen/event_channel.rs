@@ -47,7 +47,9 @@ pub trait Handler: Send + Sync + Sized + 'static {
 
     /// Does what [`Handler::handle`] left, in a thread of this channel's own, where it may sleep.
     /// Events are handled meanwhile.
-    fn handle_threaded(&self) {}
+    fn handle_threaded(&self, channel: &EventChannel<Self>) {
+        let _ = channel;
+    }
 }
 
 /// Opens a port to which the other half of `dev` may bind.
@@ -109,9 +111,10 @@ fn open(dev: &Device<device::Bound>) -> Result<Port> {
 /// ```
 #[pin_data(PinnedDrop)]
 pub struct EventChannel<T: Handler> {
-    _dev: ARef<Device>,
+    dev: ARef<Device>,
     port: Port,
     irq: u32,
+    #[pin]
     handler: T,
     #[pin]
     _pin: PhantomPinned,
@@ -124,11 +127,14 @@ impl<T: Handler> EventChannel<T> {
     ///
     /// What Xen says, after the device has begun to close: `ENOSPC` if this domain has no port left.
     /// What Linux says: `ENOMEM`, and others, if there is no interrupt or no thread.
-    pub fn listen<'a>(
+    pub fn listen<'a, E: 'a>(
         dev: &'a Device<device::Bound>,
         name: &'static CStr,
-        handler: T,
-    ) -> impl PinInit<Self, Error> + 'a {
+        handler: impl PinInit<T, E> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        Error: From<E>,
+    {
         Self::new(dev, name, handler, move || {
             let port = open(dev)?;
             // SAFETY: The port is open, and nobody has bound it here. On success the interrupt owns it.
@@ -148,12 +154,15 @@ impl<T: Handler> EventChannel<T> {
     ///
     /// What Xen says: there may be no such port, or it may not be for this domain. What Linux says, as
     /// in [`listen`](Self::listen).
-    pub fn connect<'a>(
+    pub fn connect<'a, E: 'a>(
         dev: &'a Device<device::Bound>,
         port: Port,
         name: &'static CStr,
-        handler: T,
-    ) -> impl PinInit<Self, Error> + 'a {
+        handler: impl PinInit<T, E> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        Error: From<E>,
+    {
         Self::new(dev, name, handler, move || {
             // SAFETY: The device is valid, and knows its other half's domain; Xen checks the port.
             let irq =
@@ -165,18 +174,21 @@ impl<T: Handler> EventChannel<T> {
         })
     }
 
-    fn new<'a>(
+    fn new<'a, E: 'a>(
         dev: &'a Device<device::Bound>,
         name: &'static CStr,
-        handler: T,
+        handler: impl PinInit<T, E> + 'a,
         bind: impl FnOnce() -> Result<(Port, u32)> + 'a,
-    ) -> impl PinInit<Self, Error> + 'a {
+    ) -> impl PinInit<Self, Error> + 'a
+    where
+        Error: From<E>,
+    {
         // `bind` takes an interrupt that only `drop` gives back, so a failure after it must, too.
         try_pin_init!(&this in Self {
-            _dev: dev.into(),
+            dev: dev.into(),
             port: Port(0),
             irq: 0,
-            handler,
+            handler <- handler,
             _pin: PhantomPinned,
             _: {
                 let (port, irq) = bind()?;
@@ -217,6 +229,16 @@ impl<T: Handler> EventChannel<T> {
     /// The port, to tell the other half.
     pub fn port(&self) -> Port {
         self.port
+    }
+
+    /// The device it belongs to.
+    pub fn device(&self) -> &Device {
+        &self.dev
+    }
+
+    /// What handles its events.
+    pub fn handler(&self) -> &T {
+        &self.handler
     }
 
     /// Sends an event. May be called in any context.
@@ -278,7 +300,7 @@ impl<T: Handler> EventChannel<T> {
         // SAFETY: By the safety requirements the cookie is a `Self`, initialised and valid until the
         // interrupt is freed, which waits for this.
         let this = unsafe { &*this.cast::<Self>() };
-        this.handler.handle_threaded();
+        this.handler.handle_threaded(this);
         bindings::irqreturn::IRQ_HANDLED
     }
 }
