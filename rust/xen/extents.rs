@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Extents: runs of 2^order pages, by whether there is memory behind them.
+//! Runs of 2^order pages, and whether there is memory behind them.
 //!
-//! [`Allocated`] pages are ordinary ones, taken from the page allocator. [`Unpopulated`] ones are page
-//! frames without memory behind them: nobody may touch them, and nobody may forget them. [`Populated`]
-//! ones have got memory from Xen, and are not the page allocator's yet: it gets them when they are
-//! dropped.
+//! An [`Extents`] holds such runs in one of three conditions. [`Allocated`] pages are ordinary ones,
+//! taken from the page allocator. [`Unpopulated`] ones are page frames without memory behind them:
+//! nobody may touch them, and nobody may forget them. [`Populated`] ones have got memory from Xen, and
+//! are not the page allocator's yet: it gets them when they are dropped. What turns one into the other
+//! ([`crate::memory`]) consumes what it turns, so that a page cannot be in two conditions at once.
 
 use crate::{
     balloon,
@@ -26,7 +27,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// Whether there is memory behind pages.
+/// Whether there is memory behind pages. [`Extents`] has an example of its use.
 pub trait Condition: sealed::Sealed {
     /// Disposes of an extent nobody wants.
     ///
@@ -36,13 +37,13 @@ pub trait Condition: sealed::Sealed {
     unsafe fn dispose(page: NonNull<bindings::page>, order: u32);
 }
 
-/// Ordinary pages, owned by whoever has the extent.
+/// Ordinary pages, owned by whoever has the extent. [`Extents`] has an example of its use.
 pub enum Allocated {}
 
-/// Page frames without memory behind them.
+/// Page frames without memory behind them. [`Extents`] has an example of its use.
 pub enum Unpopulated {}
 
-/// Pages with memory the page allocator does not know of yet.
+/// Pages with memory the page allocator does not know of yet. [`Extents`] has an example of its use.
 pub enum Populated {}
 
 impl sealed::Sealed for Allocated {}
@@ -50,6 +51,7 @@ impl sealed::Sealed for Unpopulated {}
 impl sealed::Sealed for Populated {}
 
 /// Conditions in which there is memory behind pages.
+/// [`Workspace::release`](crate::memory::Workspace::release) has an example of its use.
 pub trait Present: Condition {
     /// Whether the kernel counts the pages as its own.
     const COUNTED: bool;
@@ -64,6 +66,7 @@ impl Present for Populated {
 }
 
 /// Conditions in which nobody holds references to pages, so that an extent is easily split.
+/// [`Extents`] has an example of its use.
 pub trait Unreferenced: Condition {}
 
 impl Unreferenced for Unpopulated {}
@@ -71,26 +74,29 @@ impl Unreferenced for Populated {}
 
 impl Condition for Allocated {
     unsafe fn dispose(page: NonNull<bindings::page>, order: u32) {
-        // SAFETY: By the safety requirements the pages are the caller's, and as the allocator gave
-        // them.
+        // SAFETY: By the safety requirements the pages are the caller's, who gives them away, and are as
+        // the allocator gave them, as an extent of this order.
         unsafe { bindings::__free_pages(page.as_ptr(), order) };
     }
 }
 
 impl Condition for Populated {
     unsafe fn dispose(page: NonNull<bindings::page>, order: u32) {
-        // SAFETY: By the safety requirements the pages are the caller's, and have memory.
-        unsafe {
-            bindings::xen_helper_pages_clear_unpopulated(page.as_ptr(), order);
-            bindings::adjust_managed_page_count(page.as_ptr(), 1 << order);
-            bindings::__free_pages(page.as_ptr(), order);
-        }
+        // SAFETY: By the safety requirements the pages are the caller's, so that nobody else has a
+        // reference to one, and have memory: they may be what the allocator expects of pages.
+        unsafe { bindings::xen_helper_pages_clear_unpopulated(page.as_ptr(), order) };
+        // SAFETY: These pages are added to the allocator's in the next step.
+        unsafe { bindings::adjust_managed_page_count(page.as_ptr(), 1 << order) };
+        // SAFETY: By the safety requirements the pages are the caller's, who gives them away. The first
+        // has the one reference to all of them.
+        unsafe { bindings::__free_pages(page.as_ptr(), order) };
     }
 }
 
 impl Condition for Unpopulated {
     unsafe fn dispose(page: NonNull<bindings::page>, order: u32) {
-        // SAFETY: By the safety requirements the pages are the caller's, and unpopulated.
+        // SAFETY: By the safety requirements the pages are the caller's, who gives them away, and
+        // unpopulated.
         unsafe { balloon::adopt(page, order) };
     }
 }
@@ -102,18 +108,45 @@ impl Condition for Unpopulated {
 ///
 /// `tops[order]` is the first page of an extent of that order, or null; its link leads to the next.
 /// The extents are owned, in condition `C`, and have `pages` pages together.
+///
+/// # Examples
+///
+/// ```
+/// use xen::{
+///     extents::{Allocated, Extents, Populated, Unpopulated},
+///     memory::Effort,
+/// };
+///
+/// /// Some pages that are free, in extents of 64 KiB.
+/// fn some(pages: usize) -> Extents<Allocated> {
+///     let mut some = Extents::new();
+///     while some.pages() < pages && some.allocate(4, Effort::FreeOnly) {}
+///     some
+/// }
+///
+/// /// Gives up to a half to the page allocator.
+/// fn halve(fresh: &mut Extents<Populated>) {
+///     drop(fresh.take(fresh.pages() / 2));
+/// }
+///
+/// /// Puts two lots of frames together.
+/// fn join(frames: &mut Extents<Unpopulated>, more: &mut Extents<Unpopulated>) {
+///     frames.append(more);
+/// }
+/// ```
 pub struct Extents<C: Condition> {
     tops: [*mut bindings::page; MAX_ORDER as usize + 1],
     pages: usize,
     _condition: PhantomData<C>,
 }
 
-// SAFETY: The pages are owned, and may be used by any thread.
+// SAFETY: The pages are owned, and belong to no thread.
 unsafe impl<C: Condition> Send for Extents<C> {}
 
 impl<C: Condition> Extents<C> {
     /// An empty stack.
     pub const fn new() -> Self {
+        // INVARIANT: There are no extents.
         Self {
             tops: [core::ptr::null_mut(); MAX_ORDER as usize + 1],
             pages: 0,
@@ -139,8 +172,10 @@ impl<C: Condition> Extents<C> {
     /// `order` must be [`MAX_ORDER`] at most.
     pub unsafe fn push(&mut self, page: NonNull<bindings::page>, order: u32) {
         let top = &mut self.tops[order as usize];
-        // SAFETY: The first page is ours, and nobody else uses its link.
+        // SAFETY: By the safety requirements the page is ours now, and nobody else uses its link.
         unsafe { bindings::xen_helper_page_set_next(page.as_ptr(), *top) };
+        // INVARIANT: The extent is given to us, is of this order and in condition `C`, and its link leads
+        // to what was the first.
         *top = page.as_ptr();
         self.pages += 1 << order;
     }
@@ -156,7 +191,10 @@ impl<C: Condition> Extents<C> {
     fn pop_order(&mut self, order: u32) -> Option<NonNull<bindings::page>> {
         let top = &mut self.tops[order as usize];
         let page = NonNull::new(*top)?;
-        // SAFETY: By the type invariants `page` is the first of an extent, with a link.
+        // INVARIANT: The extent is the caller's from now on; its link leads to the next, which is the
+        // first now.
+        //
+        // SAFETY: By the type invariants `page` is the first of an extent of ours, with a link.
         *top = unsafe { bindings::xen_helper_page_next(page.as_ptr()) };
         self.pages -= 1 << order;
         Some(page)
@@ -165,7 +203,7 @@ impl<C: Condition> Extents<C> {
     /// Moves all of `other` here.
     pub fn append(&mut self, other: &mut Self) {
         while let Some((page, order)) = other.pop() {
-            // SAFETY: `pop` gave us the pages.
+            // SAFETY: `pop` gave us the pages, in condition `C`, and we give them away.
             unsafe { self.push(page, order) };
         }
     }
@@ -185,7 +223,7 @@ impl<C: Unreferenced> Extents<C> {
             let Some((page, order)) = fits.or_else(|| self.split_to(most)) else {
                 break;
             };
-            // SAFETY: The extent is ours.
+            // SAFETY: `pop_order` or `split_to` gave us the pages, in condition `C`, and we give them away.
             unsafe { taken.push(page, order) };
         }
         taken
@@ -196,8 +234,8 @@ impl<C: Unreferenced> Extents<C> {
         let (page, found) =
             (order + 1..=MAX_ORDER).find_map(|order| Some((self.pop_order(order)?, order)))?;
         for half in order..found {
-            // SAFETY: The upper half of what is left of the extent; without references, it needs no
-            // care.
+            // SAFETY: `pop_order` gave us the extent, in condition `C`. This is the upper half of what is
+            // left of it, which without references is an extent as any other.
             unsafe { self.push(page.add(1 << half), half) };
         }
         Some((page, order))
@@ -213,7 +251,7 @@ impl<C: Condition> Default for Extents<C> {
 impl<C: Condition> Drop for Extents<C> {
     fn drop(&mut self) {
         while let Some((page, order)) = self.pop() {
-            // SAFETY: `pop` gave us the pages, in condition `C`.
+            // SAFETY: `pop` gave us the pages, in condition `C`, and nobody has them after this.
             unsafe { C::dispose(page, order) };
         }
     }
@@ -242,7 +280,8 @@ pub(crate) unsafe fn push_run<C: Condition>(
 ) {
     while start < end {
         let order = run_order(start, end);
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements these pages are the caller's, who gives them away, in
+        // condition `C`. They lie in one extent, so that a page follows another in the map of pages.
         unsafe { to.push(page.add(start), order) };
         start += 1 << order;
     }

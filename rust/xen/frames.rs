@@ -28,6 +28,25 @@ use kernel::{
 type PageList = KVVec<*mut bindings::page>;
 
 /// What is on loan from the balloon and from the kernel.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::prelude::*;
+/// use xen::{extents::{Extents, Unpopulated}, frames::BorrowedFrames};
+///
+/// /// Frames for up to 2 MiB that come from elsewhere.
+/// fn some(borrowed: &mut BorrowedFrames) -> Result<Extents<Unpopulated>> {
+///     let mut frames = Extents::new();
+///     borrowed.borrow_frames(512, &mut frames)?;
+///     Ok(frames)
+/// }
+///
+/// /// Brings back those that are left.
+/// fn bring_back(borrowed: &mut BorrowedFrames, mut frames: Extents<Unpopulated>) {
+///     borrowed.return_all(&mut frames);
+/// }
+/// ```
 pub struct BorrowedFrames {
     from_balloon: usize,
     from_kernel: usize,
@@ -61,14 +80,14 @@ impl BorrowedFrames {
         let mut list = page_list(want)?;
         // All room first: frames could not be brought back one by one without losing some.
         let mut usable = PageList::with_capacity(want, GFP_KERNEL)?;
-        // SAFETY: `list` has room for `want` pages.
+        // SAFETY: `list` has `want` places for pages, which are there for the call.
         to_result(unsafe {
             bindings::xen_alloc_unpopulated_pages(want as c_uint, list.as_mut_ptr())
         })?;
 
         // Frames that were made for grants are no part of any zone the page allocator knows.
         for page in &list {
-            // SAFETY: The page is valid, and ours.
+            // SAFETY: The kernel has just given us the page, so it is valid.
             if unsafe { bindings::xen_helper_page_is_device(*page) } {
                 self.kernel_is_out = true;
                 return_to_kernel(&mut [*page]);
@@ -77,7 +96,7 @@ impl BorrowedFrames {
             }
         }
         self.from_kernel += usable.len();
-        // SAFETY: The kernel gave us these pages, which are unpopulated.
+        // SAFETY: The kernel gave us these pages, which are unpopulated, and the list is not used again.
         unsafe { push_all(&mut usable, to) };
         Ok(())
     }
@@ -93,7 +112,8 @@ impl BorrowedFrames {
         let mut frames = from.take(pages.min(self.from_balloon));
         self.from_balloon -= frames.pages();
         for_each_batch(&mut frames, |batch| {
-            // SAFETY: The pages are ours and unpopulated, and came from there, or are as good.
+            // SAFETY: The batch is an array of as many pages. They are ours, and we give them away; they are
+            // single and unpopulated, and came from there, or are as good.
             unsafe {
                 bindings::xen_free_ballooned_pages(batch.len() as c_uint, batch.as_mut_ptr())
             };
@@ -119,9 +139,9 @@ impl Default for BorrowedFrames {
 /// The frames the kernel set aside when it booted: those of its map of memory that are not in the
 /// balloon driver's books.
 fn set_aside() -> usize {
-    // SAFETY: A racy look at a number that changes only when memory is added.
+    // SAFETY: A racy look at a number that changes only when memory is added, and is read as a whole.
     let counted = unsafe { (&raw const bindings::balloon_stats.total_pages).read_volatile() };
-    // SAFETY: May be called in any context.
+    // SAFETY: Reads a counter, in any context.
     let all = unsafe { bindings::xen_helper_present_pages() };
     all.saturating_sub(counted) as usize
 }
@@ -130,7 +150,8 @@ fn set_aside() -> usize {
 ///
 /// Asked for more than it has, the balloon driver would *shrink* the domain to make some.
 pub(crate) fn reclaim_from_balloon(pages: usize, to: &mut Extents<Unpopulated>) -> Result<usize> {
-    // SAFETY: A racy look at a number that changes any time: the worst is as said above.
+    // SAFETY: A racy look at a number that changes any time, and is read as a whole: the worst is as said
+    // above.
     let in_balloon = unsafe { (&raw const bindings::balloon_stats.balloon_low).read_volatile() };
     let want = pages.min(in_balloon);
     if want == 0 {
@@ -138,9 +159,10 @@ pub(crate) fn reclaim_from_balloon(pages: usize, to: &mut Extents<Unpopulated>) 
     }
 
     let mut list = page_list(want)?;
-    // SAFETY: `list` has room for `want` pages.
+    // SAFETY: `list` has `want` places for pages, which are there for the call.
     to_result(unsafe { bindings::xen_alloc_ballooned_pages(want as c_uint, list.as_mut_ptr()) })?;
-    // SAFETY: The balloon driver gave us these pages, which are unpopulated.
+    // SAFETY: The balloon driver gave us these pages, which are unpopulated, and the list is not used
+    // again.
     unsafe { push_all(&mut list, to) };
     Ok(want)
 }
@@ -152,7 +174,8 @@ fn page_list(len: usize) -> Result<PageList> {
 }
 
 fn return_to_kernel(batch: &mut [*mut bindings::page]) {
-    // SAFETY: The pages are ours and unpopulated, and came from there, or are as good.
+    // SAFETY: The batch is an array of as many pages. Callers have them, and give them away; they are
+    // single and unpopulated, and came from there, or are as good.
     unsafe { bindings::xen_free_unpopulated_pages(batch.len() as c_uint, batch.as_mut_ptr()) };
 }
 
@@ -164,7 +187,8 @@ fn for_each_batch(
     let mut batch = [core::ptr::null_mut(); 64];
 
     while let Some((page, order)) = extents.pop() {
-        // SAFETY: `pop` gave us the pages, which are unpopulated.
+        // SAFETY: `pop` gave us the pages, so that nobody else has a reference to one, and they are
+        // unpopulated.
         unsafe { bindings::xen_helper_pages_make_single(page.as_ptr(), order) };
         let count = 1usize << order;
         for start in (0..count).step_by(batch.len()) {
@@ -198,7 +222,7 @@ fn sorted_runs(list: &PageList) -> Result<KVVec<Run>> {
     for run in runs(list) {
         sorted.push_within_capacity(run).map_err(|_| ENOMEM)?;
     }
-    // SAFETY: `sorted` has as many elements.
+    // SAFETY: `sorted` is an array of as many elements, which nobody else uses during the call.
     unsafe { bindings::xen_helper_sort_runs(sorted.as_mut_ptr(), sorted.len() as c_ulong) };
 
     Ok(sorted)
@@ -214,7 +238,8 @@ unsafe fn push_all(list: &mut PageList, to: &mut Extents<Unpopulated>) {
     // Most often they come in order, the last first.
     list.reverse();
     let mut push = |first: &Run, count: usize| {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements the pages of the list are the caller's, and unpopulated. This
+        // is a run of them, and each is in one run only.
         unsafe { push_neighbours(to, first.first, count) }
     };
     let Ok(sorted) = sorted_runs(list) else {
@@ -235,7 +260,7 @@ unsafe fn push_all(list: &mut PageList, to: &mut Extents<Unpopulated>) {
 ///
 /// The caller must own the pages, which must be unpopulated.
 unsafe fn push_neighbours(to: &mut Extents<Unpopulated>, first: *mut bindings::page, count: usize) {
-    // SAFETY: The page is valid.
+    // SAFETY: By the safety requirements the page is the caller's, so it is valid.
     let pfn = unsafe { bindings::xen_helper_page_to_pfn(first) } as usize;
     let skew = pfn % MAX_EXTENT;
 
@@ -246,7 +271,8 @@ unsafe fn push_neighbours(to: &mut Extents<Unpopulated>, first: *mut bindings::p
     while start < end {
         let stop = (start / MAX_EXTENT + 1) * MAX_EXTENT;
         if let Some(base) = NonNull::new(first.wrapping_sub(skew)) {
-            // SAFETY: By the safety requirements; `start` is not before `skew`.
+            // SAFETY: `start` is not before `skew`, nor `stop.min(end)` behind the run: by the safety
+            // requirements these pages are the caller's, and unpopulated.
             unsafe { push_unpopulated(to, base, start, stop.min(end)) };
         }
         start = stop;
@@ -263,8 +289,10 @@ unsafe fn push_unpopulated(
     end: usize,
 ) {
     let (first, count) = (base.as_ptr().wrapping_add(start), end - start);
-    // SAFETY: By the safety requirements. Nobody else uses the frames, so nobody is surprised.
+    // SAFETY: By the safety requirements the pages are the caller's, so that nobody else looks at what is
+    // marked on them.
     unsafe { bindings::xen_helper_pages_set_unpopulated(first, count as c_ulong) };
-    // SAFETY: By the safety requirements.
+    // SAFETY: By the safety requirements these pages of the extent at `base` are the caller's, and
+    // unpopulated.
     unsafe { push_run(to, base, start, end) };
 }

@@ -11,6 +11,7 @@
 //!
 //! Memory is moved by
 //!
+//! - [`extents`]: runs of pages, and whether there is memory behind them;
 //! - [`memory`]: this domain's own reservation;
 //! - [`frames`]: page frames for memory from elsewhere;
 //! - [`balloon`]: the stock balloon driver, which owns the rest of it.
@@ -28,6 +29,7 @@ mod bindings;
 pub mod domain;
 pub mod event_channel;
 pub mod extents;
+mod frame_section;
 pub mod frames;
 pub mod grant;
 pub mod memory;

@@ -2,9 +2,8 @@
 
 //! This domain's own memory reservation: giving pages back to Xen and getting others.
 //!
-//! [`Workspace::release`] makes allocated [`Extents`] unpopulated, [`Workspace::populate`] makes
-//! unpopulated ones populated, and as both consume what they turn, a page cannot be in two
-//! conditions at once. What Xen refuses to take stays allocated if there is memory behind it still;
+//! [`Workspace::release`] makes allocated pages unpopulated, [`Workspace::populate`] makes unpopulated
+//! ones populated. What Xen refuses to take stays as it was if there is memory behind it still;
 //! otherwise it is *parked*: nobody has it any more, and it is never used again.
 //!
 //! C headers: [`include/xen/interface/memory.h`](srctree/include/xen/interface/memory.h),
@@ -23,8 +22,10 @@ use crate::{
         Populated,
         Present,
         Unpopulated,
-        MAX_EXTENT, //
+        MAX_EXTENT,
+        MAX_ORDER, //
     },
+    frame_section::FrameSection,
     removal::{
         self,
         Fate, //
@@ -32,7 +33,6 @@ use crate::{
     x86::mappings::Mappings, //
 };
 use core::{
-    marker::PhantomData,
     ops::Range,
     ptr::NonNull, //
 };
@@ -41,7 +41,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// How hard to try for a page.
+/// How hard to try for a page. [`Extents`] has an example of its use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
     /// Take what is free, and wake nobody.
@@ -53,19 +53,22 @@ pub enum Effort {
 impl Extents<Allocated> {
     /// Allocates an extent of zeroed pages: whatever they held before is gone.
     ///
-    /// Returns whether there was one.
+    /// Returns whether there was one: there is none of an order above [`MAX_ORDER`]. May sleep.
     pub fn allocate(&mut self, order: u32, effort: Effort) -> bool {
-        // SAFETY: A constant.
+        if order > MAX_ORDER {
+            return false;
+        }
+        // SAFETY: A constant of C's.
         let mut flags = unsafe { bindings::xen_helper_gfp_donate };
         if effort == Effort::Reclaim {
             flags |= bindings::GFP_KERNEL;
         }
 
-        // SAFETY: May be called in any context that may sleep.
+        // SAFETY: The flags are those of a context that may sleep, as this is.
         let page = unsafe { bindings::alloc_pages(flags, order) };
         match NonNull::new(page) {
             Some(page) => {
-                // SAFETY: The pages have just been allocated for us.
+                // SAFETY: The pages have just been allocated for us, as an extent of this order.
                 unsafe { self.push(page, order) };
                 true
             }
@@ -77,17 +80,17 @@ impl Extents<Allocated> {
 /// The pages this domain could give away without harm to itself, in pages, as the kernel estimates
 /// it (`MemAvailable`).
 pub fn available() -> usize {
-    // SAFETY: May be called in any context.
+    // SAFETY: Reads counters, in any context.
     usize::try_from(unsafe { bindings::si_mem_available() }).unwrap_or(0)
 }
 
 /// The pages the kernel manages (`MemTotal`).
 pub fn total() -> usize {
-    // SAFETY: May be called in any context.
+    // SAFETY: Reads a counter, in any context.
     unsafe { bindings::xen_helper_total_ram() as usize }
 }
 
-/// What is done with each extent.
+/// What is done with each extent. [`Workspace`] has an example of its use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Its mappings are removed.
@@ -101,6 +104,35 @@ pub enum Step {
 }
 
 /// Work space for changing this domain's reservation: an extent at a time.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::prelude::*;
+/// use xen::{
+///     extents::{Allocated, Extents, Populated, Unpopulated},
+///     memory::{Step, Workspace},
+/// };
+///
+/// /// Gives memory to Xen. The frames are needed to have some back.
+/// fn lend(space: &mut Workspace, mut pages: Extents<Allocated>) -> Extents<Unpopulated> {
+///     let mut frames = Extents::new();
+///     space.release(&mut pages, &mut frames, &mut |_| ());
+///     frames
+/// }
+///
+/// /// Has memory back for some frames, and counts the extents that got some.
+/// fn have_back(space: &mut Workspace, frames: &mut Extents<Unpopulated>) -> usize {
+///     let mut extents = 0;
+///     let mut fresh: Extents<Populated> = Extents::new();
+///     space.populate(frames, &mut fresh, &mut |step| {
+///         extents += usize::from(step == Step::Map);
+///     });
+///     // The page allocator gets it.
+///     drop(fresh);
+///     extents
+/// }
+/// ```
 pub struct Workspace {
     frames: [bindings::xen_pfn_t; MAX_EXTENT],
     mappings: Mappings,
@@ -110,6 +142,10 @@ pub struct Workspace {
 
 impl Workspace {
     /// Allocates the work space, which is four pages large: more than a stack has.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub fn new() -> Result<KBox<Self>> {
         let space = KBox::<Self>::new_uninit(GFP_KERNEL | __GFP_ZERO)?;
         // SAFETY: It consists of numbers, raw pointers and a bool, for all of which zero is a
@@ -135,7 +171,7 @@ impl Workspace {
         let mut kept = Extents::new();
 
         while let Some((page, order)) = from.pop() {
-            // SAFETY: `pop` gave us the pages, which have memory behind them.
+            // SAFETY: `pop` gave us the pages, in condition `C`, and we give them away.
             let extent = unsafe { self.release_extent(page, order, &mut kept, to, done) };
             if C::COUNTED {
                 let gone = extent.taken + extent.parked;
@@ -166,15 +202,16 @@ impl Workspace {
 
         let section = FrameSection::begin();
         for (i, frame) in self.frames.iter_mut().take(count).enumerate() {
-            // SAFETY: By the safety requirements, the page is ours and has memory behind it.
+            // SAFETY: By the safety requirements the page is ours, in a condition in which there is
+            // memory behind it.
             *frame = unsafe { bindings::xen_helper_page_to_gfn(page.as_ptr().add(i)) };
         }
 
         // The mappings go first: of memory that is not ours there must be none.
         //
-        // SAFETY: The pages are ours, and nobody uses them.
+        // SAFETY: By the safety requirements the pages are ours, so that nobody uses them.
         unsafe { self.mappings.unmap(page, count) };
-        // SAFETY: May be called in any context.
+        // SAFETY: Flushes what is no more mapped, in any context.
         unsafe { bindings::xen_helper_flush_tlb_all() };
         done(Step::Unmap);
 
@@ -246,11 +283,11 @@ impl Workspace {
             drop(section);
             done(Step::Map);
             populated += got;
-            // SAFETY: Xen has put memory behind the first `got` pages of the extent.
+            // SAFETY: `pop` gave us the extent, and Xen has put memory behind its first `got` pages.
             unsafe { push_run(to, page, 0, got) };
 
             if got < 1 << order {
-                // SAFETY: The part of the extent that is unpopulated still.
+                // SAFETY: `pop` gave us the extent, and this part of it is unpopulated still.
                 unsafe { push_run(from, page, got, 1 << order) };
                 break;
             }
@@ -262,7 +299,7 @@ impl Workspace {
     /// which.
     fn populate_extent(&mut self, page: NonNull<bindings::page>, order: u32) -> usize {
         let count = 1 << order;
-        // SAFETY: The page is valid.
+        // SAFETY: The caller has the page from `pop`, so it is valid.
         let pfn = unsafe { bindings::xen_helper_page_to_pfn(page.as_ptr()) };
 
         // As one extent, if Xen has one of that size ...
@@ -298,7 +335,8 @@ impl Workspace {
             address_bits: 0,
             domid: DomId::SELF.0,
         };
-        // SAFETY: Both commands take this structure; `frames` has room for what Xen writes.
+        // SAFETY: Both commands take this structure, which is there for the call. Xen reads and writes
+        // `nr_extents` numbers at `extent_start`: as many as `frames` has.
         let done = unsafe { bindings::xen_helper_memory_op(cmd, (&raw mut op).cast()) };
         usize::try_from(done).unwrap_or(0)
     }
@@ -343,57 +381,17 @@ impl removal::Xen for Extent<'_> {
         let Some(&frame) = self.space.frames.get(frame) else {
             return false;
         };
-        // SAFETY: May be called in any context, and with any number.
+        // SAFETY: Asks Xen, in any context, and with any number.
         !domain::is_pv() && unsafe { bindings::xen_helper_has_memory(frame) }
     }
 
     fn reads_as_nothing(&mut self, frame: usize) -> bool {
-        // SAFETY: The pages are valid.
+        // SAFETY: The extent is ours, so its pages are valid, and `frame` is one of them.
         let page = unsafe { bindings::xen_helper_page_address(self.first.as_ptr().add(frame)) };
         // SAFETY: Only asked where frames are guest frames, and there the kernel's mapping of a
         // page of its own is never removed. Xen lets a domain read what has nothing behind it. The
         // value may be anything, and may change: whoever mapped the page may write to it.
         unsafe { page.cast::<u64>().read_volatile() == u64::MAX }
-    }
-}
-
-/// A section of code that has frames in its hands which are not in the kernel's own tables, or no
-/// more.
-///
-/// In a PV domain these are machine frames, and a domain that is saved gets others when it is
-/// restored: those that the kernel's tables name are replaced, and those in somebody's hands are
-/// not. It is saved while all its CPUs are kept by one thread each that preempts whatever runs. So
-/// nothing may preempt this one, which lasts for a few hypercalls; and it does not sleep, for page
-/// frames that are given away or get memory have their entry in the p2m already, so that none need
-/// be allocated.
-///
-/// Elsewhere frames are guest frames, which stay, and there is nothing to do.
-struct FrameSection {
-    is_pv: bool,
-    /// To be ended by the thread that began it.
-    _not_send: PhantomData<*mut ()>,
-}
-
-impl FrameSection {
-    fn begin() -> Self {
-        let is_pv = domain::is_pv();
-        if is_pv {
-            // SAFETY: May be called in any context; undone by `drop`.
-            unsafe { bindings::xen_helper_preempt_disable() };
-        }
-        Self {
-            is_pv,
-            _not_send: PhantomData,
-        }
-    }
-}
-
-impl Drop for FrameSection {
-    fn drop(&mut self) {
-        if self.is_pv {
-            // SAFETY: `begin` has disabled it, in this thread.
-            unsafe { bindings::xen_helper_preempt_enable() };
-        }
     }
 }
 
@@ -403,7 +401,8 @@ impl Drop for FrameSection {
 ///
 /// The caller must own these pages of the extent at `page`.
 unsafe fn set_unpopulated(page: NonNull<bindings::page>, run: Range<usize>) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: By the safety requirements these pages are the caller's, so that nobody else looks at what
+    // is marked on them.
     unsafe {
         bindings::xen_helper_pages_set_unpopulated(
             page.as_ptr().add(run.start),

@@ -38,12 +38,12 @@ pub const SIZE: usize = 4096;
 /// const RING: Offset<[[u64; 4]; 8]> = Offset::at::<64>();
 ///
 /// // The tenth message lies where the second did.
-/// let tenth: Offset<[u64; 4]> = RING.element(9);
+/// const TENTH: Offset<[u64; 4]> = RING.element(9);
 /// ```
 ///
 /// What does not fit does not compile:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// use xen::shared_page::Offset;
 ///
 /// const BEYOND: Offset<u32> = Offset::at::<4096>();

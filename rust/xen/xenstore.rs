@@ -268,19 +268,21 @@ pub trait Watcher: Send + Sync + 'static {
 /// # Examples
 ///
 /// ```
-/// use kernel::prelude::*;
+/// use kernel::{prelude::*, sync::atomic::{Atomic, Relaxed}};
 /// use xen::xenstore::{Watch, Watcher};
 ///
-/// struct Target;
+/// /// Counts how often the toolstack wants another size.
+/// struct Target(Atomic<u32>);
 ///
 /// impl Watcher for Target {
 ///     fn changed(&self) {
-///         pr_info!("the toolstack wants another size\n");
+///         self.0.add(1, Relaxed);
 ///     }
 /// }
 ///
 /// fn watch() -> Result<Pin<KBox<Watch<Target>>>> {
-///     KBox::pin_init(Watch::new(format_args!("memory/target"), Target), GFP_KERNEL)
+///     let target = Target(Atomic::new(0));
+///     KBox::pin_init(Watch::new(format_args!("memory/target"), target), GFP_KERNEL)
 /// }
 /// ```
 #[pin_data(PinnedDrop)]

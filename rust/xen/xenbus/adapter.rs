@@ -42,7 +42,8 @@ type DeviceGroups<T> = Groups<Device<device::Bound>, <T as Driver>::Data>;
 type DeviceAttribute<T> = RawAttribute<Device<device::Bound>, <T as Driver>::Data>;
 type DriverGroups<T> = Groups<(), <T as Driver>::Context>;
 
-/// The C driver structure, and what has to live as long: what a registration keeps.
+/// The C driver structure, and what has to live as long: what a registration keeps. The macro
+/// [`module_xenbus_driver!`](crate::module_xenbus_driver) has an example of its use.
 ///
 /// # Invariants
 ///

@@ -17,7 +17,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Which half of a device a driver drives.
+/// Which half of a device a driver drives. [`Driver`] has an example of its use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Half {
     /// The front-end: a user of the device, in any domain.
@@ -26,7 +26,7 @@ pub enum Half {
     Backend,
 }
 
-/// What becomes of a device after [`Driver::otherend_changed`].
+/// What becomes of a device after [`Driver::otherend_changed`]. [`Driver`] has an example of its use.
 #[must_use]
 #[derive(PartialEq, Eq)]
 pub enum Fate {
