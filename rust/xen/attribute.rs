@@ -2,9 +2,9 @@
 
 //! Sysfs attributes of a driver's devices, and of the driver.
 //!
-//! A driver lists its [`Attribute`]s in constants. [`Groups`] makes the C structures of them when the
-//! driver is registered, so that the driver core creates and removes the files itself: they appear
-//! after a device was probed, and the last reader or writer is gone before it is unbound.
+//! A driver lists its [`Attribute`]s in constants. [`Groups`] makes the C structures of them when
+//! the driver is registered, so that the driver core creates and removes the files itself: they
+//! appear after a device was probed, and the last reader or writer is gone before it is unbound.
 //!
 //! C header: [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h)
 
@@ -95,8 +95,8 @@ impl<Dev, Data> Attribute<Dev, Data> {
     }
 }
 
-/// The text of an attribute while it is being written: one page at most. [`Attribute`] has an example
-/// of its use.
+/// The text of an attribute while it is being written: one page at most. [`Attribute`] has an
+/// example of its use.
 pub struct Text<'a> {
     buf: &'a mut [u8],
     used: usize,
@@ -143,8 +143,8 @@ impl<Dev: 'static, Data: 'static> RawAttribute<Dev, Data> {
     pub(crate) unsafe fn attribute(
         attr: *mut bindings::device_attribute,
     ) -> &'static Attribute<Dev, Data> {
-        // SAFETY: By the safety requirements `attr` was made by `fill`, of a `Self` whose first field
-        // it is, and which is valid and does not change as long as the groups are filled.
+        // SAFETY: By the safety requirements `attr` was made by `fill`, of a `Self` whose first
+        // field it is, and which is valid and does not change as long as the groups are filled.
         unsafe { (*attr.cast::<Self>()).attribute }
     }
 }
@@ -190,8 +190,8 @@ impl<Dev: 'static, Data: 'static> Groups<Dev, Data> {
         }
     }
 
-    /// Makes the C structures of `attributes`, with the functions `calls` has for each. `self` must not
-    /// move afterwards.
+    /// Makes the C structures of `attributes`, with the functions `calls` has for each. `self` must
+    /// not move afterwards.
     pub(crate) fn fill(
         &mut self,
         attributes: &'static [Attribute<Dev, Data>],
@@ -246,8 +246,8 @@ impl<Dev, Data> Attribute<Dev, Data> {
     ///
     /// `buf` must be a page that may be written.
     pub(crate) unsafe fn read(&self, dev: &Dev, data: &Data, buf: *mut c_char) -> isize {
-        // SAFETY: By the safety requirements `buf` is a page that may be written, and nobody else uses
-        // it during the call.
+        // SAFETY: By the safety requirements `buf` is a page that may be written, and nobody else
+        // uses it during the call.
         let buf = unsafe { core::slice::from_raw_parts_mut(buf.cast::<u8>(), PAGE_SIZE) };
         let mut text = Text { buf, used: 0 };
 
@@ -270,8 +270,8 @@ impl<Dev, Data> Attribute<Dev, Data> {
         buf: *const c_char,
         count: usize,
     ) -> isize {
-        // SAFETY: By the safety requirements `buf` holds `count` bytes, and nobody changes them during
-        // the call.
+        // SAFETY: By the safety requirements `buf` holds `count` bytes, and nobody changes them
+        // during the call.
         let bytes = unsafe { core::slice::from_raw_parts(buf.cast::<u8>(), count) };
 
         let result = core::str::from_utf8(bytes)

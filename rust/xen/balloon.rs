@@ -38,8 +38,8 @@ pub fn baseline() -> usize {
 ///
 /// The caller must own the `1 << order` pages at `page`, which must be unpopulated.
 pub(crate) unsafe fn adopt(page: NonNull<bindings::page>, order: u32) {
-    // SAFETY: By the safety requirements the pages are the caller's, who gives them away, and nobody
-    // else looks at pages without memory.
+    // SAFETY: By the safety requirements the pages are the caller's, who gives them away, and
+    // nobody else looks at pages without memory.
     unsafe { bindings::xen_helper_pages_make_single(page.as_ptr(), order) };
 
     // What is returned there counts as having been on loan.
@@ -53,8 +53,8 @@ pub(crate) unsafe fn adopt(page: NonNull<bindings::page>, order: u32) {
     };
     for i in 0..1usize << order {
         let mut page = page.as_ptr().wrapping_add(i);
-        // SAFETY: `page` is an array of one. By the safety requirements the page is the caller's, who
-        // gives it away, and has no memory: what the balloon driver keeps is alike.
+        // SAFETY: `page` is an array of one. By the safety requirements the page is the caller's,
+        // who gives it away, and has no memory: what the balloon driver keeps is alike.
         unsafe { bindings::xen_free_ballooned_pages(1, &mut page) };
     }
 }
@@ -79,24 +79,25 @@ pub(crate) fn adjust_current(pages: i64) {
             pages as isize,
         )
     };
-    // Giving it no frame is how it is told to look: to set the target it has already could undo what
-    // the toolstack sets meanwhile.
+    // Giving it no frame is how it is told to look: to set the target it has already could undo
+    // what the toolstack sets meanwhile.
     //
     // SAFETY: An array of none may be anywhere.
     unsafe { bindings::xen_free_ballooned_pages(0, core::ptr::null_mut()) };
 }
 
-/// Adds to one of the balloon driver's numbers in one go, and not between its reading and its writing.
+/// Adds to one of the balloon driver's numbers in one go, and not between its reading and its
+/// writing.
 ///
-/// Its own lock is out of reach. It adds in one instruction, too, on this architecture, though not one
-/// that locks the bus: on another CPU, one of the two could be lost within that instruction.
+/// Its own lock is out of reach. It adds in one instruction, too, on this architecture, though not
+/// one that locks the bus: on another CPU, one of the two could be lost within that instruction.
 ///
 /// # Safety
 ///
 /// `number` must be one of `balloon_stats`.
 unsafe fn add(number: *mut c_ulong, pages: isize) {
-    // SAFETY: By the safety requirements the number is aligned, and there as long as the kernel is. The
-    // balloon driver's accesses are not atomic to the compiler that made them, which has come to its
-    // end: what they are to the machine is said above.
+    // SAFETY: By the safety requirements the number is aligned, and there as long as the kernel is.
+    // The balloon driver's accesses are not atomic to the compiler that made them, which has come
+    // to its end: what they are to the machine is said above.
     unsafe { Atomic::<isize>::from_ptr(number.cast()) }.add(pages, Relaxed);
 }

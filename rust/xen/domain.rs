@@ -34,8 +34,8 @@ pub fn in_xen() -> bool {
     unsafe { bindings::xen_helper_domain() }
 }
 
-/// Whether this is a PV domain, which keeps its own page tables and its own map from pseudo-physical
-/// to machine frames.
+/// Whether this is a PV domain, which keeps its own page tables and its own map from
+/// pseudo-physical to machine frames.
 pub fn is_pv() -> bool {
     // SAFETY: Reads variables that are constant after boot, in any context.
     unsafe { bindings::xen_helper_pv_domain() }
@@ -47,14 +47,15 @@ pub fn is_initial() -> bool {
     unsafe { bindings::xen_helper_initial_domain() }
 }
 
-/// The pages that `dom` has (`tot_pages`); `None` if there is no such domain, or it is being destroyed
-/// and has been taken out of Xen's list, or may not be asked for. May be called in any context.
+/// The pages that `dom` has (`tot_pages`); `None` if there is no such domain, or it is being
+/// destroyed and has been taken out of Xen's list, or may not be asked for. May be called in any
+/// context.
 pub fn current_pages(dom: DomId) -> Option<u64> {
     memory_op(bindings::XENMEM_current_reservation, dom)
 }
 
-/// The pages that `dom` may have (`max_pages`); `None` as for [`current_pages`]. May be called in any
-/// context.
+/// The pages that `dom` may have (`max_pages`); `None` as for [`current_pages`]. May be called in
+/// any context.
 pub fn maximum_pages(dom: DomId) -> Option<u64> {
     memory_op(bindings::XENMEM_maximum_reservation, dom)
 }

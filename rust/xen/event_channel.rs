@@ -72,7 +72,7 @@ fn open(dev: &Device<device::Bound>) -> Result<Port> {
 /// A back-end that answers whatever the front-end counts.
 ///
 /// ```
-/// use kernel::{device::Bound, prelude::*, sync::{atomic::{Acquire, Atomic, Relaxed, Release}, Arc}};
+/// use kernel::{device::Bound, prelude::*, sync::atomic::{Acquire, Atomic, Relaxed, Release}};
 /// use xen::{
 ///     event_channel::{EventChannel, Handler, Outcome, Port},
 ///     grant::MappedPage,
@@ -125,8 +125,8 @@ impl<T: Handler> EventChannel<T> {
     ///
     /// # Errors
     ///
-    /// What Xen says, after the device has begun to close: `ENOSPC` if this domain has no port left.
-    /// What Linux says: `ENOMEM`, and others, if there is no interrupt or no thread.
+    /// What Xen says, after the device has begun to close: `ENOSPC` if this domain has no port
+    /// left. What Linux says: `ENOMEM`, and others, if there is no interrupt or no thread.
     pub fn listen<'a, E: 'a>(
         dev: &'a Device<device::Bound>,
         name: &'static CStr,
@@ -137,7 +137,8 @@ impl<T: Handler> EventChannel<T> {
     {
         Self::new(dev, name, handler, move || {
             let port = open(dev)?;
-            // SAFETY: The port is open, and nobody has bound it here. On success the interrupt owns it.
+            // SAFETY: The port is open, and nobody has bound it here. On success the interrupt owns
+            // it.
             let irq = unsafe { bindings::bind_evtchn_to_irq_lateeoi(port.0) };
             if irq < 0 {
                 // SAFETY: The port is open, is no interrupt's, and is not used again.
@@ -152,8 +153,8 @@ impl<T: Handler> EventChannel<T> {
     ///
     /// # Errors
     ///
-    /// What Xen says: there may be no such port, or it may not be for this domain. What Linux says, as
-    /// in [`listen`](Self::listen).
+    /// What Xen says: there may be no such port, or it may not be for this domain. What Linux says,
+    /// as in [`listen`](Self::listen).
     pub fn connect<'a, E: 'a>(
         dev: &'a Device<device::Bound>,
         port: Port,
@@ -193,17 +194,18 @@ impl<T: Handler> EventChannel<T> {
             _: {
                 let (port, irq) = bind()?;
                 let this = this.as_ptr();
-                // SAFETY: The field is initialised and has no destructor, and nobody else uses it yet.
+                // SAFETY: The field is initialised and has no destructor, and nobody else uses it
+                // yet.
                 unsafe { (*this).port = port };
                 // SAFETY: As for `port`.
                 unsafe { (*this).irq = irq };
 
-                // INVARIANT: The interrupt is bound to the channel; once this has succeeded its handler
-                // has `this` as its cookie, and if it fails there is no `Self`.
+                // INVARIANT: The interrupt is bound to the channel; once this has succeeded its
+                // handler has `this` as its cookie, and if it fails there is no `Self`.
                 //
-                // SAFETY: The callbacks are for a `Self` as their cookie, and `this` is one: all of its
-                // fields are initialised, and it stays valid and in place until `drop` frees the
-                // interrupt, which waits for both. The name is as long-lived as the module.
+                // SAFETY: The callbacks are for a `Self` as their cookie, and `this` is one: all of
+                // its fields are initialised, and it stays valid and in place until `drop` frees
+                // the interrupt, which waits for both. The name is as long-lived as the module.
                 let result = to_result(unsafe {
                     bindings::request_threaded_irq(
                         irq,
@@ -215,8 +217,8 @@ impl<T: Handler> EventChannel<T> {
                     )
                 });
                 if result.is_err() {
-                    // The kernel warns that it has none to free, but this is the only way to give the
-                    // interrupt back.
+                    // The kernel warns that it has none to free, but this is the only way to give
+                    // the interrupt back.
                     //
                     // SAFETY: The interrupt is bound, has no handler, and is not used again.
                     unsafe { bindings::unbind_from_irqhandler(irq, core::ptr::null_mut()) };
@@ -282,8 +284,8 @@ impl<T: Handler> EventChannel<T> {
             Outcome::Spurious => bindings::XEN_EOI_FLAG_SPURIOUS,
             Outcome::Handled | Outcome::WakeThread => 0,
         };
-        // SAFETY: `irq` is the interrupt being handled, bound with late EOI, and this is the one EOI
-        // for it.
+        // SAFETY: `irq` is the interrupt being handled, bound with late EOI, and this is the one
+        // EOI for it.
         unsafe { bindings::xen_irq_lateeoi(irq as c_uint, flags) };
 
         if outcome == Outcome::WakeThread {
@@ -297,8 +299,8 @@ impl<T: Handler> EventChannel<T> {
     ///
     /// As for `hard_irq`.
     unsafe extern "C" fn thread(_irq: c_int, this: *mut c_void) -> bindings::irqreturn_t {
-        // SAFETY: By the safety requirements the cookie is a `Self`, initialised and valid until the
-        // interrupt is freed, which waits for this.
+        // SAFETY: By the safety requirements the cookie is a `Self`, initialised and valid until
+        // the interrupt is freed, which waits for this.
         let this = unsafe { &*this.cast::<Self>() };
         this.handler.handle_threaded(this);
         bindings::irqreturn::IRQ_HANDLED
@@ -310,9 +312,9 @@ impl<T: Handler> PinnedDrop for EventChannel<T> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: Nothing is moved out of it.
         let this = core::ptr::from_mut(unsafe { self.get_unchecked_mut() });
-        // SAFETY: By the type invariants the interrupt is bound, with `this` as its handler's cookie.
-        // This waits for both handlers, and closes the channel; nobody uses the number after it but
-        // those that know that it may be another's.
+        // SAFETY: By the type invariants the interrupt is bound, with `this` as its handler's
+        // cookie. This waits for both handlers, and closes the channel; nobody uses the number
+        // after it but those that know that it may be another's.
         unsafe { bindings::unbind_from_irqhandler((*this).irq, this.cast::<c_void>()) };
     }
 }
@@ -345,11 +347,12 @@ impl Notifier {
     /// Sends an event. May be called in any context.
     #[inline]
     pub fn notify(&self) {
-        // SAFETY: The number is that of a channel's interrupt, or was: Linux ignores one that is bound to
-        // no event channel.
+        // SAFETY: The number is that of a channel's interrupt, or was: Linux ignores one that is
+        // bound to no event channel.
         //
-        // FIXME: It looks the number up without a lock, so the channel must not be closed on another CPU
-        // during the call. Callers have their own lock against that; the type does not ask for it.
+        // FIXME: It looks the number up without a lock, so the channel must not be closed on
+        // another CPU during the call. Callers have their own lock against that; the type does not
+        // ask for it.
         unsafe { bindings::notify_remote_via_irq(self.irq) };
     }
 }

@@ -2,11 +2,12 @@
 
 //! Runs of 2^order pages, and whether there is memory behind them.
 //!
-//! An [`Extents`] holds such runs in one of three conditions. [`Allocated`] pages are ordinary ones,
-//! taken from the page allocator. [`Unpopulated`] ones are page frames without memory behind them:
-//! nobody may touch them, and nobody may forget them. [`Populated`] ones have got memory from Xen, and
-//! are not the page allocator's yet: it gets them when they are dropped. What turns one into the other
-//! ([`crate::memory`]) consumes what it turns, so that a page cannot be in two conditions at once.
+//! An [`Extents`] holds such runs in one of three conditions. [`Allocated`] pages are ordinary
+//! ones, taken from the page allocator. [`Unpopulated`] ones are page frames without memory behind
+//! them: nobody may touch them, and nobody may forget them. [`Populated`] ones have got memory from
+//! Xen, and are not the page allocator's yet: it gets them when they are dropped. What turns one
+//! into the other ([`crate::memory`]) consumes what it turns, so that a page cannot be in two
+//! conditions at once.
 
 use crate::{
     balloon,
@@ -43,7 +44,8 @@ pub enum Allocated {}
 /// Page frames without memory behind them. [`Extents`] has an example of its use.
 pub enum Unpopulated {}
 
-/// Pages with memory the page allocator does not know of yet. [`Extents`] has an example of its use.
+/// Pages with memory the page allocator does not know of yet. [`Extents`] has an example of its
+/// use.
 pub enum Populated {}
 
 impl sealed::Sealed for Allocated {}
@@ -74,8 +76,8 @@ impl Unreferenced for Populated {}
 
 impl Condition for Allocated {
     unsafe fn dispose(page: NonNull<bindings::page>, order: u32) {
-        // SAFETY: By the safety requirements the pages are the caller's, who gives them away, and are as
-        // the allocator gave them, as an extent of this order.
+        // SAFETY: By the safety requirements the pages are the caller's, who gives them away, and
+        // are as the allocator gave them, as an extent of this order.
         unsafe { bindings::__free_pages(page.as_ptr(), order) };
     }
 }
@@ -87,8 +89,8 @@ impl Condition for Populated {
         unsafe { bindings::xen_helper_pages_clear_unpopulated(page.as_ptr(), order) };
         // SAFETY: These pages are added to the allocator's in the next step.
         unsafe { bindings::adjust_managed_page_count(page.as_ptr(), 1 << order) };
-        // SAFETY: By the safety requirements the pages are the caller's, who gives them away. The first
-        // has the one reference to all of them.
+        // SAFETY: By the safety requirements the pages are the caller's, who gives them away. The
+        // first has the one reference to all of them.
         unsafe { bindings::__free_pages(page.as_ptr(), order) };
     }
 }
@@ -174,8 +176,8 @@ impl<C: Condition> Extents<C> {
         let top = &mut self.tops[order as usize];
         // SAFETY: By the safety requirements the page is ours now, and nobody else uses its link.
         unsafe { bindings::xen_helper_page_set_next(page.as_ptr(), *top) };
-        // INVARIANT: The extent is given to us, is of this order and in condition `C`, and its link leads
-        // to what was the first.
+        // INVARIANT: The extent is given to us, is of this order and in condition `C`, and its link
+        // leads to what was the first.
         *top = page.as_ptr();
         self.pages += 1 << order;
     }
@@ -191,8 +193,8 @@ impl<C: Condition> Extents<C> {
     fn pop_order(&mut self, order: u32) -> Option<NonNull<bindings::page>> {
         let top = &mut self.tops[order as usize];
         let page = NonNull::new(*top)?;
-        // INVARIANT: The extent is the caller's from now on; its link leads to the next, which is the
-        // first now.
+        // INVARIANT: The extent is the caller's from now on; its link leads to the next, which is
+        // the first now.
         //
         // SAFETY: By the type invariants `page` is the first of an extent of ours, with a link.
         *top = unsafe { bindings::xen_helper_page_next(page.as_ptr()) };
@@ -223,7 +225,8 @@ impl<C: Unreferenced> Extents<C> {
             let Some((page, order)) = fits.or_else(|| self.split_to(most)) else {
                 break;
             };
-            // SAFETY: `pop_order` or `split_to` gave us the pages, in condition `C`, and we give them away.
+            // SAFETY: `pop_order` or `split_to` gave us the pages, in condition `C`, and we give
+            // them away.
             unsafe { taken.push(page, order) };
         }
         taken
@@ -234,8 +237,8 @@ impl<C: Unreferenced> Extents<C> {
         let (page, found) =
             (order + 1..=MAX_ORDER).find_map(|order| Some((self.pop_order(order)?, order)))?;
         for half in order..found {
-            // SAFETY: `pop_order` gave us the extent, in condition `C`. This is the upper half of what is
-            // left of it, which without references is an extent as any other.
+            // SAFETY: `pop_order` gave us the extent, in condition `C`. This is the upper half of
+            // what is left of it, which without references is an extent as any other.
             unsafe { self.push(page.add(1 << half), half) };
         }
         Some((page, order))
@@ -281,7 +284,8 @@ pub(crate) unsafe fn push_run<C: Condition>(
     while start < end {
         let order = run_order(start, end);
         // SAFETY: By the safety requirements these pages are the caller's, who gives them away, in
-        // condition `C`. They lie in one extent, so that a page follows another in the map of pages.
+        // condition `C`. They lie in one extent, so that a page follows another in the map of
+        // pages.
         unsafe { to.push(page.add(start), order) };
         start += 1 << order;
     }

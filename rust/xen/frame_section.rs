@@ -47,8 +47,8 @@ impl FrameSection {
 impl Drop for FrameSection {
     fn drop(&mut self) {
         if self.is_pv {
-            // SAFETY: By the type invariants preemption is disabled, in this thread: the section cannot be
-            // sent to another.
+            // SAFETY: By the type invariants preemption is disabled, in this thread: the section
+            // cannot be sent to another.
             unsafe { bindings::xen_helper_preempt_enable() };
         }
     }

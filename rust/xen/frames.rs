@@ -96,7 +96,8 @@ impl BorrowedFrames {
             }
         }
         self.from_kernel += usable.len();
-        // SAFETY: The kernel gave us these pages, which are unpopulated, and the list is not used again.
+        // SAFETY: The kernel gave us these pages, which are unpopulated, and the list is not used
+        // again.
         unsafe { push_all(&mut usable, to) };
         Ok(())
     }
@@ -112,8 +113,8 @@ impl BorrowedFrames {
         let mut frames = from.take(pages.min(self.from_balloon));
         self.from_balloon -= frames.pages();
         for_each_batch(&mut frames, |batch| {
-            // SAFETY: The batch is an array of as many pages. They are ours, and we give them away; they are
-            // single and unpopulated, and came from there, or are as good.
+            // SAFETY: The batch is an array of as many pages. They are ours, and we give them away;
+            // they are single and unpopulated, and came from there, or are as good.
             unsafe {
                 bindings::xen_free_ballooned_pages(batch.len() as c_uint, batch.as_mut_ptr())
             };
@@ -139,7 +140,8 @@ impl Default for BorrowedFrames {
 /// The frames the kernel set aside when it booted: those of its map of memory that are not in the
 /// balloon driver's books.
 fn set_aside() -> usize {
-    // SAFETY: A racy look at a number that changes only when memory is added, and is read as a whole.
+    // SAFETY: A racy look at a number that changes only when memory is added, and is read as a
+    // whole.
     let counted = unsafe { (&raw const bindings::balloon_stats.total_pages).read_volatile() };
     // SAFETY: Reads a counter, in any context.
     let all = unsafe { bindings::xen_helper_present_pages() };
@@ -150,8 +152,8 @@ fn set_aside() -> usize {
 ///
 /// Asked for more than it has, the balloon driver would *shrink* the domain to make some.
 pub(crate) fn reclaim_from_balloon(pages: usize, to: &mut Extents<Unpopulated>) -> Result<usize> {
-    // SAFETY: A racy look at a number that changes any time, and is read as a whole: the worst is as said
-    // above.
+    // SAFETY: A racy look at a number that changes any time, and is read as a whole: the worst is
+    // as said above.
     let in_balloon = unsafe { (&raw const bindings::balloon_stats.balloon_low).read_volatile() };
     let want = pages.min(in_balloon);
     if want == 0 {
@@ -161,8 +163,8 @@ pub(crate) fn reclaim_from_balloon(pages: usize, to: &mut Extents<Unpopulated>) 
     let mut list = page_list(want)?;
     // SAFETY: `list` has `want` places for pages, which are there for the call.
     to_result(unsafe { bindings::xen_alloc_ballooned_pages(want as c_uint, list.as_mut_ptr()) })?;
-    // SAFETY: The balloon driver gave us these pages, which are unpopulated, and the list is not used
-    // again.
+    // SAFETY: The balloon driver gave us these pages, which are unpopulated, and the list is not
+    // used again.
     unsafe { push_all(&mut list, to) };
     Ok(want)
 }
@@ -174,8 +176,8 @@ fn page_list(len: usize) -> Result<PageList> {
 }
 
 fn return_to_kernel(batch: &mut [*mut bindings::page]) {
-    // SAFETY: The batch is an array of as many pages. Callers have them, and give them away; they are
-    // single and unpopulated, and came from there, or are as good.
+    // SAFETY: The batch is an array of as many pages. Callers have them, and give them away; they
+    // are single and unpopulated, and came from there, or are as good.
     unsafe { bindings::xen_free_unpopulated_pages(batch.len() as c_uint, batch.as_mut_ptr()) };
 }
 
@@ -228,8 +230,8 @@ fn sorted_runs(list: &PageList) -> Result<KVVec<Run>> {
     Ok(sorted)
 }
 
-/// Pushes pages, in any order, as extents as large as their numbers permit, or, without memory to put
-/// them in order, smaller ones.
+/// Pushes pages, in any order, as extents as large as their numbers permit, or, without memory to
+/// put them in order, smaller ones.
 ///
 /// # Safety
 ///
@@ -238,8 +240,8 @@ unsafe fn push_all(list: &mut PageList, to: &mut Extents<Unpopulated>) {
     // Most often they come in order, the last first.
     list.reverse();
     let mut push = |first: &Run, count: usize| {
-        // SAFETY: By the safety requirements the pages of the list are the caller's, and unpopulated. This
-        // is a run of them, and each is in one run only.
+        // SAFETY: By the safety requirements the pages of the list are the caller's, and
+        // unpopulated. This is a run of them, and each is in one run only.
         unsafe { push_neighbours(to, first.first, count) }
     };
     let Ok(sorted) = sorted_runs(list) else {
@@ -271,8 +273,8 @@ unsafe fn push_neighbours(to: &mut Extents<Unpopulated>, first: *mut bindings::p
     while start < end {
         let stop = (start / MAX_EXTENT + 1) * MAX_EXTENT;
         if let Some(base) = NonNull::new(first.wrapping_sub(skew)) {
-            // SAFETY: `start` is not before `skew`, nor `stop.min(end)` behind the run: by the safety
-            // requirements these pages are the caller's, and unpopulated.
+            // SAFETY: `start` is not before `skew`, nor `stop.min(end)` behind the run: by the
+            // safety requirements these pages are the caller's, and unpopulated.
             unsafe { push_unpopulated(to, base, start, stop.min(end)) };
         }
         start = stop;
@@ -289,8 +291,8 @@ unsafe fn push_unpopulated(
     end: usize,
 ) {
     let (first, count) = (base.as_ptr().wrapping_add(start), end - start);
-    // SAFETY: By the safety requirements the pages are the caller's, so that nobody else looks at what is
-    // marked on them.
+    // SAFETY: By the safety requirements the pages are the caller's, so that nobody else looks at
+    // what is marked on them.
     unsafe { bindings::xen_helper_pages_set_unpopulated(first, count as c_ulong) };
     // SAFETY: By the safety requirements these pages of the extent at `base` are the caller's, and
     // unpopulated.

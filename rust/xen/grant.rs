@@ -24,8 +24,8 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// A grant reference: how a grant is named to the domain it is for. [`GrantedPage`] and [`MappedPage`]
-/// have examples of its use.
+/// A grant reference: how a grant is named to the domain it is for. [`GrantedPage`] and
+/// [`MappedPage`] have examples of its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrantRef(pub u32);
 
@@ -54,12 +54,12 @@ pub struct GrantedPage {
     grant: GrantRef,
 }
 
-// SAFETY: The page is accessed through `SharedPage` only, which is `Send`, and a page and a grant may
-// be given up by any thread.
+// SAFETY: The page is accessed through `SharedPage` only, which is `Send`, and a page and a grant
+// may be given up by any thread.
 unsafe impl Send for GrantedPage {}
 
-// SAFETY: What a reference is good for is a copy of the reference to the grant, and `SharedPage`, which
-// is `Sync`.
+// SAFETY: What a reference is good for is a copy of the reference to the grant, and `SharedPage`,
+// which is `Sync`.
 unsafe impl Sync for GrantedPage {}
 
 impl GrantedPage {
@@ -75,20 +75,22 @@ impl GrantedPage {
 
         // SAFETY: The page is ours, so it is valid and has memory.
         let frame = unsafe { bindings::xen_helper_page_to_gfn(page.as_ptr()) };
-        // SAFETY: The frame is that of a page of ours, which holds nothing but zeroes: the peer may do with
-        // it what it likes until the grant is ended, in `drop`.
+        // SAFETY: The frame is that of a page of ours, which holds nothing but zeroes: the peer may
+        // do with it what it likes until the grant is ended, in `drop`.
         let grant = unsafe { bindings::gnttab_grant_foreign_access(peer.0, frame, 0) };
         if grant < 0 {
-            // SAFETY: The page has just been allocated with this order, and nobody else knows of it.
+            // SAFETY: The page has just been allocated with this order, and nobody else knows of
+            // it.
             unsafe { bindings::__free_pages(page.as_ptr(), 0) };
             return Err(Error::from_errno(grant));
         }
 
-        // SAFETY: The page is ours, so it is valid, and in the direct map, which covers all of a 64-bit
-        // kernel.
+        // SAFETY: The page is ours, so it is valid, and in the direct map, which covers all of a
+        // 64-bit kernel.
         let base = unsafe { bindings::xen_helper_page_address(page.as_ptr()) };
-        // SAFETY: The address is that of the page, of which one of Xen's is no larger, and page-aligned.
-        // It is mapped there as long as it is not freed: not before `self` is dropped.
+        // SAFETY: The address is that of the page, of which one of Xen's is no larger, and
+        // page-aligned. It is mapped there as long as it is not freed: not before `self` is
+        // dropped.
         let shared = unsafe { SharedPage::new(base.cast()) }?;
         // INVARIANT: The page came from the allocator, and the grant of it is open.
         Ok(Self {
@@ -116,8 +118,8 @@ impl Drop for GrantedPage {
     fn drop(&mut self) {
         // Frees the page too: now, or when the other domain has unmapped it.
         //
-        // SAFETY: By the type invariants the grant is open, and is of this page, which came from the
-        // allocator. Nobody in this domain uses either any more.
+        // SAFETY: By the type invariants the grant is open, and is of this page, which came from
+        // the allocator. Nobody in this domain uses either any more.
         unsafe { bindings::gnttab_end_foreign_access(self.grant.0, self.page.as_ptr()) };
     }
 }
@@ -155,14 +157,14 @@ impl MappedPage {
         let mut grant = grant.0;
         let mut addr = core::ptr::null_mut();
 
-        // SAFETY: The device is valid, and knows its other half's domain; `grant` is an array of one, and
-        // `addr` may be written. Xen checks the reference.
+        // SAFETY: The device is valid, and knows its other half's domain; `grant` is an array of
+        // one, and `addr` may be written. Xen checks the reference.
         to_result(unsafe {
             bindings::xenbus_map_ring_valloc(device.as_raw(), &mut grant, 1, &mut addr)
         })?;
 
-        // SAFETY: What was mapped is a page, page-aligned, and it stays mapped until it is unmapped: not
-        // before `self` is dropped.
+        // SAFETY: What was mapped is a page, page-aligned, and it stays mapped until it is
+        // unmapped: not before `self` is dropped.
         let shared = unsafe { SharedPage::new(addr.cast()) }?;
         // INVARIANT: The mapping has just been made for `device`.
         Ok(Self {
@@ -182,8 +184,8 @@ impl Deref for MappedPage {
 
 impl Drop for MappedPage {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants this is a mapping made for this device, which is valid still, and
-        // nobody uses it any more.
+        // SAFETY: By the type invariants this is a mapping made for this device, which is valid
+        // still, and nobody uses it any more.
         unsafe {
             bindings::xenbus_unmap_ring_vfree(self.device.as_raw(), self.shared.as_ptr().cast())
         };

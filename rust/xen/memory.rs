@@ -2,9 +2,9 @@
 
 //! This domain's own memory reservation: giving pages back to Xen and getting others.
 //!
-//! [`Workspace::release`] makes allocated pages unpopulated, [`Workspace::populate`] makes unpopulated
-//! ones populated. What Xen refuses to take stays as it was if there is memory behind it still;
-//! otherwise it is *parked*: nobody has it any more, and it is never used again.
+//! [`Workspace::release`] makes allocated pages unpopulated, [`Workspace::populate`] makes
+//! unpopulated ones populated. What Xen refuses to take stays as it was if there is memory behind
+//! it still; otherwise it is *parked*: nobody has it any more, and it is never used again.
 //!
 //! C headers: [`include/xen/interface/memory.h`](srctree/include/xen/interface/memory.h),
 //! [`include/xen/mem-reservation.h`](srctree/include/xen/mem-reservation.h)
@@ -283,7 +283,8 @@ impl Workspace {
             drop(section);
             done(Step::Map);
             populated += got;
-            // SAFETY: `pop` gave us the extent, and Xen has put memory behind its first `got` pages.
+            // SAFETY: `pop` gave us the extent, and Xen has put memory behind its first `got`
+            // pages.
             unsafe { push_run(to, page, 0, got) };
 
             if got < 1 << order {
@@ -335,8 +336,8 @@ impl Workspace {
             address_bits: 0,
             domid: DomId::SELF.0,
         };
-        // SAFETY: Both commands take this structure, which is there for the call. Xen reads and writes
-        // `nr_extents` numbers at `extent_start`: as many as `frames` has.
+        // SAFETY: Both commands take this structure, which is there for the call. Xen reads and
+        // writes `nr_extents` numbers at `extent_start`: as many as `frames` has.
         let done = unsafe { bindings::xen_helper_memory_op(cmd, (&raw mut op).cast()) };
         usize::try_from(done).unwrap_or(0)
     }
@@ -401,8 +402,8 @@ impl removal::Xen for Extent<'_> {
 ///
 /// The caller must own these pages of the extent at `page`.
 unsafe fn set_unpopulated(page: NonNull<bindings::page>, run: Range<usize>) {
-    // SAFETY: By the safety requirements these pages are the caller's, so that nobody else looks at what
-    // is marked on them.
+    // SAFETY: By the safety requirements these pages are the caller's, so that nobody else looks at
+    // what is marked on them.
     unsafe {
         bindings::xen_helper_pages_set_unpopulated(
             page.as_ptr().add(run.start),

@@ -3,7 +3,8 @@
 //! A page that another domain reads and writes at the same time.
 //!
 //! Nothing in it may be believed, or read twice: every access copies, and copies once. Where it
-//! goes is an [`Offset`], which knows the type that lies there and was checked when it was compiled.
+//! goes is an [`Offset`], which knows the type that lies there and was checked when it was
+//! compiled.
 
 use core::{
     marker::PhantomData,
@@ -82,7 +83,8 @@ impl<T, const N: usize> Offset<[T; N]> {
     #[inline]
     pub const fn element(self, i: usize) -> Offset<T> {
         const { assert!(N > 0) };
-        // INVARIANT: `i % N` is an element of the array, and all of that is aligned and in the page.
+        // INVARIANT: `i % N` is an element of the array, and all of that is aligned and in the
+        // page.
         Offset {
             bytes: self.bytes + i % N * size_of::<T>(),
             _type: PhantomData,
@@ -124,8 +126,8 @@ pub struct SharedPage {
     base: NonNull<u8>,
 }
 
-// SAFETY: The mapping is the kernel's and belongs to no thread, and all accesses are volatile copies
-// or atomic.
+// SAFETY: The mapping is the kernel's and belongs to no thread, and all accesses are volatile
+// copies or atomic.
 unsafe impl Send for SharedPage {}
 
 // SAFETY: All accesses are volatile copies or atomic, which any number of threads may make at once.

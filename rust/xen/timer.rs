@@ -92,12 +92,13 @@ impl<T: Expire> Timer<T> {
         &self.target
     }
 
-    /// Lets the timer expire in `delay` ns, and not when it was set to before. May be called under a
-    /// lock that the handler takes.
+    /// Lets the timer expire in `delay` ns, and not when it was set to before. May be called under
+    /// a lock that the handler takes.
     pub fn arm(&self, delay: u64) {
         let delay = i64::try_from(delay).unwrap_or(i64::MAX);
-        // SAFETY: By the type invariants the timer is set up, and it is pinned: it is cancelled before it
-        // goes. It may be set in any context, and its own lock serves who does so at once.
+        // SAFETY: By the type invariants the timer is set up, and it is pinned: it is cancelled
+        // before it goes. It may be set in any context, and its own lock serves who does so at
+        // once.
         unsafe {
             bindings::hrtimer_start_range_ns(
                 self.timer.get(),
@@ -112,8 +113,8 @@ impl<T: Expire> Timer<T> {
     ///
     /// Only for the timer in a pinned `Self`.
     unsafe extern "C" fn callback(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
-        // SAFETY: By the safety requirements `timer` is that of a pinned `Self`, which is there until the
-        // timer has been cancelled, which waits for this.
+        // SAFETY: By the safety requirements `timer` is that of a pinned `Self`, which is there
+        // until the timer has been cancelled, which waits for this.
         let this = unsafe { &*kernel::container_of!(Opaque::cast_from(timer), Self, timer) };
         this.target.expire(this);
         bindings::hrtimer_restart::HRTIMER_NORESTART

@@ -102,7 +102,8 @@ impl Transaction {
     pub fn commit(mut self) -> Result {
         // INVARIANT: It is ended, whatever comes of it, and `drop` will leave it alone.
         self.open = false;
-        // SAFETY: By the type invariants the transaction is open; this ends it, and it is not used again.
+        // SAFETY: By the type invariants the transaction is open; this ends it, and it is not used
+        // again.
         to_result(unsafe { bindings::xenbus_transaction_end(raw(self.id), false) })
     }
 
@@ -120,8 +121,8 @@ impl Transaction {
 impl Drop for Transaction {
     fn drop(&mut self) {
         if self.open {
-            // SAFETY: By the type invariants the transaction is open; this ends it, and nobody can use it
-            // again.
+            // SAFETY: By the type invariants the transaction is open; this ends it, and nobody can
+            // use it again.
             unsafe { bindings::xenbus_transaction_end(raw(self.id), true) };
         }
     }
@@ -182,8 +183,8 @@ impl Value {
     ///
     /// `EINVAL` if it is not UTF-8.
     pub fn as_str(&self) -> Result<&str> {
-        // SAFETY: By the type invariants there are `len` bytes at `text`, and nobody changes them while
-        // `self`, which owns them, is borrowed.
+        // SAFETY: By the type invariants there are `len` bytes at `text`, and nobody changes them
+        // while `self`, which owns them, is borrowed.
         let bytes = unsafe { core::slice::from_raw_parts(self.text.as_ptr(), self.len) };
         core::str::from_utf8(bytes).map_err(|_| EINVAL)
     }
@@ -203,8 +204,8 @@ impl Drop for Value {
 /// `ENOENT` if there is no such node.
 pub fn read(dir: &CStr, node: &CStr) -> Result<Value> {
     let mut len = 0;
-    // SAFETY: Both are C strings that are there for the call, as is `len`, which may be written. The
-    // transaction is none.
+    // SAFETY: Both are C strings that are there for the call, as is `len`, which may be written.
+    // The transaction is none.
     let text = from_err_ptr(unsafe {
         bindings::xenbus_read(raw(NIL), dir.as_char_ptr(), node.as_char_ptr(), &mut len)
     })?;
@@ -229,8 +230,8 @@ pub fn read_number<T: core::str::FromStr>(dir: &CStr, node: &CStr) -> Result<T> 
 }
 
 fn exists_in(transaction: u32, dir: &CStr, node: &CStr) -> bool {
-    // SAFETY: Both are C strings that are there for the call. The transaction is none, or open: its owner
-    // is borrowed for the call.
+    // SAFETY: Both are C strings that are there for the call. The transaction is none, or open: its
+    // owner is borrowed for the call.
     unsafe { bindings::xenbus_exists(raw(transaction), dir.as_char_ptr(), node.as_char_ptr()) != 0 }
 }
 
@@ -254,8 +255,8 @@ pub fn write_below(dir: &CStr, node: &CStr, value: fmt::Arguments<'_>) -> Result
 pub trait Watcher: Send + Sync + 'static {
     /// Something at or below the watched node has changed, or the watch has just been set.
     ///
-    /// Runs in the one thread that serves all watches: never wait for another domain here. The watch may
-    /// be dropped in here.
+    /// Runs in the one thread that serves all watches: never wait for another domain here. The
+    /// watch may be dropped in here.
     fn changed(&self);
 }
 
@@ -320,13 +321,13 @@ impl<T: Watcher> Watch<T> {
                 let this = this.as_ptr();
                 // SAFETY: The field is initialised, and in `this`.
                 let watch = Opaque::cast_into(unsafe { &raw const (*this).watch });
-                // SAFETY: Both fields are initialised, and nobody else uses them yet. The node's name is
-                // in memory of its own, which `this` owns.
+                // SAFETY: Both fields are initialised, and nobody else uses them yet. The node's
+                // name is in memory of its own, which `this` owns.
                 unsafe { (*watch).node = (*this).node.as_char_ptr() };
                 // INVARIANT: If this fails there is no `Self`.
                 //
-                // SAFETY: The watch is complete, with a callback for that of a `Self`, and it and its
-                // node stay valid and in place until `drop`, which unregisters it.
+                // SAFETY: The watch is complete, with a callback for that of a `Self`, and it and
+                // its node stay valid and in place until `drop`, which unregisters it.
                 to_result(unsafe { bindings::register_xenbus_watch(watch) })?;
             },
         })
@@ -342,10 +343,11 @@ impl<T: Watcher> Watch<T> {
     ) {
         // SAFETY: By the safety requirements `watch` is that of a pinned `Self`.
         let this = unsafe { kernel::container_of!(Opaque::cast_from(watch), Self, watch) };
-        // What unregisters the watch waits for this, unless it is done in here: then `this` goes during
-        // the call, and the watcher does not.
+        // What unregisters the watch waits for this, unless it is done in here: then `this` goes
+        // during the call, and the watcher does not.
         //
-        // SAFETY: The watch is registered still, so that `this` is there, and all of it is initialised.
+        // SAFETY: The watch is registered still, so that `this` is there, and all of it is
+        // initialised.
         let watcher = unsafe { (*this).watcher.clone() };
         watcher.changed();
     }
@@ -354,8 +356,8 @@ impl<T: Watcher> Watch<T> {
 #[pinned_drop]
 impl<T: Watcher> PinnedDrop for Watch<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants the watch is registered. After this no callback begins, and one
-        // that runs in another thread has ended.
+        // SAFETY: By the type invariants the watch is registered. After this no callback begins,
+        // and one that runs in another thread has ended.
         unsafe { bindings::unregister_xenbus_watch(self.watch.get()) };
     }
 }

@@ -8,11 +8,12 @@
 
 use crate::bindings;
 
-/// How far Xen's clock is ahead of this domain's monotonic clock ([`now`](crate::timer::now)), in ns.
+/// How far Xen's clock is ahead of this domain's monotonic clock ([`now`](crate::timer::now)), in
+/// ns.
 ///
-/// `None` where Linux counts by a clock that it cannot compare with Xen's: its clocksource is neither
-/// `xen` nor a `tsc` that Xen warrants for. With another that Linux does not tell from `xen` (`hpet`,
-/// `acpi_pm`) the result means nothing.
+/// `None` where Linux counts by a clock that it cannot compare with Xen's: its clocksource is
+/// neither `xen` nor a `tsc` that Xen warrants for. With another that Linux does not tell from
+/// `xen` (`hpet`, `acpi_pm`) the result means nothing.
 ///
 /// # Examples
 ///

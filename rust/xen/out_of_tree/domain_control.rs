@@ -113,9 +113,9 @@ fn domctl(version: u32, cmd: u32, dom: DomId, operand: &mut Operand) -> Result {
         pad: [0; 3],
         operand: *operand,
     };
-    // SAFETY: `op` is there for the call, and as large as any `struct xen_domctl`: Xen writes nothing
-    // beyond it. None of the operations of this crate has a pointer in its operand, by which Xen could
-    // write elsewhere.
+    // SAFETY: `op` is there for the call, and as large as any `struct xen_domctl`: Xen writes
+    // nothing beyond it. None of the operations of this crate has a pointer in its operand, by
+    // which Xen could write elsewhere.
     let result = unsafe { bindings::xen_helper_domctl((&raw mut op).cast()) };
     *operand = op.operand;
     to_result(result as c_int)

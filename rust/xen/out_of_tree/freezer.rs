@@ -29,7 +29,8 @@ pub trait Freeze: Send + Sync + 'static {
     fn thaw(&self);
 }
 
-/// Whether the calling thread is asked to freeze, still. It is not any more when that took too long.
+/// Whether the calling thread is asked to freeze, still. It is not any more when that took too
+/// long.
 pub fn is_freezing() -> bool {
     // SAFETY: Looks at the calling thread only, which is there.
     unsafe { bindings::xen_helper_is_freezing() }
@@ -70,7 +71,8 @@ pub struct Freezer<T: Freeze> {
     _target: KBox<T>,
 }
 
-// SAFETY: A kernel thread may be stopped by any other, and what is in the box may be dropped in any.
+// SAFETY: A kernel thread may be stopped by any other, and what is in the box may be dropped in
+// any.
 unsafe impl<T: Freeze> Send for Freezer<T> {}
 
 // SAFETY: A reference to it is good for nothing: nobody gets at the thread or the box by one.
@@ -85,8 +87,8 @@ impl<T: Freeze> Freezer<T> {
     pub fn new(name: &'static CStr, target: T) -> Result<Self> {
         let target = KBox::new(target, GFP_KERNEL)?;
         let data = core::ptr::from_ref(&*target).cast_mut().cast();
-        // SAFETY: `run` takes a pointer to a `T`, and what is in the box stays where it is until the
-        // thread has been stopped, in `drop`. The name is a C string, and is copied.
+        // SAFETY: `run` takes a pointer to a `T`, and what is in the box stays where it is until
+        // the thread has been stopped, in `drop`. The name is a C string, and is copied.
         let thread = from_err_ptr(unsafe {
             bindings::xen_helper_run_freezable(Some(Self::run), data, name.as_char_ptr())
         })?;
@@ -107,7 +109,8 @@ impl<T: Freeze> Freezer<T> {
         // SAFETY: This is a kernel thread, which may make itself freezable and may sleep.
         while unsafe { bindings::xen_helper_wait_for_freeze() } {
             match target.freeze() {
-                // SAFETY: This is a freezable kernel thread, and it holds no lock: `freeze` has come back.
+                // SAFETY: This is a freezable kernel thread, and it holds no lock: `freeze` has
+                // come back.
                 Ok(()) => unsafe { bindings::xen_helper_freeze() },
                 // SAFETY: This is a kernel thread that holds no lock, and may sleep.
                 Err(_) => unsafe { bindings::xen_helper_refuse_to_freeze() },

@@ -19,8 +19,8 @@ use crate::{
 /// itself halts it, as the idle task would. Any interrupt ends that, a tick at the latest.
 ///
 /// To wait in Xen (`SCHEDOP_poll`) would do as well in a PV domain. In a PVH domain, Xen would have
-/// to search page tables for what it is to wait for, and the event, coming while interrupts are off,
-/// would take another VM exit to be delivered.
+/// to search page tables for what it is to wait for, and the event, coming while interrupts are
+/// off, would take another VM exit to be delivered.
 ///
 /// It may outlive the channel, and then waits for the next interrupt.
 ///
@@ -68,8 +68,8 @@ impl Halter {
         // data, and one that is being freed is not while they are off.
         let may_halt = unsafe { bindings::xen_helper_may_halt(self.irq) };
         if may_halt && !ready() {
-            // SAFETY: Interrupts are off, and a task that may sleep had them on before: to take them
-            // again surprises nobody.
+            // SAFETY: Interrupts are off, and a task that may sleep had them on before: to take
+            // them again surprises nobody.
             unsafe { bindings::xen_helper_halt() };
         }
         // SAFETY: `flags` are from above, when interrupts were on: a task may have been moved to

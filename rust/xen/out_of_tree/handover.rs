@@ -23,7 +23,8 @@ use kernel::{
     }, //
 };
 
-/// How often, and how far apart, to look whether the balloon driver has done its work: for a second.
+/// How often, and how far apart, to look whether the balloon driver has done its work: for a
+/// second.
 const TRIES: u32 = 100;
 const PAUSE: Delta = Delta::from_millis(10);
 
@@ -60,9 +61,9 @@ pub fn hand_over(balance: i64) {
 
 /// Takes a balance back that was [handed over](hand_over), as far as it is still there. May sleep.
 ///
-/// Returns what is: frames that lack memory are in `frames`. What was lent is lent again, all of it,
-/// for Dom0 may owe it still. As far as the balloon driver has filled the domain up meanwhile, it gives
-/// that back to Xen first; what it cannot give back soon is not lent any more.
+/// Returns what is: frames that lack memory are in `frames`. What was lent is lent again, all of
+/// it, for Dom0 may owe it still. As far as the balloon driver has filled the domain up meanwhile,
+/// it gives that back to Xen first; what it cannot give back soon is not lent any more.
 ///
 /// # Errors
 ///
@@ -88,8 +89,8 @@ pub fn take_over(balance: i64, frames: &mut Extents<Unpopulated>) -> Result<i64>
     Ok(balance + kept)
 }
 
-/// Waits until the domain has no more than its toolstack wants, or the balloon driver seems to have no
-/// luck. Returns by how many pages it has more.
+/// Waits until the domain has no more than its toolstack wants, or the balloon driver seems to have
+/// no luck. Returns by how many pages it has more.
 fn wait_for_balloon() -> i64 {
     for _ in 0..TRIES {
         if above_target() <= 0 {

@@ -9,8 +9,8 @@ use core::marker::PhantomData;
 
 /// While it lives, an interrupt's thread is one thread among others (`SCHED_NORMAL`).
 ///
-/// Such a thread goes before all that is not real-time. That is right for what takes microseconds, and
-/// would keep everything else from its CPU where it has much to do.
+/// Such a thread goes before all that is not real-time. That is right for what takes microseconds,
+/// and would keep everything else from its CPU where it has much to do.
 ///
 /// # Invariants
 ///

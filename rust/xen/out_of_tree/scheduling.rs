@@ -48,8 +48,8 @@ impl Activity {
     }
 }
 
-/// What Xen says of a domain (`struct xen_domctl_getdomaininfo`): its memory, and what it is doing, for
-/// the price of one.
+/// What Xen says of a domain (`struct xen_domctl_getdomaininfo`): its memory, and what it is doing,
+/// for the price of one.
 ///
 /// # Examples
 ///
@@ -89,8 +89,8 @@ impl DomainControl {
     /// `ESRCH` if there is no such domain, or it is being destroyed and has been taken out of Xen's
     /// list.
     pub fn domain_info(&self, dom: DomId) -> Result<DomainInfo> {
-        // `struct xen_domctl_getdomaininfo` begins with the domain's number and, in the upper half of
-        // the first word, the flags; then come its pages, and its most pages.
+        // `struct xen_domctl_getdomaininfo` begins with the domain's number and, in the upper half
+        // of the first word, the flags; then come its pages, and its most pages.
         let mut info = [0; 16];
         self.issue(XEN_DOMCTL_GETDOMAININFO, dom, &mut info)?;
         if info[0] as u16 != dom.0 {
@@ -113,8 +113,9 @@ impl DomainControl {
         self.issue(XEN_DOMCTL_SCHEDULER_OP, dom, &mut op).is_ok()
     }
 
-    /// Lets `dom` go before others that wait for a CPU, if it waits and its scheduler favours domains
-    /// that wake up: it is paused and unpaused, after which its virtual CPUs count as having woken.
+    /// Lets `dom` go before others that wait for a CPU, if it waits and its scheduler favours
+    /// domains that wake up: it is paused and unpaused, after which its virtual CPUs count as
+    /// having woken.
     ///
     /// One that runs is stopped for a moment. May be called in any context.
     ///

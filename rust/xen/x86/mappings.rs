@@ -3,8 +3,8 @@
 //! The kernel's own mappings of pages that get other memory, or lose theirs, in a PV domain.
 //!
 //! A PV kernel has its page tables written by Xen. Its exported functions issue a hypercall a page.
-//! Here it is one for an extent, whose entries lie side by side in one table: that takes a good third
-//! less. In any other domain there is nothing to do.
+//! Here it is one for an extent, whose entries lie side by side in one table: that takes a good
+//! third less. In any other domain there is nothing to do.
 //!
 //! C headers: [`include/xen/mem-reservation.h`](srctree/include/xen/mem-reservation.h),
 //! [`arch/x86/include/asm/xen/page.h`](srctree/arch/x86/include/asm/xen/page.h)
@@ -45,17 +45,17 @@ impl Mappings {
         if !domain::is_pv() {
             return;
         }
-        // SAFETY: By the safety requirements the pages are the caller's, and the frames were got for
-        // them: that is what both functions ask for.
+        // SAFETY: By the safety requirements the pages are the caller's, and the frames were got
+        // for them: that is what both functions ask for.
         let mapped = unsafe {
             note_frames(first, frames.iter().copied())
                 && self.write_entries(first, frames.iter().copied())
         };
         if !mapped {
             self.list_pages(first, frames.len());
-            // SAFETY: `self.pages` lists as many pages as there are frames. By the safety requirements
-            // the pages are the caller's, and the frames were got for them. What has been done already
-            // is done again, to the same end.
+            // SAFETY: `self.pages` lists as many pages as there are frames. By the safety
+            // requirements the pages are the caller's, and the frames were got for them. What has
+            // been done already is done again, to the same end.
             unsafe {
                 bindings::xen_helper_map_frames(
                     frames.len() as c_ulong,
@@ -77,14 +77,15 @@ impl Mappings {
             return;
         }
         let nothing = core::iter::repeat_n(NO_FRAME, count);
-        // SAFETY: By the safety requirements the pages are the caller's, and nobody uses them: that is
-        // what both functions ask for where there is to be no frame.
+        // SAFETY: By the safety requirements the pages are the caller's, and nobody uses them: that
+        // is what both functions ask for where there is to be no frame.
         let unmapped =
             unsafe { self.write_entries(first, nothing.clone()) && note_frames(first, nothing) };
         if !unmapped {
             self.list_pages(first, count);
-            // SAFETY: `self.pages` lists `count` pages. By the safety requirements they are the caller's,
-            // and nobody uses them. What has been done already is done again, to the same end.
+            // SAFETY: `self.pages` lists `count` pages. By the safety requirements they are the
+            // caller's, and nobody uses them. What has been done already is done again, to the same
+            // end.
             unsafe { bindings::xen_helper_unmap_pages(count as c_ulong, self.pages.as_mut_ptr()) };
         }
     }
@@ -102,8 +103,8 @@ impl Mappings {
         frames: impl ExactSizeIterator<Item = bindings::xen_pfn_t>,
     ) -> bool {
         let count = frames.len();
-        // SAFETY: By the safety requirements the pages are the caller's, so they are valid and in the
-        // direct map.
+        // SAFETY: By the safety requirements the pages are the caller's, so they are valid and in
+        // the direct map.
         let table = unsafe { bindings::xen_helper_entries(first.as_ptr(), count as c_ulong) };
         if table == 0 {
             return false;
@@ -118,8 +119,9 @@ impl Mappings {
                 unsafe { bindings::xen_helper_entry_of(frame) }
             };
         }
-        // SAFETY: The first `count` of `updates` have just been written. By the safety requirements the
-        // entries are those of the caller's pages, which nobody uses; Xen checks what it writes there.
+        // SAFETY: The first `count` of `updates` have just been written. By the safety requirements
+        // the entries are those of the caller's pages, which nobody uses; Xen checks what it writes
+        // there.
         let result =
             unsafe { bindings::xen_helper_mmu_update(self.updates.as_mut_ptr(), count as c_int) };
         result == 0

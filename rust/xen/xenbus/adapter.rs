@@ -82,7 +82,8 @@ unsafe impl<T: Driver> driver::DriverLayout for Adapter<T> {
         offset_of!(RawDriver<T>, driver) + offset_of!(bindings::xenbus_driver, driver);
 }
 
-// SAFETY: `unregister` undoes what a successful `register` did, and one that fails undoes it itself.
+// SAFETY: `unregister` undoes what a successful `register` did, and one that fails undoes it
+// itself.
 unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
     unsafe fn register(
         reg: &Opaque<Self::DriverType>,
@@ -187,7 +188,8 @@ impl<T: Driver> Adapter<T> {
         dev: *mut bindings::xenbus_device,
         _id: *const bindings::xenbus_device_id,
     ) -> c_int {
-        // SAFETY: The bus calls with a valid device, which has this driver from before it is probed.
+        // SAFETY: The bus calls with a valid device, which has this driver from before it is
+        // probed.
         let context = unsafe { Self::context(dev) };
         // SAFETY: The device is valid for the call, and the device core holds its lock while it
         // probes, which is what the context stands for.
@@ -344,8 +346,8 @@ fn device_calls<T: Driver>() -> (RawShow, RawStore) {
         *const c_char,
         usize,
     ) -> isize;
-    // SAFETY: Pointers to functions are alike, whatever their type, and nobody calls them by the type
-    // they get: the driver core does so by the one they have, that of a `device_attribute`.
+    // SAFETY: Pointers to functions are alike, whatever their type, and nobody calls them by the
+    // type they get: the driver core does so by the one they have, that of a `device_attribute`.
     unsafe {
         (
             core::mem::transmute::<Show, RawShow>(device_show::<T>),

@@ -66,16 +66,16 @@ impl<Ctx: device::DeviceContext> Device<Ctx> {
 
     /// The state this half shows.
     pub fn state(&self) -> XenbusState {
-        // SAFETY: By the type invariant the device is valid. Whoever switches the state may write it
-        // meanwhile, as a whole: any value read is one that the device had.
+        // SAFETY: By the type invariant the device is valid. Whoever switches the state may write
+        // it meanwhile, as a whole: any value read is one that the device had.
         XenbusState::from_raw(unsafe { (&raw const (*self.as_raw()).state).read_volatile() })
     }
 
     /// Whether there is another half. A front-end's device has none after its domain was restored
     /// without one, until it is removed. May be called in any context.
     pub fn has_otherend(&self) -> bool {
-        // SAFETY: By the type invariant the device is valid. The bus may free the path meanwhile; the
-        // pointer is compared, and what it points to is not looked at.
+        // SAFETY: By the type invariant the device is valid. The bus may free the path meanwhile;
+        // the pointer is compared, and what it points to is not looked at.
         let path = unsafe { (&raw const (*self.as_raw()).otherend).read_volatile() };
         !path.is_null()
     }
@@ -108,8 +108,9 @@ impl Device<device::Bound> {
     /// The other half's directory in xenstore. A front-end's device has none after its domain was
     /// restored without one, until it is removed.
     pub fn otherend(&self) -> Option<&CStr> {
-        // SAFETY: By the type invariant the device is valid. The bus reads the path before it probes,
-        // and changes it only when the domain is resumed, in which no callback of the device's runs.
+        // SAFETY: By the type invariant the device is valid. The bus reads the path before it
+        // probes, and changes it only when the domain is resumed, in which no callback of the
+        // device's runs.
         let path = unsafe { (*self.as_raw()).otherend };
         // SAFETY: A path that is not null is a C string, and lives as long as shown above.
         (!path.is_null()).then(|| unsafe { CStr::from_char_ptr(path) })
@@ -117,8 +118,8 @@ impl Device<device::Bound> {
 
     /// The domain of the other half.
     pub fn otherend_id(&self) -> DomId {
-        // SAFETY: By the type invariant the device is valid. The number changes as the path does, and
-        // is read as a whole.
+        // SAFETY: By the type invariant the device is valid. The number changes as the path does,
+        // and is read as a whole.
         let id = unsafe { (&raw const (*self.as_raw()).otherend_id).read_volatile() };
         u16::try_from(id).map_or(DomId::INVALID, DomId)
     }
@@ -182,8 +183,8 @@ unsafe impl AlwaysRefCounted for Device {
 
 impl<Ctx: device::DeviceContext> AsRef<device::Device<Ctx>> for Device<Ctx> {
     fn as_ref(&self) -> &device::Device<Ctx> {
-        // SAFETY: By the type invariant `self.as_raw()` is valid, and so is the device in it, for as
-        // long as `self` is borrowed. It is in the same context.
+        // SAFETY: By the type invariant `self.as_raw()` is valid, and so is the device in it, for
+        // as long as `self` is borrowed. It is in the same context.
         unsafe { device::Device::from_raw(addr_of_mut!((*self.as_raw()).dev)) }
     }
 }

@@ -26,7 +26,8 @@ pub enum Half {
     Backend,
 }
 
-/// What becomes of a device after [`Driver::otherend_changed`]. [`Driver`] has an example of its use.
+/// What becomes of a device after [`Driver::otherend_changed`]. [`Driver`] has an example of its
+/// use.
 #[must_use]
 #[derive(PartialEq, Eq)]
 pub enum Fate {

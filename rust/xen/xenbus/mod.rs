@@ -34,8 +34,8 @@ pub use state::XenbusState;
 
 /// Declares a kernel module that is one [`Driver`].
 ///
-/// The alias is `xen:` and the device type for a front-end, `xen-backend:` and the device type for a
-/// back-end.
+/// The alias is `xen:` and the device type for a front-end, `xen-backend:` and the device type for
+/// a back-end.
 ///
 /// # Examples
 ///
