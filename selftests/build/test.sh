@@ -34,7 +34,7 @@ refused_naming() { # refused_naming WORD: exports must fail, and say WORD
 }
 
 echo "TAP version 13"
-echo "1..20"
+echo "1..24"
 
 fresh
 exports
@@ -140,6 +140,26 @@ result $? "check-commits: what is as it should be is accepted, and what precedes
 
 ! commit "tidy up" && ! commit "lab: $(printf '%075d' 0)" && [ "$(wc -l <"$tmp/output")" -eq 3 ]
 result $? "check-commits: no area, and a long subject"
+
+examples() { scripts/rust-crates examples xen "$@" >"$tmp/output" 2>&1; }
+
+# example TAG LINE: a file whose documentation has one.
+example() {
+	# shellcheck disable=SC2016 # backquotes of Markdown
+	printf '/// ```%s\n/// %s\n/// ```\nfn f() {}\n' "$1" "$2" >"$tmp/example.rs"
+	examples "$tmp/example.rs"
+}
+
+examples || { sed 's/^/# /' "$tmp/output" && false; }
+result $? "rust-crates: the examples in rust/xen compile, and each public type has one"
+example '' 'const HERE: xen::shared_page::Offset<u32> = xen::shared_page::Offset::at::<4>();' &&
+	! example '' 'const HERE: u32 = xen::no_such_thing();'
+result $? "rust-crates: an example that does not compile is refused"
+! example ignore 'const HERE: u32 = 1;' && ! example compile_fail 'const HERE: u32 = 1;'
+result $? "rust-crates: so is one that is left out, and one that compiles and should not"
+echo 'pub struct Lonely;' >"$tmp/example.rs"
+! examples "$tmp/example.rs" && grep -q 'Lonely has no example' "$tmp/output"
+result $? "rust-crates: a public type without an example is named"
 
 # As in a kernel tree's tools/testing/selftests. It ends with a skip, as this is not Xen.
 in_a_kernel_tree() {
