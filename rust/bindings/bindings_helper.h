@@ -16,3 +16,5 @@
 #include <xen/interface/xen.h>
 #include <xen/interface/io/xenbus.h>
 #include "helpers.h"
+#include "helpers_out_of_tree.h"
+#include "helpers_x86.h"

@@ -191,6 +191,8 @@ impl<T: Driver> Adapter<T> {
         // SAFETY: The bus calls with a valid device, which has this driver from before it is
         // probed.
         let context = unsafe { Self::context(dev) };
+        // INVARIANT: The bus has made the device, and calls with a valid one.
+        //
         // SAFETY: The device is valid for the call, and the device core holds its lock while it
         // probes, which is what the context stands for.
         let dev = unsafe { &*dev.cast::<Device<device::CoreInternal<'_>>>() };
@@ -208,6 +210,8 @@ impl<T: Driver> Adapter<T> {
         // SAFETY: The bus calls with a valid device, and only while this driver is bound to it: the
         // watch is registered after `probe` and unregistered, with a barrier, before `remove`.
         let context = unsafe { Self::context(dev) };
+        // INVARIANT: The bus has made the device, and calls with a valid one.
+        //
         // SAFETY: The device is valid for the call, and bound, as shown above.
         let bound = unsafe { &*dev.cast::<Device<device::BoundInternal>>() };
         // SAFETY: The device was probed and not removed yet, so `probe_callback` has set the data,
@@ -224,6 +228,8 @@ impl<T: Driver> Adapter<T> {
     }
 
     extern "C" fn resume_callback(dev: *mut bindings::xenbus_device) -> c_int {
+        // INVARIANT: The bus has made the device, and calls with a valid one.
+        //
         // SAFETY: The bus resumes valid devices, and those with a driver only; no driver is unbound
         // while processes are frozen, as they are until all devices are resumed.
         let bound = unsafe { &*dev.cast::<Device<device::BoundInternal>>() };
@@ -236,6 +242,8 @@ impl<T: Driver> Adapter<T> {
     extern "C" fn remove_callback(dev: *mut bindings::xenbus_device) {
         // SAFETY: The bus removes valid devices only, from the driver that has probed them.
         let context = unsafe { Self::context(dev) };
+        // INVARIANT: The bus has made the device, and calls with a valid one.
+        //
         // SAFETY: The device is valid for the call, and the device core holds its lock while it
         // removes, which is what the context stands for.
         let dev = unsafe { &*dev.cast::<Device<device::CoreInternal<'_>>>() };
@@ -289,6 +297,8 @@ unsafe fn bound_device<'a, T: Driver>(
 ) -> (&'a Device<device::Bound>, Pin<&'a T::Data>) {
     // SAFETY: By the safety requirements `dev` is embedded in a `xenbus_device`.
     let dev = unsafe { kernel::container_of!(dev, bindings::xenbus_device, dev) };
+    // INVARIANT: Only the bus makes a `xenbus_device`, and this is a valid one.
+    //
     // SAFETY: By the safety requirements it is valid, and bound, for all of `'a`.
     let dev = unsafe { &*dev.cast::<Device<device::BoundInternal>>() };
     // SAFETY: By the safety requirements it is bound to `T`, so `probe_callback` has set the data,

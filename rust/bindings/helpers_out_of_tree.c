@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/clocksource_ids.h>
+#include <linux/freezer.h>
+#include <linux/irq.h>
+#include <linux/irqflags.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/sched/stat.h>
+#include <linux/suspend.h>
+#include <linux/timekeeping.h>
+#include <xen/interface/xen.h>
+#include <asm/pvclock.h>
+#include <asm/xen/hypercall.h>
+#include <asm/xen/hypervisor.h>
+
+#include "helpers_out_of_tree.h"
+
+/* Linux never issues a domctl itself, so it has no wrapper of its own. */
+long xen_helper_domctl(void *op)
+{
+	return xen_single_call(__HYPERVISOR_domctl, (unsigned long)op,
+			       0, 0, 0, 0);
+}
+
+struct task_struct *xen_helper_run_freezable(int (*run)(void *), void *data,
+					     const char *name)
+{
+	return kthread_run(run, data, "%s", name);
+}
+
+void xen_helper_stop(struct task_struct *thread)
+{
+	kthread_stop(thread);
+}
+
+/* For the thread itself: false when it is to stop. */
+bool xen_helper_wait_for_freeze(void)
+{
+	set_freezable();
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (kthread_should_stop() || freezing(current))
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+
+	return !kthread_should_stop();
+}
+
+void xen_helper_refuse_to_freeze(void)
+{
+	pm_system_wakeup();
+	/* Whoever freezes everybody looks for a wake-up only while there is somebody left. */
+	while (freezing(current))
+		schedule_timeout_uninterruptible(1);
+}
+
+struct task_struct *xen_helper_current(void)
+{
+	return current;
+}
+
+bool xen_helper_is_freezing(void)
+{
+	return freezing(current);
+}
+
+void xen_helper_freeze(void)
+{
+	try_to_freeze();
+}
+
+/*
+ * The monotonic clock and Xen's, at the same moment. Linux counts by Xen's,
+ * unless Xen warrants for the TSC; then Xen has left a page that says how to
+ * convert that. Returns false where it is neither.
+ */
+bool xen_helper_clocks(u64 *monotonic, u64 *system_time)
+{
+	struct pvclock_vsyscall_time_info *page = pvclock_get_pvti_cpu0_va();
+	struct system_time_snapshot now;
+
+	ktime_get_snapshot_id(CLOCK_MONOTONIC, &now);
+	*monotonic = now.systime;
+	*system_time = now.cycles;
+	if (now.cs_id == CSID_X86_TSC && page) {
+		*system_time = __pvclock_read_cycles(&page->pvti, now.cycles);
+		return true;
+	}
+	return now.cs_id == CSID_GENERIC;
+}
+
+unsigned long xen_helper_irq_save(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	return flags;
+}
+
+void xen_helper_irq_restore(unsigned long flags)
+{
+	local_irq_restore(flags);
+}
+
+/*
+ * Does nobody else want this CPU, and do the events of irq come here? Then they
+ * wait while interrupts are off, and none can be missed. Interrupts must be off.
+ */
+bool xen_helper_may_halt(unsigned int irq)
+{
+	struct irq_data *data = irq_get_irq_data(irq);
+
+	return data && single_task_running() && !need_resched() &&
+	       cpumask_test_cpu(smp_processor_id(),
+				irq_data_get_effective_affinity_mask(data));
+}
+
+/* Interrupts must be off, and are on afterwards. */
+void xen_helper_halt(void)
+{
+	raw_safe_halt();
+}
