@@ -95,7 +95,7 @@ rust-analyzer: modules ## Write rust-project.json for rust-analyzer on this mach
 		$(BUILDROOT) run scripts/rust-crates project rust-project.json "$$root"
 
 # What suites build beside their sources.
-PROGRAMS := $(addprefix selftests/,*/mover */scribble badinput/badfront extents/holder latency/cmm-latency latency/interference/hog)
+PROGRAMS := $(addprefix selftests/,*/mover */scribble badinput/badfront extents/holder extents/starver latency/cmm-latency latency/interference/hog)
 
 .PHONY: clean
 clean: ## Remove what make has made here; the cache stays

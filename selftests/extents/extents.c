@@ -7,7 +7,10 @@
  *	act	write "prepare": allocate the extents; grant what Dom0 is to map
  *		write "give": give them, one after the other
  *		write "fill": when Dom0 maps nothing any more: get all back and use it
- *	refs	read: the grants, to be mapped after "prepare"
+ *		write "block": allocate what the next two need, and grant pages of it
+ *		write "starve": give extents of it while Xen has no memory to note them
+ *		write "free": when Dom0 maps nothing any more: give it up
+ *	refs	read: the grants, to be mapped after "prepare" and "block"
  *
  * Each thing that is found out is a line of the kernel's log:
  *	cmm-extents: ok|bad WHAT
@@ -310,10 +313,123 @@ static void fill_all(void)
 		"the kernel counts %lu pages, as before %ld", totalram_pages(), initial_ram);
 }
 
+/*
+ * How to have Xen refuse what a domain has: it maps a PVH domain's memory by 2 MiB, and
+ * needs memory of its own to split that before it can remove a page of it. A block of two
+ * such halves, of which only the first is split, cannot be taken beyond the middle while
+ * Xen has none to spare. So it stops within any extent that lies across the middle.
+ */
+#define BLOCK_ORDER	10
+#define MIDDLE		512
+
+struct stop {
+	unsigned int order, start;
+	/* Dom0 maps the pages next but one to the middle, on both sides. */
+	bool mapped;
+};
+
+static const struct stop stops[] = {
+	{ 3, MIDDLE - 4, true },
+	{ 3, MIDDLE - 1 },
+	{ 3, MIDDLE - 2 },
+	{ 3, MIDDLE - 3 },
+	{ 3, MIDDLE - 4 },
+	{ 3, MIDDLE - 5 },
+	{ 3, MIDDLE - 6 },
+	{ 3, MIDDLE - 7 },
+	{ 3, MIDDLE },
+	{ 9, MIDDLE - 1 },
+	{ 9, MIDDLE - 255 },
+	{ 9, MIDDLE - 256 },
+	{ 9, MIDDLE - 511 },
+	{ 9, MIDDLE },
+};
+
+static struct page *block;
+
+/* The block must not have a page that Xen gave by itself: it would have split the half. */
+static int allocate_block(void)
+{
+	int ref, i;
+
+	block = alloc_pages(GFP_KERNEL | __GFP_ZERO, BLOCK_ORDER);
+	if (!block)
+		return -ENOMEM;
+	split_page(block, BLOCK_ORDER);
+	initial_pages = domain_pages();
+	initial_ram = totalram_pages();
+	for (i = -2; i <= 1; i += 3) {
+		ref = gnttab_grant_foreign_access(0, xen_page_to_gfn(block + MIDDLE + i), 0);
+		if (ref < 0)
+			return ref;
+		refs[nr_refs++] = ref;
+	}
+	return move_page(XENMEM_decrease_reservation, block) &&
+	       move_page(XENMEM_populate_physmap, block) ? 0 : -EIO;
+}
+
+static void stop(const struct stop *s, struct run *run)
+{
+	unsigned int count = 1U << s->order, k = MIDDLE - s->start, i, wrong = 0;
+	long before = domain_pages(), after, said;
+
+	memset(run, 0, sizeof(*run));
+	run->page = block + s->start;
+	current_run = run;
+	said = extents_give(run->page, s->order);
+	after = domain_pages();
+	for (i = 0; i < count; i++)
+		if (run->fate[i] != (i < k ? WITHOUT_MEMORY : AS_IT_WAS))
+			wrong++;
+	pr_info("%s order %u, stopped at %u: took %ld, the domain has %ld less and %u mapped, %u pages astray, %u twice\n",
+		said == k && before - after == said - s->mapped && !wrong && !run->seen_twice ?
+		"ok" : "bad", s->order, k, said, before - after, s->mapped, wrong, run->seen_twice);
+	for (i = 0; i < k; i++) {
+		move_page(XENMEM_populate_physmap, run->page + i);
+		if (PageOffline(run->page + i))
+			__ClearPageOffline(run->page + i);
+	}
+	adjust_managed_page_count(run->page, k);
+}
+
+static int starve(void)
+{
+	static struct run run;
+	size_t i;
+
+	for (i = 0; block && i < ARRAY_SIZE(stops); i++)
+		stop(&stops[i], &run);
+	return block ? 0 : -EINVAL;
+}
+
+static void free_block(void)
+{
+	unsigned int held = end_grants(), i;
+
+	for (i = 0; i < 1U << BLOCK_ORDER; i++) {
+		extents_use(block + i, 0);
+		set_page_count(block + i, 1);
+		__free_page(block + i);
+	}
+	block = NULL;
+	verdict(&everything, !held && !spoilt && domain_pages() == initial_pages &&
+		totalram_pages() == initial_ram,
+		"the domain has %ld pages, as before %ld, the kernel counts %lu, as before %ld, %u pages spoilt",
+		domain_pages(), initial_pages, totalram_pages(), initial_ram, spoilt);
+}
+
 static int act(const char *text, const struct kernel_param *kp)
 {
 	if (sysfs_streq(text, "prepare"))
 		return prepare();
+	if (sysfs_streq(text, "block"))
+		return allocate_block();
+	if (sysfs_streq(text, "starve"))
+		return starve();
+	if (sysfs_streq(text, "free") && block) {
+		free_block();
+		return 0;
+	}
 	if (!runs)
 		return -EINVAL;
 	if (sysfs_streq(text, "give"))
