@@ -2,6 +2,8 @@
 
 //! What a domain has, as its shell counts it.
 
+use crate::pages::above;
+
 /// What a domain has, in pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
@@ -21,20 +23,12 @@ impl Holdings {
 
     /// What it has borrowed.
     pub const fn borrowed(&self) -> u64 {
-        if self.balance > 0 {
-            self.balance.unsigned_abs()
-        } else {
-            0
-        }
+        above(self.balance, 0)
     }
 
     /// What it has lent.
     pub const fn lent(&self) -> u64 {
-        if self.balance < 0 {
-            self.balance.unsigned_abs()
-        } else {
-            0
-        }
+        above(0, self.balance)
     }
 
     /// What of that it has borrowed somebody asked for.

@@ -4,6 +4,7 @@
 
 use super::host::Reservation;
 use super::settings::Limits;
+use crate::pages::above;
 use crate::DomId;
 
 /// One domain, as the coordinator sees it. All sizes in pages.
@@ -40,20 +41,12 @@ pub struct View {
 impl View {
     /// What the domain has beyond its baseline.
     pub const fn borrowed(&self) -> u64 {
-        if self.balance > 0 {
-            self.balance.unsigned_abs()
-        } else {
-            0
-        }
+        above(self.balance, 0)
     }
 
     /// What the domain has given up of its baseline.
     pub const fn lent(&self) -> u64 {
-        if self.balance < 0 {
-            self.balance.unsigned_abs()
-        } else {
-            0
-        }
+        above(0, self.balance)
     }
 
     /// The size that its toolstack gave it, as far as is known.
