@@ -2,15 +2,15 @@
 
 //! Xenbus: the driver xen-cmmback, Dom0's half of coordinated memory management.
 //!
-//! It tells the coordinator (crate `cmm`) what happens, and does what the coordinator decides. What decides
-//! is not here; each file is about one of five things:
+//! It tells the coordinator, [`cmm::coordinator`], what happens, and does what that decides. Each
+//! file here is about one of four things:
 //!
+//! - xenbus: this and [`backend`], devices; [`connection`], how one comes about and ends;
+//!   [`service`], what belongs to no device;
 //! - locks: [`core`], the coordinator and the connections, and the timer that drives them;
-//! - the table: [`link`], this end of a connection's shared page, and all of them;
-//! - xenbus: this file and [`backend`], devices; [`connection`], how a connection comes about and ends; [`service`], what
-//!   belongs to no device;
-//! - [`knobs`], the files in sysfs, and errnos;
-//! - [`debugfs`]: the books, and where the time went.
+//!   [`debugfs`], the books, and where the time went;
+//! - memory: [`link`], this end of the shared pages;
+//! - errnos: [`knobs`].
 
 mod backend;
 mod connection;
