@@ -50,7 +50,7 @@ latency: modules ## Measure all there is of latency, print it and draw it in bui
 	@scripts/latency
 
 .PHONY: simulate
-simulate: ## Try the coordinator on simulated domains: SEED= DOMAINS= EVENTS=
+simulate: ## Try both halves on simulated domains: SEED= DOMAINS= EVENTS=
 	@mkdir -p build/simulation && chown --reference=. build build/simulation
 	@$(HOST_PROGRAM) simulate -- --out build/simulation $(if $(SEED),--seed $(SEED)) \
 		$(if $(DOMAINS),--domains $(DOMAINS)) $(if $(EVENTS),--events $(EVENTS))

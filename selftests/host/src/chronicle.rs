@@ -9,7 +9,8 @@ use std::path::Path;
 
 use cmm::coordinator::{Nanos, MILLISECOND, SECOND};
 
-use crate::crowd::{Character, Crowd};
+use crate::crowd::Crowd;
+use crate::member::Character;
 
 /// The most moments that are kept; then every other is dropped, and half as many are taken from then on.
 const MOMENTS: usize = 600;

@@ -5,105 +5,15 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use cmm::coordinator::{Event, Limits, Nanos, Policy, Settings, MICROSECOND, MILLISECOND, SECOND};
-use cmm::protocol::MAX_REQUESTS;
+use cmm::client::Wish;
+use cmm::coordinator::{Event, Limits, Nanos, Policy, Settings, SECOND};
+use cmm::protocol::{RequestReason, MAX_REQUESTS};
 use cmm::DomId;
 
-use crate::frontend::Lie;
+use crate::liar::Lie;
+use crate::member::{Character, Member};
 use crate::random::Random;
 use crate::sim::Sim;
-
-/// What a domain is like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Character {
-    /// Needs now more, now less, and gives what it can.
-    WellBehaved,
-    /// Takes its time over everything.
-    Slow,
-    /// Stops now and then in the middle of something.
-    HalfStuck,
-    /// Never reads a message.
-    Stuck,
-    /// Wants all there is.
-    Greedy,
-    /// Dies, and is created anew.
-    Dying,
-    /// Lies, in all ways, whenever it is believed again.
-    Lying,
-}
-
-impl Character {
-    /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 7] = [
-        Self::WellBehaved,
-        Self::Slow,
-        Self::HalfStuck,
-        Self::Stuck,
-        Self::Greedy,
-        Self::Dying,
-        Self::Lying,
-    ];
-
-    /// In words.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::WellBehaved => "well-behaved",
-            Self::Slow => "slow",
-            Self::HalfStuck => "half-stuck",
-            Self::Stuck => "stuck",
-            Self::Greedy => "greedy",
-            Self::Dying => "dying",
-            Self::Lying => "lying",
-        }
-    }
-
-    fn random(random: &mut Random, liars: bool) -> Self {
-        match random.range(0, 100) {
-            0..=59 => Self::WellBehaved,
-            60..=69 => Self::Slow,
-            70..=77 => Self::HalfStuck,
-            78..=81 => Self::Stuck,
-            82..=89 => Self::Greedy,
-            90..=95 => Self::Dying,
-            _ if liars => Self::Lying,
-            _ => Self::WellBehaved,
-        }
-    }
-
-    /// How long it takes to look at its messages; `None` if it does not.
-    fn reaction(self, random: &mut Random) -> Option<Nanos> {
-        match self {
-            Self::Stuck => None,
-            Self::Slow => Some(random.range(20 * MILLISECOND, 800 * MILLISECOND)),
-            _ => Some(random.range(50 * MICROSECOND, 2 * MILLISECOND)),
-        }
-    }
-}
-
-/// One of the crowd.
-pub struct Member {
-    /// Its number, which stays the same when it is created anew.
-    pub dom: DomId,
-    /// What it is like.
-    pub character: Character,
-    /// The size that it is created with, in pages.
-    pub size: u64,
-    /// How long its day is, and when it begins.
-    day: Nanos,
-    morning: Nanos,
-}
-
-impl Member {
-    /// What it needs at this time, in pages: more than it has when it is busiest, little when it is not.
-    fn needs(&self, now: Nanos) -> u64 {
-        if self.character == Character::Greedy {
-            return 3 * self.size;
-        }
-        let hour = ((now + self.morning) % self.day) as f64 / self.day as f64;
-        let busy = 0.5 - 0.5 * (hour * std::f64::consts::TAU).cos();
-        (self.size as f64 * (0.25 + busy)) as u64
-    }
-}
 
 /// Something that a member does when its time has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,6 +25,13 @@ enum Deed {
     /// It is created anew, or connects again.
     Return,
 }
+
+/// Why somebody wants memory.
+const REASONS: [RequestReason; 3] = [
+    RequestReason::Manual,
+    RequestReason::Automatic,
+    RequestReason::Emergency,
+];
 
 /// What a run is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +81,8 @@ impl Crowd {
         let mut sim = Sim::new(total + total / 20, members.len(), settings);
         sim.full_check = 1 + u64::from(plan.domains) / 20;
         sim.world.most_credit = settings.credit;
+        sim.world.random = Random::new(plan.seed);
+        sim.world.shortfalls = 10;
         let mut crowd = Self {
             sim,
             members,
@@ -195,9 +114,9 @@ impl Crowd {
 
     /// Lets everything that is under way come to its end, and checks that nothing is left over.
     pub fn finish(&mut self) {
-        self.sim.settle();
+        self.sim.come_to_rest();
         self.sim.check();
-        self.sim.check_settled();
+        self.sim.check_at_rest();
     }
 
     fn later(&mut self, from: Nanos, to: Nanos, deed: Deed, i: usize) {
@@ -260,15 +179,7 @@ impl Crowd {
         }
         self.sim.attach(dom).expect("there is room for it");
         if character == Character::Lying && self.plan.seed % 2 == 1 {
-            let lie = self.random.pick(&[
-                Lie::Keeps,
-                Lie::Hides,
-                Lie::Repeats,
-                Lie::Exaggerates,
-                Lie::Invents,
-                Lie::Floods,
-                Lie::Silent,
-            ]);
+            let lie = self.random.pick(&Lie::ALL);
             self.sim.corrupt(dom, lie);
         }
         self.live(i);
@@ -287,21 +198,17 @@ impl Crowd {
             self.later(SECOND, 20 * SECOND, Deed::Return, i);
             return;
         }
-        let (has, balance) = (domain.current, domain.frontend.balance);
+        let (has, balance) = (domain.current, domain.session.balance);
         domain.paused = character == Character::HalfStuck && self.random.permille(400);
         if character == Character::Stuck {
             return;
         }
-        self.sim.stats(dom);
+        self.sim.report(dom);
         if has < needs {
             self.want(i, needs - has);
         } else if balance > 0 {
             let spare = has - needs;
             self.sim.release(dom, spare.min(balance.unsigned_abs()));
-        } else if self.random.permille(50) {
-            // Who has lent, too, gives back what it fetched ahead.
-            let ahead = self.random.range(1, 512);
-            self.sim.release(dom, ahead);
         }
         self.misfortune(i);
         self.tell(i);
@@ -315,8 +222,28 @@ impl Crowd {
             Character::Greedy => MAX_REQUESTS as u64,
             _ => self.random.range(1, 3),
         };
+        let wish = Wish {
+            pages: pages.div_ceil(times),
+            deadline_us: deadline,
+            reason: self.random.pick(&REASONS),
+            exact: self.random.permille(500),
+        };
         for _ in 0..times {
-            self.sim.request(dom, pages.div_ceil(times), deadline);
+            self.sim.wish(dom, &wish);
+        }
+        // A program that starts wants little, often.
+        if self.random.permille(100) {
+            self.sim.wish(
+                dom,
+                &Wish {
+                    pages: self.random.range(1, 64),
+                    exact: false,
+                    ..wish
+                },
+            );
+        }
+        if self.random.permille(50) {
+            self.sim.interrupt(dom);
         }
     }
 
@@ -334,9 +261,13 @@ impl Crowd {
             self.sim.mem_set(dom, target, notice);
         }
         let spare = self.sim.world.free / 4;
+        if self.random.permille(5) {
+            let maximum = self.random.range(size / 2, 3 * size);
+            self.sim.mem_max(dom, maximum);
+        }
         if self.random.permille(20) && !self.sim.world.tainted {
             let pages = self.sim.spare().min(spare);
-            self.sim.world.balloon(dom, size / 8, pages);
+            self.sim.balloon(dom, size / 8, pages);
         }
         if self.random.permille(3) {
             self.sim.detach(dom);
@@ -346,6 +277,13 @@ impl Crowd {
         }
         if self.random.permille(3) {
             self.sim.unload(dom);
+        }
+        if self.random.permille(3) {
+            self.sim.suspend(dom);
+            if !self.sim.world.domains.contains_key(&dom) {
+                // There was no memory to restore it.
+                self.later(SECOND, 10 * SECOND, Deed::Return, i);
+            }
         }
         if character == Character::Lying && self.random.permille(200) {
             self.sim.detach(dom);
@@ -382,7 +320,7 @@ impl Crowd {
         let all = self.sim.world.total;
         let event = match self.random.range(0, 8) {
             0 => {
-                self.sim.reload();
+                self.reload();
                 return;
             }
             1 => {
@@ -397,5 +335,22 @@ impl Crowd {
             _ => return,
         };
         self.sim.handle(event).expect("in range");
+    }
+
+    /// The back-end is loaded again. Meanwhile some die, and of some of those no record is left.
+    fn reload(&mut self) {
+        let mut dead = Vec::new();
+        for _ in 0..self.random.range(0, 3) {
+            dead.push(self.random.range(0, self.members.len() as u64) as usize);
+        }
+        let doms: Vec<_> = dead.iter().map(|i| self.members[*i].dom).collect();
+        let forgotten = self.random.range(0, 1 + doms.len() as u64) as usize;
+        self.sim.reload_after(|world| {
+            doms.iter().for_each(|dom| world.destroy(*dom));
+            doms[..forgotten].to_vec()
+        });
+        for i in dead {
+            self.later(SECOND, 10 * SECOND, Deed::Return, i);
+        }
     }
 }

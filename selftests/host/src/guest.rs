@@ -5,15 +5,15 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use cmm::client::{Client, Shell};
-use cmm::protocol::layout::{DOWN, UP};
-use cmm::protocol::{Down, Up};
-use cmm::ring::{Consumer, Producer, PushError};
+use cmm::client::{Client, Remains, Shell};
+use cmm::protocol::layout::{Bytes, DOWN, UP};
+use cmm::protocol::{Down, Up, Violation};
+use cmm::ring::{Consumer, Memory, Producer, PushError};
 
 use crate::page::Page;
 
 /// The client's end: counts how often Dom0 and the thread are woken.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Wire {
     page: Rc<Page>,
     /// Events sent to Dom0.
@@ -39,8 +39,9 @@ impl Shell for Wire {
 }
 
 /// A client, and Dom0's end of its connection.
+#[derive(Debug)]
 pub struct Guest {
-    /// What is tried.
+    /// What decides in the domain.
     pub client: Client<Wire>,
     /// Its end of the last connection.
     pub wire: Wire,
@@ -77,9 +78,25 @@ impl Guest {
         begun.expect("no connection before");
     }
 
+    /// Ends the connection, if there is one.
+    pub fn hang_up(&mut self) -> Option<Remains<Wire>> {
+        self.client.hang_up()
+    }
+
+    /// Dom0 copies the next message, whatever it is. The client is shown that those before it have been acted on.
+    ///
+    /// # Errors
+    ///
+    /// There is none where the client says it is.
+    pub fn receive(&mut self) -> Result<Option<Bytes>, Violation> {
+        let page = &*self.wire.page;
+        self.up.done(page);
+        self.up.read(page)
+    }
+
     /// Dom0 reads the next message.
     pub fn hear(&mut self) -> Option<Up> {
-        let bytes = self.up.pop(&*self.wire.page).expect("an honest index")?;
+        let bytes = self.receive().expect("an honest index")?;
         Some(Up::decode(&bytes).expect("an honest message"))
     }
 
@@ -102,5 +119,21 @@ impl Guest {
     pub fn tell(&mut self, message: &Down, now: u64) {
         self.say(message).expect("room");
         self.client.drain(now);
+    }
+
+    /// What Dom0 has said and the client has not taken in, the oldest first.
+    pub fn unread(&self) -> Vec<Down> {
+        let page = &*self.wire.page;
+        let mut lane = Consumer::resume(DOWN, page.load_acquire(DOWN.consumer));
+        let read = || lane.read(page).expect("Dom0 is honest");
+        let decode = |bytes| Down::decode(&bytes).expect("Dom0 is honest");
+        std::iter::from_fn(read).map(decode).collect()
+    }
+
+    /// Somebody in the domain moves an index where the client cannot have put it.
+    pub fn scribble(&mut self) {
+        let page = &*self.wire.page;
+        let index = page.load_acquire(UP.producer);
+        page.store_release(UP.producer, index.wrapping_add(UP.slots + 1));
     }
 }

@@ -8,6 +8,7 @@ use cmm::protocol::layout::{Bytes, DOWN, MESSAGE_SIZE, PAGE_SIZE, UP};
 use cmm::ring::Memory;
 
 /// A page of the ring.
+#[derive(Debug)]
 pub struct Page(pub RefCell<[u8; PAGE_SIZE]>);
 
 impl Default for Page {

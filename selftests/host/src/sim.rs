@@ -1,41 +1,62 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The coordinator in its world: carries out steps, and checks after each that what must hold does.
+//! Both halves in their world: carries out steps, and checks after each that what must hold does.
+//!
+//! Dom0's half is the coordinator, that of each domain a client, and between them is the ring: all of it is what the
+//! modules are made of. The rest is what happens: domains are created, suspended and die, front-ends come and go, the
+//! back-end is loaded again, the toolstack moves sizes, time passes.
 
+use cmm::client::{is_restorable, Wish};
 use cmm::coordinator::{
-    Coordinator, Domain, Event, Limits, Nanos, Record, Refused, Settings, View, MICROSECOND, SECOND,
+    Coordinator, Domain as Known, Event, Host, Limits, Nanos, Record, Refused, Settings,
+    MILLISECOND, SECOND,
 };
-use cmm::protocol::{Down, RequestReason, Up, COORDINATOR_ID, MAX_REQUESTS};
+use cmm::protocol::{Up, Violation};
 use cmm::DomId;
 
-use crate::frontend::Lie;
-use crate::world::{granted, Question, World};
+use crate::domain::{Domain, CAP_MARGIN};
+use crate::inside::exactly;
+use crate::liar::{flood, Lie};
+use crate::rules::Rules;
+use crate::watch::granted;
+use crate::world::World;
 
-/// The longest deadline that the coordinator accepts.
-const LONGEST_DEADLINE: Nanos = 60 * SECOND;
+/// How many times 10 s are given to a world to come to rest, and after how many of those nothing is to be expected any
+/// more: nobody is left alone for longer than a minute.
+const ROUNDS: u32 = 40;
+const QUIET: u32 = 8;
+
+/// How long a back-end waits for those that an earlier one knew, before it takes what nobody claims for the pool's.
+const INHERITS_AFTER: Nanos = 10 * SECOND;
 
 /// The coordinator and its world.
 pub struct Sim {
-    /// What is tried.
-    pub coordinator: Coordinator<Vec<Domain>>,
-    /// What it is tried in.
+    /// Dom0's half.
+    pub coordinator: Coordinator<Vec<Known>>,
+    /// What it is tried in, with the domains' halves.
     pub world: World,
     /// Events handled since the beginning.
     pub events: u64,
     /// After how many events all domains are looked at, and not only those that the last was about.
     pub full_check: u64,
     room: usize,
+    /// What domains had borrowed, less what they had lent, that died when there was no back-end and of which no record
+    /// is left; and when the coordinator takes that for the pool's.
+    unclaimed: i64,
+    inherits_at: Nanos,
 }
 
 impl Sim {
     /// A machine with so many pages, and room for so many domains.
     pub fn new(pages: u64, domains: usize, settings: Settings) -> Self {
         Self {
-            coordinator: Coordinator::new(vec![Domain::default(); domains], settings),
+            coordinator: Coordinator::new(vec![Known::default(); domains], settings),
             world: World::new(pages),
             events: 0,
             full_check: 1,
             room: domains,
+            unclaimed: 0,
+            inherits_at: 0,
         }
     }
 
@@ -52,11 +73,7 @@ impl Sim {
         if self.events % self.full_check == 0 {
             self.check();
         } else {
-            for dom in &self.world.touched {
-                if let Some(view) = self.coordinator.domain(*dom) {
-                    self.check_domain(&view);
-                }
-            }
+            self.rules().check_touched();
         }
         result
     }
@@ -78,34 +95,100 @@ impl Sim {
     pub fn tick(&mut self) {
         self.handle(Event::Tick).expect("a tick is never refused");
     }
+}
 
+/// Domains come and go.
+impl Sim {
     /// Creates a domain and connects its front-end.
     pub fn boot(&mut self, dom: DomId, pages: u64, limits: Limits) -> bool {
         self.world.create(dom, pages, limits) && self.attach(dom).is_ok()
     }
 
+    /// A domain dies.
+    pub fn die(&mut self, dom: DomId) {
+        if self.world.domains.contains_key(&dom) {
+            self.world.destroy(dom);
+            let _ = self.handle(Event::Died { dom });
+        }
+    }
+
+    /// `xl save`, and `xl restore` after that: the domain is another then, of whose balance nobody knows. If too much of
+    /// what it borrowed is in use, it is not saved, and goes on as it was. Returns whether it was.
+    pub fn suspend(&mut self, dom: DomId) -> bool {
+        let Some(mut inside) = self.world.inside(dom).filter(|i| !i.domain.paused) else {
+            return false;
+        };
+        inside.freeze();
+        let shortfalls = inside.shortfalls;
+        let before = inside.domain.session.balance;
+        let left = inside.settle_frozen();
+        let frozen = self.world.now;
+        while self.world.domains[&dom].is_waiting() && self.world.now < frozen + 3 * SECOND {
+            while self.serve(dom) | self.hear(dom) {}
+            self.advance(100 * MILLISECOND);
+        }
+        if !is_restorable(left) {
+            let after = self.world.domains[&dom].session.balance;
+            let as_before = after == before || shortfalls > 0;
+            assert!(as_before, "{dom}: {before} before, {after} after");
+            self.world.inside(dom).expect("just seen").thaw();
+            return false;
+        }
+        self.restore(dom);
+        true
+    }
+
+    /// The toolstack restores a domain as large as it was when it was saved. If there is no memory for that, it is lost.
+    fn restore(&mut self, dom: DomId) {
+        let Domain {
+            current,
+            baseline,
+            target,
+            needs,
+            limits,
+            ..
+        } = self.world.domains[&dom];
+        let above_target = baseline.saturating_sub(target);
+        let liar = self.world.domains[&dom].liar;
+        assert!(
+            liar || current <= target + CAP_MARGIN + above_target,
+            "{dom}: {current} pages in an image for {target}"
+        );
+        self.die(dom);
+        if self.spare() < current || !self.world.create(dom, current, limits) {
+            return;
+        }
+        let domain = self.world.domains.get_mut(&dom).expect("just created");
+        (domain.target, domain.needs, domain.liar) = (target, needs, liar);
+        domain.cap(target + CAP_MARGIN);
+        let _ = self.attach(dom);
+    }
+}
+
+/// Connections come and go.
+impl Sim {
     /// A front-end connects, saying what its balance is.
     pub fn attach(&mut self, dom: DomId) -> Result<(), Refused> {
-        let Some(domain) = self.world.domains.get_mut(&dom) else {
+        let Some(mut inside) = self.world.inside(dom) else {
             return Err(Refused::UnknownDomain);
         };
-        if domain.connected {
+        if inside.domain.connected {
             return Ok(());
         }
-        domain.connected = true;
+        inside.hang_up();
+        inside.take_over();
+        let domain = inside.domain;
         let known = self.coordinator.record(dom);
         // Not if the toolstack let it have more meanwhile.
         let known =
             known.filter(|known| (known.maximum, known.target) == (domain.maximum, domain.target));
         let most = known.map(most_of);
-        domain.cap_written = false;
-        domain.cap_ambiguous = false;
-        domain.frontend.disconnect();
-        domain.asked.clear();
-        self.world.take_over(dom);
-        let domain = &self.world.domains[&dom];
+        domain.cap_seen();
+        domain.disconnect();
+        domain.connected = true;
+        domain.session.guest.begin();
         let (limits, target) = (domain.limits, domain.target);
-        let claim = domain.frontend.balance + domain.false_by;
+        let claim = domain.session.balance + domain.false_by;
         let result = self.handle(Event::Attach {
             dom,
             claim: Some(claim),
@@ -113,43 +196,51 @@ impl Sim {
             limits,
             target,
         });
-        let now = self.coordinator.record(dom).map(most_of);
-        let domain = self.world.domains.get_mut(&dom).expect("exists");
-        let granted: u64 = domain.frontend.down.iter().map(granted).sum();
-        assert!(
-            most.is_none_or(|most| now.is_none_or(|now| now <= most + granted as i64)),
-            "{dom}: may have more because it claimed something"
-        );
-        if result.is_err() {
-            domain.connected = false;
-        } else if !domain.liar {
-            let believed = self.coordinator.domain(dom).expect("just met").balance;
-            assert_eq!(believed, claim, "{dom}: honest, and not believed");
-        }
+        self.check_claim(dom, claim, most);
+        self.establish(dom, result.is_ok());
         // The back-end looks again, because what it knew may have been old.
         self.notice(dom);
         result
     }
 
-    /// A front-end goes. The back-end reads what is left in its lane first.
+    /// Both sides have connected; or the back-end has not.
+    fn establish(&mut self, dom: DomId, accepted: bool) {
+        let mut inside = self.world.inside(dom).expect("exists");
+        if !accepted {
+            inside.domain.connected = false;
+            inside.hang_up();
+        } else if inside.domain.connected {
+            let client = &mut inside.domain.session.guest.client;
+            client.establish().expect("just begun");
+        }
+    }
+
+    /// A front-end goes. The back-end acts on all that it was told first.
     pub fn detach(&mut self, dom: DomId) {
+        if let Some(inside) = self.world.inside(dom) {
+            inside.domain.session.guest.client.catch_up();
+        }
         while self.hear(dom) {}
+        let Some(mut inside) = self.world.inside(dom).filter(|i| i.domain.connected) else {
+            return;
+        };
+        let drained = inside.hang_up();
+        assert!(drained || inside.domain.liar, "{dom}: something is unheard");
         self.vanish(dom);
     }
 
     /// A front-end goes, and what it said last nobody hears.
     pub fn vanish(&mut self, dom: DomId) {
-        let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
+        let Some(mut inside) = self.world.inside(dom).filter(|i| i.domain.connected) else {
             return;
         };
-        domain.connected = false;
-        domain.frontend.disconnect();
-        domain.asked.clear();
+        inside.hang_up();
+        inside.domain.disconnect();
         let _ = self.handle(Event::Detach { dom });
     }
 
-    /// A front-end is unloaded: what it has not settled is its stock balloon's business. Not if that would at once
-    /// make its own what its toolstack wants it to have, and what Xen does not have for it.
+    /// A front-end is unloaded: what it cannot settle is its stock balloon's business. Not if that would at once make its
+    /// own what its toolstack wants it to have, and what Xen does not have for it.
     pub fn unload(&mut self, dom: DomId) {
         let spare = self.spare();
         let Some(domain) = self.world.domains.get(&dom) else {
@@ -158,17 +249,13 @@ impl Sim {
         if domain.target.saturating_sub(domain.baseline) > spare {
             return;
         }
-        self.detach(dom);
-        if let Some(domain) = self.world.domains.get_mut(&dom) {
-            domain.hand_over();
+        if let Some(mut inside) = self.world.running(dom) {
+            inside.settle();
+            while self.serve(dom) | self.hear(dom) {}
         }
-    }
-
-    /// A domain dies.
-    pub fn die(&mut self, dom: DomId) {
-        if self.world.domains.contains_key(&dom) {
-            self.world.destroy(dom);
-            let _ = self.handle(Event::Died { dom });
+        self.detach(dom);
+        if let Some(mut inside) = self.world.inside(dom) {
+            inside.hand_over();
         }
     }
 
@@ -183,8 +270,9 @@ impl Sim {
         self.handle(Event::ShutDown).expect("never refused");
         let doms: Vec<_> = self.world.domains.keys().copied().collect();
         for dom in &doms {
-            let domain = self.world.domains.get(dom).expect("exists");
-            assert!(domain.frontend.open.len() <= domain.frontend.up.len());
+            while self.hear(*dom) {}
+            let domain = &self.world.domains[dom];
+            assert!(domain.open.is_empty(), "{dom}: left without an answer");
             self.detach(*dom);
         }
         let records: Vec<_> = doms
@@ -202,11 +290,21 @@ impl Sim {
             request_burst: settings.request_burst,
             ..Settings::parse(&settings.to_string()).expect("its own words")
         };
-        self.coordinator = Coordinator::new(vec![Domain::default(); self.room], settings);
+        self.coordinator = Coordinator::new(vec![Known::default(); self.room], settings);
         let forgotten = unheard(&mut self.world);
+        if self.world.now >= self.inherits_at {
+            self.unclaimed = 0;
+        }
+        self.inherits_at = self.world.now + INHERITS_AFTER;
         for (dom, record) in doms.iter().zip(&records) {
-            if let Some(record) = record.filter(|_| !forgotten.contains(dom)) {
-                let _ = self.handle(Event::Recall { dom: *dom, record });
+            match *record {
+                Some(record) if forgotten.contains(dom) => {
+                    self.unclaimed += record.balance + record.in_flight as i64;
+                }
+                Some(record) => {
+                    let _ = self.handle(Event::Recall { dom: *dom, record });
+                }
+                None => {}
             }
         }
         for dom in doms {
@@ -217,222 +315,133 @@ impl Sim {
             }
         }
     }
+}
 
-    /// A front-end asks for memory. `false` if an honest one would not.
+/// What happens in a domain, and what its front-end says.
+impl Sim {
+    /// A process asks Dom0 for exactly so much. `false` if it is refused.
     pub fn request(&mut self, dom: DomId, pages: u64, deadline_us: u64) -> bool {
-        let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
-            return false;
-        };
-        let frontend = &mut domain.frontend;
-        if domain.paused || frontend.unfinished() >= MAX_REQUESTS {
-            return false;
-        }
-        let id = frontend.fresh_id();
-        let reason = match id % 3 {
-            0 => RequestReason::Manual,
-            1 => RequestReason::Automatic,
-            _ => RequestReason::Emergency,
-        };
-        frontend.up.push_back(Up::Request {
-            id,
-            pages,
-            deadline_us,
-            reason,
-        });
-        true
+        self.wish(dom, &exactly(pages, deadline_us))
     }
 
-    /// A front-end gives memory back unasked.
+    /// A process wants memory, however it comes. `false` if it is refused.
+    pub fn wish(&mut self, dom: DomId, wish: &Wish) -> bool {
+        let inside = self.world.running(dom);
+        inside.is_some_and(|mut inside| inside.request(wish).is_ok())
+    }
+
+    /// A signal comes for a process that waits.
+    pub fn interrupt(&mut self, dom: DomId) {
+        if let Some(mut inside) = self.world.running(dom) {
+            inside.interrupt();
+        }
+    }
+
+    /// A process gives back memory that was borrowed.
     pub fn release(&mut self, dom: DomId, pages: u64) {
-        if !self
-            .world
-            .domains
-            .get(&dom)
-            .is_some_and(|d| d.connected && !d.paused)
-        {
-            return;
-        }
-        let pages = self.world.give_up(dom, pages);
-        if pages > 0 {
-            let frontend = &mut self.world.domains.get_mut(&dom).expect("exists").frontend;
-            frontend.balance -= pages as i64;
-            frontend.up.push_back(Up::Release { id: 1, pages });
+        if let Some(mut inside) = self.world.running(dom) {
+            inside.release(pages);
         }
     }
 
-    /// A front-end takes memory on its credit, which it says later.
+    /// A process takes memory on the domain's credit, as far as that goes.
     pub fn draw(&mut self, dom: DomId, pages: u64) {
-        let Some(domain) = self.world.domains.get(&dom) else {
+        let Some(mut inside) = self.world.running(dom) else {
             return;
         };
-        if !domain.connected || domain.paused {
-            return;
-        }
-        let most = pages.min(domain.frontend.credit);
-        let taken = self.world.populate(dom, most);
-        let frontend = &mut self.world.domains.get_mut(&dom).expect("exists").frontend;
-        frontend.credit -= taken;
-        frontend.drawn += taken;
-        frontend.balance += taken as i64;
-    }
-
-    /// A front-end says what it took on its credit.
-    pub fn tell_drawn(&mut self, dom: DomId) {
-        let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
-            return;
-        };
-        let frontend = &mut domain.frontend;
-        let drawn = match frontend.lie {
-            Some(Lie::Hides | Lie::Silent) => return,
-            Some(Lie::Exaggerates) => 2 * frontend.drawn,
-            _ => frontend.drawn,
-        };
-        frontend.drawn = 0;
-        if drawn > 0 {
-            let up = Up::Drew {
-                id: 1,
-                pages: drawn,
+        let pages = pages.min(inside.domain.session.guest.client.credit());
+        if pages > 0 {
+            let exact = false;
+            let wish = Wish {
+                exact,
+                ..exactly(pages, 0)
             };
-            frontend.up.push_back(up);
+            // If Xen has none, Dom0 is asked, which may be refused.
+            let _ = inside.request(&wish);
         }
     }
 
-    /// The administrator sets the credit of each domain.
-    pub fn set_credit(&mut self, pages: u64) {
-        self.world.most_credit = self.world.most_credit.max(pages);
-        self.handle(Event::SetCredit { pages }).expect("in range");
+    /// Dom0 hears what was drawn.
+    pub fn tell_drawn(&mut self, dom: DomId) {
+        if let Some(inside) = self.world.running(dom) {
+            if inside.domain.lane.lie != Some(Lie::Silent) {
+                inside.domain.session.guest.client.catch_up();
+            }
+        }
     }
 
-    /// A front-end says how it fares.
+    /// The timer expires that makes a front-end tell what is news.
+    pub fn report(&mut self, dom: DomId) {
+        if let Some(mut inside) = self.world.running(dom) {
+            inside.tick();
+        }
+    }
+
+    /// A front-end says how it fares: its balance has gone there and back.
     pub fn stats(&mut self, dom: DomId) {
-        let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
-            return;
+        if let Some(inside) = self.world.running(dom) {
+            inside.domain.session.moved(1);
+            inside.domain.session.moved(-1);
+        }
+        self.report(dom);
+    }
+
+    /// A step of a front-end: it takes in what Dom0 said, and goes on with what it is at. `false` if there is nothing.
+    pub fn serve(&mut self, dom: DomId) -> bool {
+        let inside = self.world.inside(dom);
+        let Some(mut inside) = inside.filter(|inside| !inside.domain.paused) else {
+            return false;
         };
-        domain.frontend.up.push_back(Up::Stats {
-            available: domain.current.saturating_sub(domain.needs),
-            size: domain.current,
-            total_ram: domain.current,
-        });
+        if inside.domain.lane.lie == Some(Lie::Silent) {
+            return false;
+        }
+        if inside.step() {
+            return true;
+        }
+        let Some(why) = inside.fault() else {
+            return false;
+        };
+        let given_up = std::mem::take(&mut inside.domain.session.stalled);
+        assert!(
+            inside.domain.liar || (given_up && why == Violation::LaneFull),
+            "{dom}: Dom0 is honest, but {why}"
+        );
+        self.vanish(dom);
+        true
     }
 
     /// The back-end reads one message of a front-end. `false` if there is none.
     pub fn hear(&mut self, dom: DomId) -> bool {
-        let now = self.world.now;
-        let default_deadline = self.coordinator.settings().default_deadline;
         let Some(domain) = self.world.domains.get_mut(&dom).filter(|d| d.connected) else {
             return false;
         };
-        let Some(up) = domain.frontend.up.pop_front() else {
-            return false;
+        let read = domain
+            .lane
+            .read(&mut domain.session.guest, &mut self.world.random);
+        let up = match read {
+            Ok(None) => return false,
+            Ok(Some(up)) => up,
+            Err(why) => {
+                self.world.disconnect(dom, why);
+                let _ = self.handle(Event::Detach { dom });
+                return true;
+            }
         };
-        match up {
-            Up::Request {
-                id, deadline_us, ..
-            } => {
-                let patience = match deadline_us {
-                    0 => default_deadline,
-                    us => us.saturating_mul(MICROSECOND).min(LONGEST_DEADLINE),
-                };
-                domain.frontend.open.insert(id, now + patience);
-            }
-            Up::Offered { id, .. } => {
-                domain.asked.remove(&id);
-            }
-            Up::Took { id, .. } => {
-                domain.asked.remove(&id);
-                domain.frontend.granted.remove(&id);
-            }
-            Up::Release { .. } | Up::Stats { .. } | Up::Drew { .. } => {}
-        }
-        // Every message makes the coordinator look, or is refused because it was just disconnected.
-        if !matches!(up, Up::Request { .. }) {
-            self.looked(dom, &up);
-        }
-        assert_eq!(Up::decode(&up.encode()), Ok(up));
+        let default_deadline = self.coordinator.settings().default_deadline;
+        domain.watch_up(dom, &up, self.world.now, default_deadline);
+        // It is refused if the front-end was just disconnected.
         let _ = self.handle(Event::Up { dom, up });
         true
     }
+}
 
-    fn looked(&mut self, dom: DomId, up: &Up) {
-        let looks = match up {
-            Up::Stats { .. } => true,
-            Up::Release { pages, .. } | Up::Offered { pages, .. } => *pages > 0,
-            _ => false,
-        };
-        if looks {
-            self.world
-                .domains
-                .get_mut(&dom)
-                .expect("exists")
-                .cap_written = false;
-        }
-    }
-
-    /// A front-end reads one message and does what it says, or cheats. `false` if there was none.
-    pub fn serve(&mut self, dom: DomId) -> bool {
-        let Some(domain) = self.world.domains.get_mut(&dom) else {
-            return false;
-        };
-        if !domain.connected || domain.paused || domain.frontend.lie == Some(Lie::Silent) {
-            return false;
-        }
-        let Some(down) = domain.frontend.down.pop_front() else {
-            return false;
-        };
-        let lie = domain.frontend.lie;
-        match down {
-            Down::Grant { pages: 0, .. } | Down::Limits { .. } => {}
-            Down::Credit { pages } => {
-                let frontend = &mut self.world.domains.get_mut(&dom).expect("exists").frontend;
-                frontend.credit += pages;
-            }
-            Down::Revoke { id, pages } => {
-                let frontend = &mut self.world.domains.get_mut(&dom).expect("exists").frontend;
-                let returned = pages.min(frontend.credit);
-                frontend.credit -= returned;
-                let said = match lie {
-                    Some(Lie::Exaggerates) => pages + 1,
-                    _ => returned,
-                };
-                self.reply(dom, Up::Offered { id, pages: said }, 0);
-            }
-            Down::Grant { id, pages, .. } | Down::Give { id, pages } => {
-                let taken = self.world.populate(dom, pages);
-                let said = match lie {
-                    Some(Lie::Hides) => 0,
-                    Some(Lie::Exaggerates) => pages + 1,
-                    _ => taken,
-                };
-                self.reply(dom, Up::Took { id, pages: said }, taken as i64);
-            }
-            Down::Reclaim { id, pages, .. } => {
-                let given = match lie {
-                    Some(Lie::Keeps) => 0,
-                    _ => self.world.give_up(dom, pages),
-                };
-                let said = match lie {
-                    Some(Lie::Keeps) => pages,
-                    Some(Lie::Exaggerates) => pages + 1,
-                    _ => given,
-                };
-                self.reply(dom, Up::Offered { id, pages: said }, -(given as i64));
-            }
-        }
-        true
-    }
-
-    fn reply(&mut self, dom: DomId, up: Up, change: i64) {
-        let frontend = &mut self.world.domains.get_mut(&dom).expect("exists").frontend;
-        frontend.balance += change;
-        frontend.up.push_back(up);
-        match frontend.lie {
-            Some(Lie::Repeats) => frontend.up.push_back(up),
-            Some(Lie::Invents) => frontend.up.push_back(Up::Offered {
-                id: COORDINATOR_ID | 0x00ab_cdef,
-                pages: 1,
-            }),
-            _ => {}
-        }
+/// Who cheats.
+impl Sim {
+    /// Somebody writes a message into the lane who is not the client. `false` if there is no lane.
+    pub fn forge(&mut self, dom: DomId, up: &Up) -> bool {
+        let domain = self.world.domains.get_mut(&dom);
+        let domain = domain.filter(|domain| domain.connected);
+        domain.map(|domain| domain.lane.forge(up)).is_some()
     }
 
     /// A front-end begins to cheat.
@@ -441,18 +450,12 @@ impl Sim {
             return;
         };
         domain.liar = true;
-        domain.frontend.lie = Some(lie);
+        domain.lane.lie = Some(lie);
         self.world.tainted = true;
-        if lie == Lie::Floods && domain.frontend.up.len() < MAX_REQUESTS {
-            for _ in 0..=3 * MAX_REQUESTS {
-                let id = domain.frontend.fresh_id();
-                domain.frontend.up.push_back(Up::Request {
-                    id,
-                    pages: 1 << 20,
-                    deadline_us: 0,
-                    reason: RequestReason::Emergency,
-                });
-            }
+        match lie {
+            Lie::Floods => flood().for_each(|up| domain.lane.forge(&up)),
+            Lie::Scribbles => domain.session.guest.scribble(),
+            _ => {}
         }
     }
 
@@ -465,12 +468,15 @@ impl Sim {
         };
         domain.false_by = pages;
         if !std::mem::replace(&mut domain.liar, true) {
-            let cap = (domain.target + domain.slack) as i64;
+            let cap = domain.toolstack_maximum as i64;
             let most = most.unwrap_or(cap).max(domain.current as i64);
             self.world.made_up += most.abs_diff(domain.current as i64);
         }
     }
+}
 
+/// What the toolstack and the administrator do.
+impl Sim {
     /// `xl mem-set`, and the back-end notices, at once or before the next change.
     pub fn mem_set(&mut self, dom: DomId, target: u64, notice: bool) {
         self.notice(dom);
@@ -480,40 +486,40 @@ impl Sim {
         }
     }
 
+    /// `xl mem-max`, of which nobody tells the back-end.
+    pub fn mem_max(&mut self, dom: DomId, maximum: u64) {
+        self.notice(dom);
+        self.world.mem_max(dom, maximum);
+    }
+
     /// The back-end hears what the toolstack wants a domain to have.
-    fn notice(&mut self, dom: DomId) {
+    pub(crate) fn notice(&mut self, dom: DomId) {
         let Some(target) = self.world.domains.get(&dom).map(|domain| domain.target) else {
             return;
         };
         if self.handle(Event::ToolstackChanged { dom, target }).is_ok() {
-            let domain = self.world.domains.get_mut(&dom).expect("exists");
-            domain.cap_written = false;
-            domain.cap_ambiguous = false;
+            self.world.domains.get_mut(&dom).expect("exists").cap_seen();
         }
     }
 
-    /// What Xen has free and nobody is promised.
-    pub fn spare(&self) -> u64 {
-        self.world.free.saturating_sub(self.promised())
+    /// The stock balloon of a domain moves towards its target, with what is not promised to others.
+    pub fn balloon(&mut self, dom: DomId, pages: u64, spare: u64) {
+        if let Some(mut inside) = self.world.inside(dom) {
+            inside.balloon(pages, spare);
+        }
     }
 
-    /// What Xen must have free for the coordinator to keep its word.
-    fn promised(&self) -> u64 {
-        let coming: i64 = self
-            .coordinator
-            .domains()
-            .map(|view| {
-                let domain = self.world.domains.get(&view.dom);
-                let believed = domain.map_or(0, |d| d.frontend.balance + d.left_over());
-                // What is granted and not populated, and what was given back and not yet reported.
-                (view.balance + (view.in_flight + view.credit) as i64 - believed).max(0)
-            })
-            .sum();
-        self.coordinator.pool() + coming as u64
+    /// The administrator sets the credit of each domain.
+    pub fn set_credit(&mut self, pages: u64) {
+        self.world.most_credit = self.world.most_credit.max(pages);
+        self.handle(Event::SetCredit { pages }).expect("in range");
     }
+}
 
+/// The end.
+impl Sim {
     /// Delivers every message, over and over, and lets much time pass, until nothing changes.
-    pub fn settle(&mut self) {
+    pub fn come_to_rest(&mut self) {
         for domain in self.world.domains.values_mut() {
             domain.paused = false;
         }
@@ -521,17 +527,29 @@ impl Sim {
         for dom in &doms {
             self.notice(*dom);
         }
-        for _ in 0..40 {
+        let mut quiet = 0;
+        for _ in 0..ROUNDS {
+            let mut moved = false;
             for dom in &doms {
+                self.report(*dom);
                 self.tell_drawn(*dom);
-                while self.serve(*dom) {}
-                while self.hear(*dom) {}
+                while self.serve(*dom) {
+                    moved = true;
+                }
+                while self.hear(*dom) {
+                    moved = true;
+                }
             }
             self.advance(10 * SECOND);
+            quiet = if moved { 0 } else { quiet + 1 };
+            if quiet == QUIET {
+                break;
+            }
         }
         // What the coordinator tried last, so that nothing is under way at the end.
         for _ in 0..1_000 {
             let served = doms.iter().filter(|dom| self.serve(**dom)).count();
+            doms.iter().for_each(|dom| self.tell_drawn(*dom));
             let heard = doms.iter().filter(|dom| self.hear(**dom)).count();
             if served + heard == 0 {
                 return;
@@ -540,65 +558,47 @@ impl Sim {
         panic!("messages without end");
     }
 
+    /// What Xen has free and nobody is promised.
+    pub fn spare(&self) -> u64 {
+        self.world.free.saturating_sub(self.rules().promised())
+    }
+
     /// Panics unless everything that must always hold does.
     pub fn check(&self) {
-        self.world.check();
-        if let Err(broken) = self.coordinator.check() {
-            panic!("{broken:?}");
-        }
-        for view in self.coordinator.domains() {
-            self.check_domain(&view);
-        }
-        if !self.world.tainted {
-            let (promised, free, made_up) = (self.promised(), self.world.free, self.world.made_up);
-            assert!(
-                promised <= free + made_up,
-                "promised {promised} of {free} free pages, of which false claims made {made_up} at most"
-            );
-        }
+        self.rules().check();
     }
 
-    fn check_domain(&self, view: &View) {
-        let Some(domain) = self.world.domains.get(&view.dom) else {
-            return;
+    /// Panics unless a world at rest is as it should be.
+    pub fn check_at_rest(&self) {
+        self.rules().check_at_rest();
+    }
+
+    fn rules(&self) -> Rules<'_> {
+        let unclaimed = if self.world.now < self.inherits_at {
+            self.unclaimed.max(0)
+        } else {
+            0
         };
-        assert_eq!(view.connected, domain.connected, "{}: connected?", view.dom);
-        let late = domain
-            .frontend
-            .open
-            .values()
-            .find(|due| **due < self.world.now);
-        assert!(late.is_none(), "{}: a request is overdue", view.dom);
-        if view.connected && !domain.cap_written {
-            let ours = view.balance + (view.in_flight + view.credit) as i64;
-            let toolstacks = domain.target + domain.slack - view.forgiven;
-            let cap = toolstacks.saturating_add_signed(ours);
-            let same = domain.maximum == cap || domain.cap_ambiguous;
-            assert!(same, "{}: cap {} is not {cap}", view.dom, domain.maximum);
+        Rules {
+            coordinator: &self.coordinator,
+            world: &self.world,
+            unclaimed: unclaimed.unsigned_abs(),
         }
     }
 
-    /// Panics unless a settled world is as it should be.
-    pub fn check_settled(&self) {
-        for view in self.coordinator.domains().filter(|view| view.connected) {
-            let Some(domain) = self.world.domains.get(&view.dom).filter(|d| !d.liar) else {
-                continue;
-            };
-            assert_eq!(view.waiting, 0, "{}: requests wait", view.dom);
-            assert_eq!(view.in_flight, 0, "{}: pages in flight", view.dom);
-            assert_eq!(view.reclaiming, 0, "{}: questions open", view.dom);
-            assert_eq!(view.credit, domain.frontend.credit, "{}: credit", view.dom);
-            let most = self.coordinator.settings().credit;
-            assert!(view.credit <= most, "{}: credit left over", view.dom);
-            assert!(domain
-                .asked
-                .values()
-                .all(|q| matches!(q, Question::Give(_))));
-            assert_eq!(
-                view.balance, domain.frontend.balance,
-                "{}: balance",
-                view.dom
-            );
+    /// A front-end that connected is believed, and may not have more because it claimed something: `most` is what it
+    /// could have before, if that is known.
+    fn check_claim(&self, dom: DomId, claim: i64, most: Option<i64>) {
+        let now = self.coordinator.record(dom).map(most_of);
+        let domain = &self.world.domains[&dom];
+        let unread = domain.session.guest.unread();
+        let granted: u64 = unread.iter().map(granted).sum();
+        assert!(
+            most.is_none_or(|most| now.is_none_or(|now| now <= most + granted as i64)),
+            "{dom}: may have more because it claimed something"
+        );
+        if let Some(known) = self.coordinator.domain(dom).filter(|_| !domain.liar) {
+            assert_eq!(known.balance, claim, "{dom}: honest, and not believed");
         }
     }
 }

@@ -1,87 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Xen and its domains, as they truly are. Acts as the coordinator's hands, and watches them.
+//! Xen, its domains, and their toolstack. Acts as the coordinator's hands.
 
 use std::collections::BTreeMap;
 
 use cmm::coordinator::{Activity, Gone, Host, Limits, Nanos, Reservation, SendError};
-use cmm::protocol::layout::DOWN;
-use cmm::protocol::{Down, Violation, MAX_ASKS, MAX_PAGES};
+use cmm::protocol::{Down, Violation};
+use cmm::ring::PushError;
 use cmm::DomId;
 
-use crate::frontend::Frontend;
-
-/// What the toolstack most often adds to the target when it sets a cap, in pages.
-pub const SLACK: u64 = 256;
-
-/// A domain.
-#[derive(Clone, Debug)]
-pub struct Domain {
-    /// What it has, in pages.
-    pub current: u64,
-    /// What it may have.
-    pub maximum: u64,
-    /// What the toolstack wants it to have.
-    pub target: u64,
-    /// What the toolstack adds to that for the cap.
-    pub slack: u64,
-    /// How much of `target` its stock balloon has brought about.
-    pub baseline: u64,
-    /// What it needs for itself and will not give.
-    pub needs: u64,
-    /// Whether the toolstack has written `maximum` and the coordinator has not looked since.
-    pub cap_written: bool,
-    /// Whether the toolstack has written the very cap that the coordinator had set, which cannot tell them apart before
-    /// it hears of the new target.
-    pub cap_ambiguous: bool,
-    /// Whether its front-end is connected.
-    pub connected: bool,
-    /// Whether nothing in it runs.
-    pub paused: bool,
-    /// Whether it waits for a CPU.
-    pub starved: bool,
-    /// The limits that the coordinator is to keep.
-    pub limits: Limits,
-    /// Questions that the coordinator has asked and that are not answered, with their pages.
-    pub asked: BTreeMap<u32, Question>,
-    /// The front-end.
-    pub frontend: Frontend,
-    /// Whether it ever cheated: nothing is promised to it.
-    pub liar: bool,
-    /// How much more than what it is it claims its balance to be.
-    pub false_by: i64,
-}
-
-/// An unanswered question.
-#[derive(Clone, Copy, Debug)]
-pub enum Question {
-    /// A `Reclaim` of so many pages.
-    Reclaim(u64),
-    /// A `Give` of so many pages.
-    Give(u64),
-    /// A `Revoke` of so many pages.
-    Revoke(u64),
-}
-
-/// What a broken coordinator might do. Made by the hands, once, to see that it is noticed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mistake {
-    /// It never answers a request.
-    NoAnswer,
-    /// It answers a request twice.
-    TwoAnswers,
-    /// It grants more than the domain's cap has room for.
-    GrantsTooMuch,
-    /// It asks a donor for all it has.
-    IgnoresFloor,
-    /// It does not move a cap.
-    ForgetsCap,
-    /// It gives a domain more credit than it is to have.
-    LendsTooMuch,
-}
+use crate::domain::Domain;
+use crate::inside::Inside;
+use crate::mistake::{Mistake, Pending};
+use crate::random::Random;
+use crate::watch::granted;
 
 /// The whole machine.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct World {
     /// Its domains.
     pub domains: BTreeMap<DomId, Domain>,
@@ -91,6 +26,10 @@ pub struct World {
     pub total: u64,
     /// The time.
     pub now: Nanos,
+    /// How many times of a thousand a kernel moves less than it should.
+    pub shortfalls: u64,
+    /// Decides what nobody else does.
+    pub random: Random,
     /// Whether a front-end has cheated or the toolstack has taken free memory that was spoken for.
     pub tainted: bool,
     /// What false claims can have made of nothing, at most: what those who make them could have had when they began,
@@ -110,17 +49,30 @@ pub struct World {
     pub notified: Vec<DomId>,
     /// Domains that were boosted.
     pub boosted: Vec<DomId>,
-    /// What the coordinator is to seem to do wrong, and from when on.
-    pub mistake: Option<(Nanos, Mistake)>,
+    /// What the coordinator is to seem to do wrong.
+    pub mistake: Pending,
 }
 
 impl World {
     /// A machine without domains.
     pub fn new(pages: u64) -> Self {
         Self {
+            domains: BTreeMap::new(),
             free: pages,
             total: pages,
-            ..Self::default()
+            now: 0,
+            shortfalls: 0,
+            random: Random::new(0),
+            tainted: false,
+            made_up: 0,
+            disconnected: Vec::new(),
+            sent: 0,
+            granted: 0,
+            most_credit: 0,
+            touched: Vec::new(),
+            notified: Vec::new(),
+            boosted: Vec::new(),
+            mistake: Pending::default(),
         }
     }
 
@@ -130,25 +82,7 @@ impl World {
             return false;
         }
         self.free -= pages;
-        let domain = Domain {
-            current: pages,
-            maximum: pages + SLACK,
-            target: pages,
-            slack: SLACK,
-            baseline: pages,
-            needs: pages / 4,
-            cap_written: false,
-            cap_ambiguous: false,
-            connected: false,
-            paused: false,
-            starved: false,
-            limits,
-            asked: BTreeMap::new(),
-            frontend: Frontend::default(),
-            liar: false,
-            false_by: 0,
-        };
-        self.domains.insert(dom, domain);
+        self.domains.insert(dom, Domain::new(pages, limits));
         true
     }
 
@@ -159,216 +93,51 @@ impl World {
         }
     }
 
-    /// Populates up to `pages`, as Xen lets it. Returns how many.
-    pub fn populate(&mut self, dom: DomId, pages: u64) -> u64 {
-        let free = self.free;
-        let Some(domain) = self.domains.get_mut(&dom) else {
-            return 0;
-        };
-        let room = domain.maximum.saturating_sub(domain.current);
-        let taken = pages.min(room).min(free);
-        domain.current += taken;
-        self.free -= taken;
-        taken
+    /// A domain, seen from within.
+    pub fn inside(&mut self, dom: DomId) -> Option<Inside<'_>> {
+        Some(Inside {
+            domain: self.domains.get_mut(&dom)?,
+            free: &mut self.free,
+            now: self.now,
+            shortfalls: self.shortfalls,
+            random: &mut self.random,
+        })
     }
 
-    /// Gives up to `pages` back to Xen, but keeps what the domain needs. Returns how many.
-    pub fn give_up(&mut self, dom: DomId, pages: u64) -> u64 {
-        let Some(domain) = self.domains.get_mut(&dom) else {
-            return 0;
-        };
-        let given = pages.min(domain.current.saturating_sub(domain.needs));
-        domain.current -= given;
-        self.free += given;
-        given
+    /// As [`World::inside`], of a domain that has a connection and in which something runs.
+    pub fn running(&mut self, dom: DomId) -> Option<Inside<'_>> {
+        let inside = self.inside(dom)?;
+        let runs = inside.domain.connected && !inside.domain.paused;
+        runs.then_some(inside)
     }
 
     /// `xl mem-set`: the cap at once, as if nobody else set caps.
     pub fn mem_set(&mut self, dom: DomId, target: u64) {
         if let Some(domain) = self.domains.get_mut(&dom) {
             if domain.liar {
-                self.made_up += domain.slack + target.saturating_sub(domain.target);
+                self.made_up += domain.cap_margin + target.saturating_sub(domain.target);
             }
             domain.target = target;
-            let cap = target + domain.slack;
-            domain.cap_ambiguous = domain.maximum == cap;
-            domain.cap_written |= !domain.cap_ambiguous;
-            domain.maximum = cap;
+            domain.cap(target + domain.cap_margin);
         }
     }
 
-    /// The stock balloon moves up to `pages` towards the target. `spare` is what Xen has that nobody is promised.
-    pub fn balloon(&mut self, dom: DomId, pages: u64, spare: u64) {
-        let Some(domain) = self.domains.get(&dom) else {
-            return;
-        };
-        let (target, baseline) = (domain.target, domain.baseline);
-        if target > baseline {
-            let taken = self.populate(dom, pages.min(target - baseline).min(spare));
-            self.domains.get_mut(&dom).expect("exists").baseline += taken;
-        } else {
-            let given = self.give_up(dom, pages.min(baseline - target));
-            self.domains.get_mut(&dom).expect("exists").baseline -= given;
+    /// `xl mem-max`: the cap alone. Not to the very one that Dom0 has set, which nobody could tell from that.
+    pub fn mem_max(&mut self, dom: DomId, maximum: u64) {
+        if let Some(domain) = self.domains.get_mut(&dom) {
+            let maximum = maximum.max(domain.target) + domain.cap_margin;
+            let maximum = maximum + u64::from(maximum == domain.maximum);
+            if domain.liar {
+                self.made_up += maximum.saturating_sub(domain.toolstack_maximum);
+            }
+            domain.cap(maximum);
         }
-    }
-
-    /// What was handed over is the front-end's again, as far as the stock balloon has not dealt with it. What was lent
-    /// is lent again, all of it; what the stock balloon got instead it gives up, if it can.
-    pub fn take_over(&mut self, dom: DomId) {
-        let Some(domain) = self.domains.get_mut(&dom) else {
-            return;
-        };
-        let left = domain.left_over();
-        let handed_over = std::mem::take(&mut domain.frontend.handed_over);
-        if handed_over >= 0 {
-            domain.frontend.balance += left;
-            domain.baseline -= left.unsigned_abs();
-            return;
-        }
-        let made_up = left - handed_over;
-        let given = self.give_up(dom, made_up.unsigned_abs());
-        let domain = self.domains.get_mut(&dom).expect("exists");
-        let kept = made_up - given as i64;
-        domain.frontend.balance += handed_over + kept;
-        domain.baseline = domain
-            .baseline
-            .saturating_add_signed(-handed_over - made_up);
     }
 
     /// Panics unless pages are conserved.
     pub fn check(&self) {
         let used: u64 = self.domains.values().map(|domain| domain.current).sum();
         assert_eq!(used + self.free, self.total, "pages came or went");
-    }
-
-    /// Whether this mistake is to be made now.
-    fn errs(&mut self, mistake: Mistake) -> bool {
-        let errs = self
-            .mistake
-            .is_some_and(|(at, m)| at <= self.now && m == mistake);
-        if errs {
-            self.mistake = None;
-        }
-        errs
-    }
-
-    /// What is really sent instead of `message`.
-    fn mistaken(&mut self, message: Down) -> Vec<Down> {
-        match message {
-            Down::Grant { .. } if self.errs(Mistake::NoAnswer) => vec![],
-            Down::Grant { .. } if self.errs(Mistake::TwoAnswers) => vec![message; 2],
-            Down::Grant { id, pages, reason } if pages > 0 && self.errs(Mistake::GrantsTooMuch) => {
-                let pages = pages + 2 * SLACK;
-                vec![Down::Grant { id, pages, reason }]
-            }
-            Down::Reclaim { id, urgency, .. } if self.errs(Mistake::IgnoresFloor) => {
-                let pages = MAX_PAGES;
-                vec![Down::Reclaim { id, pages, urgency }]
-            }
-            Down::Credit { pages } if self.errs(Mistake::LendsTooMuch) => {
-                let pages = pages + self.most_credit;
-                vec![Down::Credit { pages }]
-            }
-            _ => vec![message],
-        }
-    }
-
-    fn watch(&mut self, dom: DomId, message: &Down) {
-        let now = self.now;
-        let domain = self.domains.get_mut(&dom).expect("sent to a living domain");
-        let frontend = &mut domain.frontend;
-        match *message {
-            Down::Grant { id, pages, .. } => {
-                let due = frontend.open.remove(&id);
-                let due = due.unwrap_or_else(|| panic!("{dom}: {id} answered without being open"));
-                assert!(now <= due, "{dom}: {id} answered {} ns late", now - due);
-                if pages > 0 {
-                    frontend.granted.insert(id, pages);
-                }
-                self.granted += pages;
-            }
-            Down::Reclaim { id, pages, .. } => {
-                let asked: u64 = domain.asked.values().map(Question::reclaims).sum();
-                assert!(
-                    domain.current >= domain.limits.floor + asked + pages,
-                    "{dom}: asked for {pages} below its floor"
-                );
-                assert!(domain.asked.insert(id, Question::Reclaim(pages)).is_none());
-            }
-            Down::Give { id, pages } => {
-                assert!(domain.asked.insert(id, Question::Give(pages)).is_none());
-                self.granted += pages;
-            }
-            Down::Revoke { id, pages } => {
-                assert!(domain.asked.insert(id, Question::Revoke(pages)).is_none());
-            }
-            Down::Credit { pages } => {
-                let (credit, drawn) = (frontend.credit, frontend.drawn);
-                let unread: u64 = frontend.down.iter().map(credited).sum();
-                assert!(
-                    domain.liar || credit + drawn + unread + pages <= self.most_credit,
-                    "{dom}: {pages} pages of credit too many"
-                );
-                self.granted += pages;
-            }
-            Down::Limits { floor, ceiling } => {
-                assert_eq!(
-                    (floor, ceiling),
-                    (domain.limits.floor, domain.limits.ceiling)
-                );
-            }
-        }
-        assert!(domain.asked.len() <= MAX_ASKS, "{dom}: too many questions");
-        let granted = granted(message);
-        if granted > 0 {
-            let credit = domain.frontend.credit;
-            assert!(
-                domain.current + credit + granted <= domain.limits.ceiling,
-                "{dom}: raised above its ceiling"
-            );
-        }
-    }
-}
-
-/// The pages that a message lets a domain populate.
-pub fn granted(message: &Down) -> u64 {
-    match *message {
-        Down::Grant { pages, .. } | Down::Give { pages, .. } | Down::Credit { pages } => pages,
-        _ => 0,
-    }
-}
-
-/// The credit that a message brings.
-fn credited(message: &Down) -> u64 {
-    match message {
-        Down::Credit { pages } => *pages,
-        _ => 0,
-    }
-}
-
-impl Domain {
-    /// The balance becomes the stock balloon's business.
-    pub fn hand_over(&mut self) {
-        let balance = std::mem::take(&mut self.frontend.balance);
-        self.frontend.handed_over += balance;
-        self.baseline = self.baseline.saturating_add_signed(balance);
-    }
-
-    /// What of that the stock balloon has not dealt with yet.
-    pub fn left_over(&self) -> i64 {
-        let handed_over = self.frontend.handed_over;
-        let excess = self.baseline as i64 - self.target as i64;
-        excess.clamp(handed_over.min(0), handed_over.max(0))
-    }
-}
-
-impl Question {
-    /// The pages of a `Reclaim`.
-    pub fn reclaims(&self) -> u64 {
-        match self {
-            Self::Reclaim(pages) => *pages,
-            Self::Give(_) | Self::Revoke(_) => 0,
-        }
     }
 }
 
@@ -377,23 +146,25 @@ impl Host for World {
         let Some(domain) = self.domains.get_mut(&dom).filter(|d| d.connected) else {
             return Err(SendError::Gone);
         };
-        let room = DOWN.slots as usize - domain.frontend.down.len();
-        if room <= message.leaves_free() as usize {
-            let patient = message.leaves_free() > 0;
-            assert!(
-                patient || domain.liar,
-                "{dom}: the lane of an honest front-end is full"
-            );
-            return Err(SendError::Full);
-        }
-        assert_eq!(Down::decode(&message.encode()), Ok(*message));
         self.touched.push(dom);
         self.notified.push(dom);
-        for message in self.mistaken(*message) {
-            self.watch(dom, &message);
+        let messages = self.mistake.sent(self.now, *message, self.most_credit);
+        for message in messages {
+            domain.watch_down(dom, &message, self.now, self.most_credit);
+            match domain.session.guest.say(&message) {
+                Ok(()) => {}
+                Err(PushError::Violation(why)) => return Err(SendError::Violation(why)),
+                Err(PushError::Full) => {
+                    let patient = message.leaves_free() > 0;
+                    assert!(
+                        patient || domain.liar,
+                        "{dom}: the lane of an honest front-end is full"
+                    );
+                    return Err(SendError::Full);
+                }
+            }
             self.sent += 1;
-            let domain = self.domains.get_mut(&dom).expect("just seen");
-            domain.frontend.down.push_back(message);
+            self.granted += granted(&message);
         }
         Ok(())
     }
@@ -426,7 +197,7 @@ impl Host for World {
 
     fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone> {
         self.touched.push(dom);
-        if self.errs(Mistake::ForgetsCap) {
+        if self.mistake.errs(self.now, Mistake::ForgetsCap) {
             return Ok(());
         }
         let domain = self.domains.get_mut(&dom).ok_or(Gone)?;
@@ -435,18 +206,16 @@ impl Host for World {
     }
 
     fn disconnect(&mut self, dom: DomId, why: Violation) {
-        let domain = self
-            .domains
-            .get_mut(&dom)
-            .expect("disconnected a living domain");
+        let inside = self.inside(dom);
+        let mut inside = inside.expect("disconnected a living domain");
+        let domain = &mut inside.domain;
         assert!(domain.connected, "{dom}: disconnected twice");
         assert!(
             domain.liar || domain.cap_ambiguous,
             "{dom}: honest, but {why}"
         );
-        domain.connected = false;
-        domain.asked.clear();
-        domain.frontend.disconnect();
+        domain.disconnect();
+        inside.hang_up();
         self.touched.push(dom);
         self.disconnected.push((dom, why));
     }

@@ -2,10 +2,12 @@
 
 //! Random histories of a whole machine. What must always hold is checked after every event, in `Sim::check`.
 
+use cmm::client::Wish;
 use cmm::coordinator::{Event, Limits, Policy, Settings, MICROSECOND, MILLISECOND};
 use cmm::protocol::MAX_PAGES;
 use cmm::DomId;
-use cmm_host_tests::frontend::Lie;
+use cmm_host_tests::inside::exactly;
+use cmm_host_tests::liar::Lie;
 use cmm_host_tests::sim::Sim;
 use proptest::prelude::*;
 
@@ -20,10 +22,21 @@ enum Step {
     Die(u16),
     Attach(u16),
     Detach(u16),
+    /// A front-end goes, and what it said last nobody hears.
+    Vanish(u16),
+    /// A front-end is unloaded.
+    Unload(u16),
+    /// A domain is saved and restored.
+    Suspend(u16),
     Pause(u16, bool),
     /// A domain waits for a CPU, or does not.
     Starve(u16, bool),
+    /// A process asks Dom0 for exactly so much.
     Request(u16, u64, u64),
+    /// A process wants memory, however it comes.
+    Want(u16, u64),
+    /// A signal comes for a process that waits.
+    Interrupt(u16),
     Release(u16, u64),
     Draw(u16, u64),
     /// A front-end says what it drew.
@@ -36,6 +49,7 @@ enum Step {
     Run(u8),
     Advance(u64),
     MemSet(u16, u64, bool),
+    MemMax(u16, u64),
     Balloon(u16, u64),
     Floor(u16, u64),
     Ceiling(u16, u64),
@@ -49,6 +63,12 @@ enum Step {
     Give(u16, u64),
     Take(u16, u64),
     Reload,
+    /// As before, and meanwhile a domain dies, of which there is a record or not.
+    ReloadAndDie(u16, bool),
+    /// As before, and meanwhile a domain is made larger or smaller.
+    ReloadAndSet(u16, u64),
+    /// Kernels move less than they should, so many times of a thousand.
+    Shortfalls(u64),
     Corrupt(u16, Lie),
     /// A front-end connects again, and says that its balance is so much more than it is.
     Falsify(u16, i64),
@@ -72,6 +92,11 @@ fn play(sim: &mut Sim, step: &Step) {
             let _ = sim.attach(dom(d));
         }
         Step::Detach(d) => sim.detach(dom(d)),
+        Step::Vanish(d) => sim.vanish(dom(d)),
+        Step::Unload(d) => sim.unload(dom(d)),
+        Step::Suspend(d) => {
+            sim.suspend(dom(d));
+        }
         Step::Pause(d, paused) => {
             if let Some(domain) = sim.world.domains.get_mut(&dom(d)) {
                 domain.paused = paused;
@@ -85,6 +110,15 @@ fn play(sim: &mut Sim, step: &Step) {
         Step::Request(d, pages, deadline) => {
             sim.request(dom(d), pages, deadline);
         }
+        Step::Want(d, pages) => {
+            let exact = false;
+            let wish = Wish {
+                exact,
+                ..exactly(pages, 0)
+            };
+            sim.wish(dom(d), &wish);
+        }
+        Step::Interrupt(d) => sim.interrupt(dom(d)),
         Step::Release(d, pages) => sim.release(dom(d), pages),
         Step::Draw(d, pages) => sim.draw(dom(d), pages),
         Step::Tell(d) => sim.tell_drawn(dom(d)),
@@ -110,9 +144,10 @@ fn play(sim: &mut Sim, step: &Step) {
         }
         Step::Advance(nanos) => sim.advance(nanos),
         Step::MemSet(d, target, notice) => sim.mem_set(dom(d), target, notice),
+        Step::MemMax(d, maximum) => sim.mem_max(dom(d), maximum),
         Step::Balloon(d, pages) => {
             let spare = sim.spare();
-            sim.world.balloon(dom(d), pages, spare);
+            sim.balloon(dom(d), pages, spare);
         }
         Step::Floor(d, pages) => {
             limit(sim, d, |limits| limits.floor = pages);
@@ -142,6 +177,15 @@ fn play(sim: &mut Sim, step: &Step) {
             let _ = sim.handle(Event::Take { dom: dom(d), pages });
         }
         Step::Reload => sim.reload(),
+        Step::ReloadAndDie(d, forgotten) => sim.reload_after(|world| {
+            world.destroy(dom(d));
+            Vec::from_iter(forgotten.then_some(dom(d)))
+        }),
+        Step::ReloadAndSet(d, target) => sim.reload_after(|world| {
+            world.mem_set(dom(d), target);
+            Vec::new()
+        }),
+        Step::Shortfalls(permille) => sim.world.shortfalls = permille,
         Step::Corrupt(d, lie) => sim.corrupt(dom(d), lie),
         Step::Falsify(d, pages) => {
             sim.detach(dom(d));
@@ -220,9 +264,14 @@ fn honest_step() -> impl Strategy<Value = Step> {
         1 => d().prop_map(Step::Die),
         2 => d().prop_map(Step::Attach),
         1 => d().prop_map(Step::Detach),
+        1 => d().prop_map(Step::Vanish),
+        1 => d().prop_map(Step::Unload),
+        1 => d().prop_map(Step::Suspend),
         1 => (d(), any::<bool>()).prop_map(|(d, p)| Step::Pause(d, p)),
         2 => (d(), any::<bool>()).prop_map(|(d, s)| Step::Starve(d, s)),
         12 => (d(), pages(), deadline).prop_map(|(d, p, t)| Step::Request(d, p, t)),
+        6 => (d(), pages()).prop_map(|(d, p)| Step::Want(d, p)),
+        2 => d().prop_map(Step::Interrupt),
         3 => (d(), pages()).prop_map(|(d, p)| Step::Release(d, p)),
         6 => (d(), pages()).prop_map(|(d, p)| Step::Draw(d, p)),
         4 => d().prop_map(Step::Tell),
@@ -233,6 +282,7 @@ fn honest_step() -> impl Strategy<Value = Step> {
         6 => (1..6u8).prop_map(Step::Run),
         5 => time.prop_map(Step::Advance),
         2 => (d(), 300..MOST, any::<bool>()).prop_map(|(d, p, n)| Step::MemSet(d, p, n)),
+        1 => (d(), 300..2 * MOST).prop_map(|(d, p)| Step::MemMax(d, p)),
         2 => (d(), pages()).prop_map(|(d, p)| Step::Balloon(d, p)),
         1 => (d(), 0..MOST).prop_map(|(d, p)| Step::Floor(d, p)),
         1 => (d(), 0..2 * MOST).prop_map(|(d, p)| Step::Ceiling(d, p)),
@@ -246,6 +296,9 @@ fn honest_step() -> impl Strategy<Value = Step> {
         1 => (d(), pages()).prop_map(|(d, p)| Step::Give(d, p)),
         1 => (d(), pages()).prop_map(|(d, p)| Step::Take(d, p)),
         1 => Just(Step::Reload),
+        1 => (d(), any::<bool>()).prop_map(|(d, f)| Step::ReloadAndDie(d, f)),
+        1 => (d(), 300..MOST).prop_map(|(d, p)| Step::ReloadAndSet(d, p)),
+        1 => prop_oneof![Just(0u64), Just(100)].prop_map(Step::Shortfalls),
     ]
 }
 
@@ -261,15 +314,7 @@ fn false_claim() -> impl Strategy<Value = Step> {
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
-    let lie = prop_oneof![
-        Just(Lie::Keeps),
-        Just(Lie::Hides),
-        Just(Lie::Repeats),
-        Just(Lie::Exaggerates),
-        Just(Lie::Invents),
-        Just(Lie::Floods),
-        Just(Lie::Silent),
-    ];
+    let lie = prop::sample::select(&Lie::ALL[..]);
     prop_oneof![
         20 => honest_step(),
         1 => (0..DOMAINS, lie).prop_map(|(d, lie)| Step::Corrupt(d, lie)),
@@ -293,7 +338,7 @@ fn steps(step: impl Strategy<Value = Step>) -> impl Strategy<Value = Vec<Step>> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, max_shrink_iters: 3_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_500, max_shrink_iters: 3_000, ..ProptestConfig::default() })]
 
     /// Nobody cheats: then in the end every request is answered, and every page accounted for.
     #[test]
@@ -302,8 +347,8 @@ proptest! {
         for step in &steps {
             play(&mut sim, step);
         }
-        sim.settle();
-        sim.check_settled();
+        sim.come_to_rest();
+        sim.check_at_rest();
     }
 
     /// Some cheat, and the toolstack takes memory that was promised: the honest ones notice nothing but shortage.
@@ -313,8 +358,8 @@ proptest! {
         for step in &steps {
             play(&mut sim, step);
         }
-        sim.settle();
-        sim.check_settled();
+        sim.come_to_rest();
+        sim.check_at_rest();
     }
 
     /// Some lie about their balance, over and over: what that makes of nothing is limited.
@@ -324,8 +369,8 @@ proptest! {
         for step in &steps {
             play(&mut sim, step);
         }
-        sim.settle();
-        sim.check_settled();
+        sim.come_to_rest();
+        sim.check_at_rest();
     }
 
     /// The rate limit is narrow: requests are denied, yet answered.
@@ -336,7 +381,7 @@ proptest! {
         for step in &steps {
             play(&mut sim, step);
         }
-        sim.settle();
-        sim.check_settled();
+        sim.come_to_rest();
+        sim.check_at_rest();
     }
 }

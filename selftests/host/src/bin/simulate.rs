@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Runs the coordinator against a crowd of simulated domains.
+//! Runs both halves: the coordinator, and the clients of a crowd of simulated domains.
 
 use std::env;
 use std::panic;
@@ -14,7 +14,7 @@ use cmm_host_tests::crowd::{Crowd, Plan};
 const USAGE: &str = "\
 Usage: simulate [--seed N] [--domains N] [--events N] [--out DIRECTORY]
 
-Lets the coordinator serve a crowd of simulated domains: well-behaved, slow,
+Lets the coordinator serve the clients of a crowd of domains: well-behaved, slow,
 half-stuck, stuck, greedy, dying, and with every other seed lying ones. What must
 always hold is checked after every event. The same numbers give the same run.
 

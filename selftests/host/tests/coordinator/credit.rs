@@ -6,7 +6,8 @@ use super::*;
 
 fn credit(sim: &Sim, number: u16) -> (u64, u64) {
     let known = sim.coordinator.domain(dom(number)).expect("known").credit;
-    (known, sim.world.domains[&dom(number)].frontend.credit)
+    let client = &sim.world.domains[&dom(number)].session.guest.client;
+    (known, client.credit())
 }
 
 #[test]
@@ -17,7 +18,7 @@ fn credit_is_drawn_without_asking_and_filled_again() {
     for number in [A, B, C] {
         assert_eq!(credit(&sim, number), (16, 16));
         let domain = &sim.world.domains[&dom(number)];
-        let cap = (2_000 + SLACK + 16).saturating_add_signed(balance(&sim, number));
+        let cap = (2_000 + CAP_MARGIN + 16).saturating_add_signed(balance(&sim, number));
         assert_eq!(domain.maximum, cap);
     }
     assert_eq!(sim.coordinator.pool(), 0);
@@ -62,12 +63,12 @@ fn credit_and_drawing_may_cross() {
     run(&mut sim);
     assert_eq!((credit(&sim, A), balance(&sim, A)), ((64, 64), before + 10));
 
-    // What is taken away while it draws and has not said so.
-    sim.draw(dom(A), 60);
+    // What is taken away while it draws, and has said so or not.
+    sim.draw(dom(A), 20);
+    sim.set_credit(10);
+    sim.draw(dom(A), 40);
     sim.set_credit(0);
-    run(&mut sim);
-    assert_eq!(credit(&sim, A), (60, 0));
-    sim.tell_drawn(dom(A));
+    assert_eq!(credit(&sim, A), (64, 4));
     run(&mut sim);
     assert_eq!((credit(&sim, A), balance(&sim, A)), ((0, 0), before + 70));
 }
@@ -84,8 +85,7 @@ fn credit_is_asked_back_after_all_of_it_was_drawn_once() {
     run(&mut sim);
     assert_eq!(credit(&sim, A), (0, 0));
     sim.set_credit(2);
-    sim.release(dom(B), 8);
-    while sim.hear(dom(B)) {}
+    release(&mut sim, B, 8);
     while sim.serve(dom(A)) {}
     assert_eq!(credit(&sim, A), (2, 2));
     sim.set_credit(0);
@@ -139,7 +139,7 @@ fn credit_ends_with_the_connection() {
         run(&mut sim);
         let before = balance(&sim, A);
         sim.draw(dom(A), drawn);
-        sim.detach(dom(A));
+        sim.vanish(dom(A));
         assert_eq!(credit(&sim, A), (0, 0));
         let record = sim.coordinator.record(dom(A)).expect("known");
         assert_eq!((record.balance, record.in_flight), (before, 16));
@@ -152,7 +152,7 @@ fn credit_ends_with_the_connection() {
         sim.draw(dom(A), drawn);
         sim.reload();
         [A, B, C].into_iter().for_each(|d| sim.stats(dom(d)));
-        sim.settle();
+        sim.come_to_rest();
         assert_eq!(balance(&sim, A), before + 2 * drawn as i64);
         let (known, believed) = credit(&sim, A);
         assert!(known == believed && known > 8, "{known} {believed}");

@@ -12,8 +12,8 @@ fn a_donor_gives_and_the_requester_takes() {
     assert_eq!(grant(&sim, A), Some((100, GrantReason::Full)));
     run(&mut sim);
     assert_eq!((balance(&sim, A), balance(&sim, B)), (100, -100));
-    assert_eq!(sim.world.domains[&dom(A)].maximum, 2_000 + SLACK + 100);
-    assert_eq!(sim.world.domains[&dom(B)].maximum, 2_000 + SLACK - 100);
+    assert_eq!(sim.world.domains[&dom(A)].maximum, 2_000 + CAP_MARGIN + 100);
+    assert_eq!(sim.world.domains[&dom(B)].maximum, 2_000 + CAP_MARGIN - 100);
     assert_eq!(sim.coordinator.pool(), 0);
 }
 
@@ -293,16 +293,12 @@ fn what_was_held_for_whom_dealing_with_went_wrong_is_for_others() {
     // A waits with 500 pages put aside for it, B with none.
     assert!(sim.request(dom(A), 2_500, 60_000_000));
     while sim.hear(dom(A)) {}
-    sim.release(dom(C), 500);
-    while sim.hear(dom(C)) {}
+    release(&mut sim, C, 500);
     assert_eq!((sim.coordinator.pool(), grant(&sim, A)), (500, None));
     assert!(sim.request(dom(B), 500, 60_000_000));
     while sim.hear(dom(B)) {}
     sim.domain(A).liar = true;
-    sim.domain(A)
-        .frontend
-        .up
-        .push_back(Up::Took { id: 7, pages: 1 });
+    sim.forge(dom(A), &Up::Took { id: 7, pages: 1 });
     while sim.hear(dom(A)) {}
     assert_eq!(sim.world.disconnected, [(dom(A), Violation::Unasked(7))]);
     // At the same time, in the next turn at the latest.

@@ -13,13 +13,15 @@ fn liars_are_disconnected_and_nobody_else() {
         (Lie::Exaggerates, B),
         (Lie::Invents, B),
         (Lie::Floods, B),
+        (Lie::Scribbles, B),
     ];
     for (lie, liar) in cases {
         let mut sim = three(Settings::default());
         // Without slack under its cap, to which a lie could go unnoticed.
         let domain = sim.domain(liar);
-        domain.slack = 0;
-        domain.maximum -= SLACK;
+        domain.cap_margin = 0;
+        domain.toolstack_maximum -= CAP_MARGIN;
+        domain.maximum -= CAP_MARGIN;
         sim.coordinator = Coordinator::new(vec![Domain::default(); 8], Settings::default());
         for number in [A, B, C] {
             sim.domain(number).connected = false;
@@ -43,12 +45,14 @@ fn a_repeated_request_is_a_violation() {
     let mut sim = three(Settings::default());
     sim.corrupt(dom(A), Lie::Silent);
     assert!(sim.request(dom(A), 100, 0));
-    let frontend = &mut sim.domain(A).frontend;
-    let again = frontend.up[0];
-    frontend.up.push_back(again);
-    let Up::Request { id, .. } = again else {
-        panic!("a request was queued");
+    let id = sim.domain(A).session.waiting[0].ticket.serial;
+    let again = Up::Request {
+        id,
+        pages: 100,
+        deadline_us: 0,
+        reason: RequestReason::Manual,
     };
+    sim.forge(dom(A), &again);
     run(&mut sim);
     assert_eq!(sim.world.disconnected, [(dom(A), Violation::Repeated(id))]);
 }
@@ -64,7 +68,7 @@ fn a_gift_counts_if_it_is_heard_before_the_stock_balloon_makes_up_for_it() {
         if heard {
             sim.unload(dom(B));
         }
-        sim.world.populate(dom(B), 1_000);
+        populate(&mut sim, B, 1_000);
         while sim.hear(dom(B)) {}
         let kept = sim
             .world

@@ -87,7 +87,16 @@ fn every_denial_has_its_reason() {
     donors_answer(&mut sim, &[B, C]);
     assert_eq!(grant(&sim, A), Some((50, GrantReason::Ceiling)));
     run(&mut sim);
-    ask(&mut sim, A, 100);
+    // Our front-end has been told of it, and would not ask.
+    assert!(!sim.request(dom(A), 100, 0));
+    let request = Up::Request {
+        id: 99,
+        pages: 100,
+        deadline_us: 0,
+        reason: RequestReason::Manual,
+    };
+    sim.forge(dom(A), &request);
+    while sim.hear(dom(A)) {}
     assert_eq!(grant(&sim, A), Some((0, GrantReason::Ceiling)));
 
     // The donors are silent.
@@ -192,14 +201,8 @@ fn b_waits_and_then_a(borrowed: u64, requests: usize) -> Sim {
         donors_answer(&mut sim, &[A, D]);
     }
     assert_eq!(balance(&sim, A), -(borrowed as i64));
-    for (id, number) in (1..).zip([vec![B], vec![A; requests]].concat()) {
-        let domain = sim.domain(number);
-        domain.frontend.up.push_back(Up::Request {
-            id,
-            pages: 1_000,
-            deadline_us: 60_000_000,
-            reason: RequestReason::Manual,
-        });
+    for number in [vec![B], vec![A; requests]].concat() {
+        assert!(sim.request(dom(number), 1_000, 60_000_000));
         while sim.hear(dom(number)) {}
     }
     sim

@@ -10,24 +10,20 @@ fn who_declined_what_it_is_owed_is_not_offered_it_sooner_by_connecting_again() {
     prefer_b(&mut sim);
     ask(&mut sim, A, 100);
     run(&mut sim);
-    sim.domain(B).liar = true;
+    sim.domain(B).session.guest.client.set_suspending(true);
     let mut offers = 0;
     sim.release(dom(A), 100);
     while sim.hear(dom(A)) {}
     for _ in 0..20 {
-        let frontend = &mut sim.domain(B).frontend;
-        let down = std::mem::take(&mut frontend.down);
-        for message in down {
-            if let Down::Give { id, .. } = message {
-                frontend.up.push_back(Up::Took { id, pages: 0 });
-                offers += 1;
-            }
-        }
-        while sim.hear(dom(B)) {}
+        let unread = sim.domain(B).session.guest.unread();
+        let offered = |message: &&Down| matches!(message, Down::Give { .. });
+        offers += unread.iter().filter(offered).count();
+        donors_answer(&mut sim, &[B]);
         sim.vanish(dom(B));
         sim.attach(dom(B)).expect("accepted");
     }
     assert_eq!(offers, 1);
+    sim.domain(B).session.guest.client.set_suspending(false);
     sim.advance(100 * MILLISECOND);
     run(&mut sim);
     assert_eq!(balance(&sim, B), 0);

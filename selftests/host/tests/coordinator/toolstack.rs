@@ -10,13 +10,13 @@ fn the_toolstacks_cap_is_known_even_if_it_is_the_one_we_had_set() {
     ask(&mut sim, A, 100);
     run(&mut sim);
     sim.mem_set(dom(A), 2_100, true);
-    assert_eq!(sim.world.domains[&dom(A)].maximum, 2_100 + SLACK + 100);
+    assert_eq!(sim.world.domains[&dom(A)].maximum, 2_100 + CAP_MARGIN + 100);
     sim.mem_set(dom(A), 2_000, true);
-    assert_eq!(sim.world.domains[&dom(A)].maximum, 2_000 + SLACK + 100);
+    assert_eq!(sim.world.domains[&dom(A)].maximum, 2_000 + CAP_MARGIN + 100);
     // And if the back-end hears of it only when it is loaded again.
     sim.mem_set(dom(A), 2_100, false);
     sim.reload();
-    assert_eq!(sim.world.domains[&dom(A)].maximum, 2_100 + SLACK + 100);
+    assert_eq!(sim.world.domains[&dom(A)].maximum, 2_100 + CAP_MARGIN + 100);
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn the_toolstack_moves_the_baseline_beneath_a_balance() {
     run(&mut sim);
     for (number, target) in [(A, 1_500), (B, 1_500), (A, 3_000)] {
         sim.mem_set(dom(number), target, true);
-        let cap = (target + SLACK).saturating_add_signed(balance(&sim, number));
+        let cap = (target + CAP_MARGIN).saturating_add_signed(balance(&sim, number));
         assert_eq!(sim.world.domains[&dom(number)].maximum, cap);
     }
 }
@@ -72,9 +72,9 @@ fn the_toolstack_may_change_the_size_of_a_domain_while_it_connects() {
         .expect("accepted");
         while sim.serve(dom(D)) | sim.hear(dom(D)) {}
         assert_eq!(sim.world.free, free - 70);
-        let ours = sim.world.domains[&dom(D)].maximum - 2_500 - SLACK;
+        let ours = sim.world.domains[&dom(D)].maximum - 2_500 - CAP_MARGIN;
         sim.mem_set(dom(D), 2_500 + ours, true);
-        let cap = 2_500 + 2 * ours + SLACK;
+        let cap = 2_500 + 2 * ours + CAP_MARGIN;
         assert_eq!(sim.world.domains[&dom(D)].maximum, cap);
     }
 }
@@ -86,7 +86,7 @@ fn a_cap_that_was_seen_before_the_target_is_not_guessed_again() {
     run(&mut sim);
     for slack in [0, 300] {
         // The toolstack does not always add the same.
-        sim.domain(A).slack = slack;
+        sim.domain(A).cap_margin = slack;
         let target = 2_500 + slack;
         sim.world.mem_set(dom(A), target);
         sim.stats(dom(A));
@@ -127,7 +127,7 @@ fn a_lender_that_was_made_as_small_as_lending_had_is_owed_nothing_and_can_grow()
     sim.domain(B).needs = 1_000;
     sim.attach(dom(B)).expect("accepted");
     assert_eq!(balance(&sim, B), 0);
-    assert_eq!(sim.world.domains[&dom(B)].maximum, 1_000 + SLACK);
+    assert_eq!(sim.world.domains[&dom(B)].maximum, 1_000 + CAP_MARGIN);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_target_that_is_moved_alone_moves_no_cap() {
         }
         let cap = sim.domain(A).maximum;
         let domain = sim.domain(A);
-        (domain.target, domain.slack) = (1_900, SLACK + 100);
+        (domain.target, domain.cap_margin) = (1_900, CAP_MARGIN + 100);
         let (dom, target) = (dom(A), 1_900);
         sim.handle(Event::ToolstackChanged { dom, target })
             .expect("known");
