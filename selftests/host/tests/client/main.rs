@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The client's rules, one by one.
+
+mod connection;
+mod credit;
+mod demands;
+mod lane;
+mod report;
+mod requests;
+mod returns;
+
+use cmm::client::{
+    plan, plan_frozen, take_again, Answer, Change, Demand, Figures, Holdings, Outcome, Refusal,
+    SendError, Stage, Step, Task, Ticket, Way, Wish, IDLE,
+};
+use cmm::protocol::{
+    Down, GrantReason, RequestReason, Up, Urgency, Violation, COORDINATOR_ID, MAX_ASKS,
+    MAX_REQUESTS,
+};
+use cmm::time::SECOND;
+use cmm_host_tests::guest::Guest;
+
+const NOW: u64 = 1_000 * SECOND;
+const ASK: u32 = COORDINATOR_ID;
+
+fn has(balance: i64) -> Holdings {
+    Holdings {
+        baseline: 2_000,
+        balance,
+        readahead: 0,
+    }
+}
+
+fn wish(pages: u64) -> Wish {
+    Wish {
+        pages,
+        deadline_us: 1_000,
+        reason: RequestReason::Manual,
+        exact: false,
+    }
+}
+
+fn ask(guest: &mut Guest, pages: u64) -> Ticket {
+    match guest.client.request(&wish(pages), &has(0), NOW) {
+        Ok(Way::Dom0(ticket)) => ticket,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn grant(ticket: Ticket, pages: u64) -> Down {
+    let reason = GrantReason::NoDonor;
+    let id = ticket.serial;
+    Down::Grant { id, pages, reason }
+}
+
+fn reclaim(n: u32) -> Down {
+    Down::Reclaim {
+        id: ASK + n,
+        pages: 10,
+        urgency: Urgency::Normal,
+    }
+}

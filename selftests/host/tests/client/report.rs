@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What Dom0 is told of how the domain fares.
+
+use super::*;
+
+#[test]
+fn dom0_is_told_what_is_news_and_nothing_else() {
+    let mut guest = Guest::open();
+    let mut figures = Figures {
+        has: has(0),
+        spare: 1_000,
+        total_ram: 2_000,
+        moves: 0,
+        has_leftovers: false,
+    };
+    let told = |guest: &mut Guest, figures: &Figures| {
+        assert!(guest.client.tick(figures, NOW));
+        guest.hear_all().len()
+    };
+    assert_eq!(told(&mut guest, &figures), 1, "a new connection");
+    assert_eq!(told(&mut guest, &figures), 0);
+    figures.spare += 256;
+    assert_eq!(told(&mut guest, &figures), 0, "too little");
+    figures.spare += 1;
+    assert_eq!(told(&mut guest, &figures), 1);
+    figures.moves += 2;
+    assert_eq!(told(&mut guest, &figures), 1, "there and back");
+    guest.tell(&reclaim(0), NOW);
+    let (demand, epoch) = guest.client.next_demand().expect("waits");
+    guest.client.answer(epoch, &demand, 9);
+    guest.hear_all();
+    assert_eq!(told(&mut guest, &figures), 1, "it gave less");
+    guest.client.hang_up();
+    assert!(
+        !guest.client.tick(&figures, NOW),
+        "until the next connection"
+    );
+}
