@@ -61,6 +61,11 @@ soak: modules ## Move memory among six domains, with faults, at random: SEED= RO
 	@scripts/lab --clock exact --timeout 86400 --out build/soak --vcpus $(or $(VCPUS),2) --cpus 2 \
 		--set SEED=$(or $(SEED),$(shell date +%s)) --set ROUNDS=$(or $(ROUNDS),200) selftests/soak
 
+.PHONY: unload
+unload: modules ## Unload the modules while devices and domains come and go: SEED= ROUNDS=
+	@scripts/lab --clock exact --timeout 86400 --out build/unload --set SEED=$(or $(SEED),$(shell date +%s)) \
+		--set ROUNDS=$(or $(ROUNDS),1000) selftests/unload
+
 .PHONY: fuzz
 fuzz: ## Fuzz everything that reads what the other side wrote, FUZZ_SECONDS=60 each
 	@mkdir -p build && chown --reference=. build && $(BUILDROOT) run env FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) selftests/fuzz/run

@@ -10,21 +10,10 @@
 . ../lib/cmm.sh
 . ../lib/ledger.sh
 . ../lib/faults.sh
+. ../lib/random.sh
 
 SEED=${SEED:-1} ROUNDS=${ROUNDS:-10}
 seed=$SEED moved=0 refused=0
-
-random() {
-	seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
-	value=$(((seed >> 8) % $1))
-}
-
-# pick WORD...: sets picked to one of them.
-pick() {
-	random $#
-	shift "$value"
-	picked=$1
-}
 
 start_mover() {
 	random 1000000

@@ -9,7 +9,8 @@ use super::{
         Fate,
         Half, //
     },
-    state::XenbusState, //
+    state::XenbusState,
+    unregister::unregister, //
 };
 use crate::{
     attribute::{
@@ -71,6 +72,8 @@ impl<T: Driver> Default for RawDriver<T> {
 
 /// Translates between the C bus and a [`Driver`]: the macro
 /// [`module_xenbus_driver!`](crate::module_xenbus_driver) has an example of its use.
+///
+/// To drop a registration waits for the thread that serves all of xenbus: not to be done in there.
 pub struct Adapter<T: Driver>(PhantomData<T>);
 
 // SAFETY: `RawDriver` is `repr(C)` and begins with the `xenbus_driver`, which embeds a `struct
@@ -101,9 +104,10 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
                 Half::Frontend => bindings::__xenbus_register_frontend,
                 Half::Backend => bindings::__xenbus_register_backend,
             };
-            // No owner: the bus would hold a reference to the module for each bound device, so that
-            // it could not be unloaded before somebody has unbound them all by hand. `unregister`
-            // unbinds them, and waits for all callbacks, before the module goes.
+            // No owner: the bus would hold a reference to the module for each bound device, and it
+            // could not be unloaded before the toolstack has taken them all away. `unregister`
+            // unbinds them, in the one thread where that waits for nobody who waits for it, and
+            // ends when no callback runs any more.
             let owner = core::ptr::null_mut();
 
             // SAFETY: The driver is complete: its name, its ids and its callbacks live as long as
@@ -122,8 +126,9 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
         // context then.
         T::leave(unsafe { &*(*reg.get()).context });
 
-        // SAFETY: By the safety requirements `reg` is registered.
-        unsafe { bindings::xenbus_unregister_driver(addr_of_mut!((*reg.get()).driver)) };
+        // SAFETY: By the safety requirements `reg` is registered. A registration belongs to its
+        // module, which is unloaded, or fails to load, in a process that holds no device's lock.
+        unsafe { unregister(addr_of_mut!((*reg.get()).driver)) };
 
         // SAFETY: The driver core holds no reference to an unregistered driver, and its context is
         // there still.
@@ -145,6 +150,9 @@ impl<T: Driver> Adapter<T> {
         drv.name = name.as_char_ptr();
         drv.ids = T::ID_TABLE.as_ptr();
         drv.not_essential = true;
+        // Nobody unbinds a device by hand: that would take the device's lock, and then wait for
+        // xenbus's thread, which may wait for the lock.
+        drv.driver.suppress_bind_attrs = true;
         drv.probe = Some(Self::probe_callback);
         drv.otherend_changed = Some(Self::otherend_changed_callback);
         drv.resume = Some(Self::resume_callback);

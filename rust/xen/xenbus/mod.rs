@@ -16,6 +16,7 @@ mod adapter;
 mod device;
 mod driver;
 mod state;
+mod unregister;
 
 pub use adapter::{
     Adapter,
