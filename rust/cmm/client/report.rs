@@ -7,7 +7,7 @@ use super::machine::Client;
 use super::news::News;
 use super::say::SendError;
 use super::shell::Shell;
-use crate::protocol::Up;
+use crate::protocol::{Up, MAX_PAGES};
 use crate::time::Nanos;
 
 /// How the domain fares.
@@ -51,10 +51,11 @@ impl<S: Shell> Client<S> {
         if !self.news.is_any(available, moves, epoch) {
             return Ok(());
         }
+        // Of a domain beyond what a message can name, Dom0 hears as much as one can.
         self.say(&Up::Stats {
-            available,
-            size: figures.has.size(),
-            total_ram: figures.total_ram,
+            available: available.min(MAX_PAGES),
+            size: figures.has.size().min(MAX_PAGES),
+            total_ram: figures.total_ram.min(MAX_PAGES),
         })?;
         self.news = News::told(available, moves, epoch);
         Ok(())

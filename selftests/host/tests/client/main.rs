@@ -15,7 +15,7 @@ use cmm::client::{
     SendError, Stage, Step, Task, Ticket, Way, Wish, IDLE,
 };
 use cmm::protocol::{
-    Down, GrantReason, RequestReason, Up, Urgency, Violation, COORDINATOR_ID, MAX_ASKS,
+    Down, GrantReason, RequestReason, Up, Urgency, Violation, COORDINATOR_ID, MAX_ASKS, MAX_PAGES,
     MAX_REQUESTS,
 };
 use cmm::time::SECOND;

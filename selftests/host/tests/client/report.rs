@@ -37,3 +37,25 @@ fn dom0_is_told_what_is_news_and_nothing_else() {
         "until the next connection"
     );
 }
+
+#[test]
+fn a_domain_of_more_than_a_message_can_name_is_not_thrown_out_for_it() {
+    let mut guest = Guest::open();
+    let figures = Figures {
+        has: Holdings {
+            baseline: MAX_PAGES + 3,
+            ..has(0)
+        },
+        spare: MAX_PAGES + 1,
+        total_ram: MAX_PAGES + 2,
+        moves: 0,
+        has_leftovers: false,
+    };
+    assert!(guest.client.tick(&figures, NOW));
+    let said = Up::Stats {
+        available: MAX_PAGES,
+        size: MAX_PAGES,
+        total_ram: MAX_PAGES,
+    };
+    assert_eq!(guest.hear_all(), [said]);
+}
