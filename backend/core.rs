@@ -14,7 +14,7 @@ use crate::link::{
 use cmm::{
     coordinator::{
         Coordinator,
-        Domain,
+        Entry,
         Event,
         Record,
         Refused,
@@ -65,7 +65,7 @@ struct Guarded {
 
 /// What the lock guards.
 struct Inside {
-    coordinator: Coordinator<KVVec<Domain>>,
+    coordinator: Coordinator<KVVec<Entry>>,
     links: Links,
 }
 
@@ -133,9 +133,9 @@ impl Inside {
 }
 
 /// Storage for so many domains.
-fn room_for(count: usize) -> Result<KVVec<Domain>> {
+fn room_for(count: usize) -> Result<KVVec<Entry>> {
     let mut room = KVVec::with_capacity(count, GFP_KERNEL)?;
-    room.resize(count, Domain::default(), GFP_KERNEL)?;
+    room.resize(count, Entry::default(), GFP_KERNEL)?;
     Ok(room)
 }
 
@@ -167,6 +167,14 @@ impl Core {
         let _ = self.handle(event);
     }
 
+    /// Answers everything that waits, and lets nothing new begin. Others may have the lock in between.
+    pub(crate) fn shut_down(&self) {
+        self.tell(Event::ShutDown);
+        while self.guarded().inside.lock().coordinator.waiting() > 0 {
+            self.tell(Event::Tick);
+        }
+    }
+
     /// Makes room for one more domain, and for some that may come at the same time.
     ///
     /// # Errors
@@ -175,7 +183,7 @@ impl Core {
     pub(crate) fn make_room(&self) -> Result {
         let inside = &self.guarded().inside;
         // Domains without a connection are known, too.
-        let known = inside.lock().coordinator.domains().count();
+        let known = inside.lock().coordinator.len();
         let storage = room_for((known + SPARE_ROOM).next_power_of_two())?;
         let unused = inside.lock().coordinator.grow(storage);
         drop(unused);
@@ -311,7 +319,7 @@ impl Core {
     /// Which domains are known.
     pub(crate) fn known(&self) -> Result<KVec<DomId>> {
         let inside = &self.guarded().inside;
-        let count = inside.lock().coordinator.domains().count();
+        let count = inside.lock().coordinator.len();
         let mut known = KVec::with_capacity(count, GFP_KERNEL)?;
 
         let inside = inside.lock();
@@ -323,10 +331,11 @@ impl Core {
         Ok(known)
     }
 
-    /// What is known of all domains, the size of the pool, and whether the books balance.
+    /// What is known of all domains, in the order of their numbers, the size of the pool, and whether the books
+    /// balance.
     pub(crate) fn books(&self) -> Result<(KVec<View>, u64, bool)> {
         let inside = &self.guarded().inside;
-        let count = inside.lock().coordinator.domains().count();
+        let count = inside.lock().coordinator.len();
         let mut views = KVec::with_capacity(count, GFP_KERNEL)?;
 
         let inside = inside.lock();
@@ -335,7 +344,10 @@ impl Core {
             let _ = views.push_within_capacity(view);
         }
         let balanced = inside.coordinator.check().is_ok();
-        Ok((views, inside.coordinator.pool(), balanced))
+        let pool = inside.coordinator.pool();
+        drop(inside);
+        views.sort_unstable_by_key(|view| view.dom);
+        Ok((views, pool, balanced))
     }
 
     /// Where the time of each domain's last request went.

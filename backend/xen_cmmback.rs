@@ -92,7 +92,7 @@ impl xenbus::Driver for Backend {
     }
 
     fn leave(service: &Arc<Service>) {
-        service.core().tell(Event::ShutDown);
+        service.core().shut_down();
     }
 
     fn probe(dev: &Device<device::Core<'_>>, service: &Arc<Service>) -> impl PinInit<Self, Error> {

@@ -2,22 +2,22 @@
 
 //! What the administrator does.
 
-use core::ops::DerefMut;
-
 use super::books::Place;
-use super::domain::{Domain, Part, Purpose};
+use super::domain::{Part, Purpose, Request};
+use super::domains::Entry;
 use super::fault::Fault;
 use super::host::Host;
 use super::known::Filling;
 use super::refused::Refused;
 use super::settings::{Limits, Settings};
 use super::turn::Turn;
-use crate::protocol::{GrantReason, Urgency, MAX_PAGES, MAX_REQUESTS};
+use crate::protocol::{GrantReason, Urgency, MAX_PAGES};
+use crate::tables::{Index, Storage};
 
-impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     pub(super) fn set_limits(
         &mut self,
-        i: usize,
+        i: Index,
         change: impl FnOnce(&mut Limits),
     ) -> Result<(), Refused> {
         let mut limits = self.domain(i)?.limits();
@@ -52,7 +52,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Looks whether the domain can be given to, or taken from, by hand.
-    fn by_hand(&self, i: usize, pages: u64) -> Result<(), Refused> {
+    fn by_hand(&self, i: Index, pages: u64) -> Result<(), Refused> {
         let domain = self.domain(i)?;
         if self.coordinator.shutting_down {
             Err(Refused::ShuttingDown)
@@ -68,7 +68,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Gives Xen's free memory to a domain.
-    pub(super) fn give_by_hand(&mut self, i: usize, pages: u64) -> Result<(), Refused> {
+    pub(super) fn give_by_hand(&mut self, i: Index, pages: u64) -> Result<(), Refused> {
         self.by_hand(i, pages)?;
         if self.room(i)? < pages {
             return Err(Refused::AboveCeiling);
@@ -78,7 +78,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Takes memory from a domain and leaves it to Xen.
-    pub(super) fn take_by_hand(&mut self, i: usize, pages: u64) -> Result<(), Refused> {
+    pub(super) fn take_by_hand(&mut self, i: Index, pages: u64) -> Result<(), Refused> {
         self.by_hand(i, pages)?;
         self.sync_cap(i)?;
         if self.domain(i)?.above_floor() < pages {
@@ -88,31 +88,20 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         self.report(i, asked)
     }
 
-    fn report(&mut self, i: usize, result: Result<u64, Fault>) -> Result<(), Refused> {
+    fn report(&mut self, i: Index, result: Result<u64, Fault>) -> Result<(), Refused> {
         let refused = result.map(|_| ()).map_err(|_| Refused::NotConnected);
         self.note_fault(i, result.map(|_| ()));
         refused
     }
 
-    /// Answers everything that waits, and begins nothing new.
+    /// Answers everything that waits, in this event and the next ones, and begins nothing new.
     pub(super) fn shut_down(&mut self) {
         self.coordinator.shutting_down = true;
-        for i in 0..self.coordinator.domains.all().len() {
-            for place in 0..MAX_REQUESTS {
-                let denied = self.deny(i, place);
-                self.note_fault(i, denied);
-            }
-        }
     }
 
     /// Answers a request that waits with nothing: what was put aside for it is of no use to a front-end that is about to
     /// give back what it borrowed.
-    fn deny(&mut self, i: usize, place: usize) -> Result<(), Fault> {
-        let domain = self.domain(i)?;
-        let request = domain.requests.waiting_at(place);
-        let Some(mut request) = request.filter(|_| domain.is_connected()) else {
-            return Ok(());
-        };
+    pub(super) fn deny(&mut self, i: Index, mut request: Request) -> Result<(), Fault> {
         let held = Place::Of(i, Part::Held(request.id));
         self.transfer(held, Place::Free, request.held);
         request.held = 0;

@@ -2,11 +2,10 @@
 
 //! The books: pages are in one of these places, and only ever move from one to another, so that their sum is always zero.
 
-use core::ops::DerefMut;
-
-use super::domain::{Domain, Part};
-use super::domains::Domains;
+use super::domain::Part;
+use super::domains::{Domains, Entry};
 use crate::pages::signed;
+use crate::tables::{Index, Storage};
 
 /// Where pages can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +15,7 @@ pub(super) enum Place {
     /// Outside: what the administrator moved, and debts forgotten because a lender died. May be negative.
     Unbooked,
     /// With a domain: see [`Part`].
-    Of(usize, Part),
+    Of(Index, Part),
 }
 
 /// What belongs to no domain, and how often the rest had less than was taken out of it.
@@ -54,7 +53,7 @@ impl Books {
 
     /// Moves pages. If there are fewer than that, those there are move, which keeps the sum, and the mistake is counted:
     /// from then on the books do not balance.
-    pub(super) fn transfer<S: DerefMut<Target = [Domain]>>(
+    pub(super) fn transfer<S: Storage<Item = Entry>>(
         &mut self,
         domains: &mut Domains<S>,
         from: Place,
@@ -86,7 +85,7 @@ impl Books {
         }
     }
 
-    fn take<S: DerefMut<Target = [Domain]>>(
+    fn take<S: Storage<Item = Entry>>(
         &mut self,
         domains: &mut Domains<S>,
         from: Place,
@@ -107,7 +106,7 @@ impl Books {
     }
 
     /// `false` if the place does not exist.
-    fn put<S: DerefMut<Target = [Domain]>>(
+    fn put<S: Storage<Item = Entry>>(
         &mut self,
         domains: &mut Domains<S>,
         to: Place,

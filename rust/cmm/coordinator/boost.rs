@@ -7,30 +7,30 @@
 //! that do, for as long as they like to run. So a requester is looked at when it is told something; and it and donors
 //! again a while later if they have not answered: they may have begun, and have lost the CPU to somebody who was woken.
 
-use core::ops::DerefMut;
-
 use super::domain::Domain;
+use super::domains::Entry;
 use super::host::{Activity, Host};
 use super::turn::Turn;
+use crate::tables::{Index, Storage};
 
-impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// A donor was asked for so many pages.
     ///
     /// One that waited for a CPU before has work of its own, and has likely used up its share: it is left alone.
-    pub(super) fn donor_asked(&mut self, i: usize, pages: u64) {
+    pub(super) fn donor_asked(&mut self, i: Index, pages: u64) {
         if !self.waits_for_cpu(i) {
             self.look_again(i, pages);
         }
     }
 
     /// A requester was told that it gets so many pages.
-    pub(super) fn requester_told(&mut self, i: usize, pages: u64) {
+    pub(super) fn requester_told(&mut self, i: Index, pages: u64) {
         self.boost(i);
         self.look_again(i, pages);
     }
 
     /// Begins to watch a domain that may work on so many pages.
-    fn look_again(&mut self, i: usize, pages: u64) {
+    fn look_again(&mut self, i: Index, pages: u64) {
         let Ok(dom) = self.domain(i).map(Domain::dom) else {
             return;
         };
@@ -41,7 +41,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Boosts a domain if it waits for a CPU.
-    pub(super) fn boost(&mut self, i: usize) {
+    pub(super) fn boost(&mut self, i: Index) {
         if self.waits_for_cpu(i) {
             if let Ok(dom) = self.domain(i).map(Domain::dom) {
                 self.host.boost(dom);
@@ -50,7 +50,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Whether a domain waits for a CPU, if that matters.
-    fn waits_for_cpu(&mut self, i: usize) -> bool {
+    fn waits_for_cpu(&mut self, i: Index) -> bool {
         let Ok(dom) = self.domain(i).map(Domain::dom) else {
             return false;
         };

@@ -4,19 +4,19 @@
 //!
 //! A cap is raised before the domain is told that it may take, and lowered before Xen is asked whether it has given.
 
-use core::ops::DerefMut;
-
 use super::books::Place;
-use super::domain::{Domain, Part};
+use super::domain::Part;
+use super::domains::Entry;
 use super::fault::Fault;
 use super::host::{Gone, Host, Reservation};
 use super::turn::Turn;
 use crate::pages::{signed, MOST_PAGES};
 use crate::protocol::Violation;
+use crate::tables::{Index, Storage};
 
-impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// What Xen says about a domain, no number being beyond what a machine can hold.
-    fn ask_xen(&mut self, i: usize) -> Result<Reservation, Gone> {
+    fn ask_xen(&mut self, i: Index) -> Result<Reservation, Gone> {
         let dom = self.domain(i)?.dom();
         let found = self.host.reservation(dom).ok_or(Gone)?;
         Ok(Reservation {
@@ -26,13 +26,13 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Asks Xen about the domain, and sets the cap with our part in it if the toolstack has written another.
-    pub(super) fn sync_cap(&mut self, i: usize) -> Result<(), Gone> {
+    pub(super) fn sync_cap(&mut self, i: Index) -> Result<(), Gone> {
         let found = self.ask_xen(i)?;
         self.move_cap(i, found, 0)
     }
 
     /// The toolstack wants the domain to have another size, and has set the cap before.
-    pub(super) fn retarget(&mut self, i: usize, target: u64) -> Result<(), Gone> {
+    pub(super) fn retarget(&mut self, i: Index, target: u64) -> Result<(), Gone> {
         let found = self.ask_xen(i)?;
         self.amend(i, |domain| {
             let (ours, reclaiming) = (domain.ours(), domain.asks.reclaiming());
@@ -43,7 +43,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Sets the cap to the toolstack's, which may be the one that Xen has, with our part in it, and `by` more.
-    fn move_cap(&mut self, i: usize, found: Reservation, by: i64) -> Result<(), Gone> {
+    fn move_cap(&mut self, i: Index, found: Reservation, by: i64) -> Result<(), Gone> {
         self.amend(i, |domain| {
             let (ours, reclaiming) = (domain.ours(), domain.asks.reclaiming());
             domain.cap.heard(found, ours, reclaiming);
@@ -51,7 +51,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         self.set_cap(i, found, by)
     }
 
-    fn set_cap(&mut self, i: usize, found: Reservation, by: i64) -> Result<(), Gone> {
+    fn set_cap(&mut self, i: Index, found: Reservation, by: i64) -> Result<(), Gone> {
         let domain = self.domain(i)?;
         let due = domain.cap.due(domain.ours()) + by;
         let maximum = due.max(0).unsigned_abs();
@@ -63,7 +63,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         self.set_current(i, found.current)
     }
 
-    fn set_current(&mut self, i: usize, current: u64) -> Result<(), Gone> {
+    fn set_current(&mut self, i: Index, current: u64) -> Result<(), Gone> {
         if self.domain(i)?.current != current {
             self.change(i, |domain| domain.current = current)?;
         }
@@ -71,14 +71,14 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// How much the domain may grow under its ceiling, by Xen's word.
-    pub(super) fn room(&mut self, i: usize) -> Result<u64, Gone> {
+    pub(super) fn room(&mut self, i: Index) -> Result<u64, Gone> {
         let found = self.ask_xen(i)?;
         Ok(self.domain(i)?.room(found.current))
     }
 
     /// Makes room in the domain for up to `pages` more, as far as its ceiling allows, and puts them in flight. Returns
     /// how many.
-    pub(super) fn raise(&mut self, i: usize, from: Place, pages: u64) -> Result<u64, Gone> {
+    pub(super) fn raise(&mut self, i: Index, from: Place, pages: u64) -> Result<u64, Gone> {
         let found = self.ask_xen(i)?;
         let pages = pages.min(self.domain(i)?.room(found.current));
         if pages > 0 {
@@ -96,7 +96,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     /// Xen says otherwise: the cap is as it was.
     pub(super) fn lower(
         &mut self,
-        i: usize,
+        i: Index,
         from: Place,
         to: Place,
         pages: u64,

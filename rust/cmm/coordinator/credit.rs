@@ -6,24 +6,26 @@
 //! subtract from it, so that it does not matter which of two that cross on their way was written first: what the
 //! front-end believes to have, together with what is written in both lanes, is what the coordinator believes it has.
 
-use core::ops::DerefMut;
-
 use super::books::Place;
 use super::domain::{Ask, Domain, Part, Purpose};
+use super::domains::Entry;
 use super::donors::check_answer;
 use super::fault::Fault;
 use super::host::{Gone, Host, SendError};
 use super::turn::Turn;
 use crate::protocol::Down;
-use crate::DomId;
+use crate::tables::{Index, Storage};
 
 /// How many domains' credits are changed in one event; the others follow in the next. Each takes two hypercalls and a
 /// message.
 const ADJUSTED_AT_ONCE: usize = 16;
 
-impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+/// How many domains are looked at for that.
+const REVIEWED_AT_ONCE: usize = 64;
+
+impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// A domain took part of its credit. Its cap had room for that already.
-    pub(super) fn drew(&mut self, i: usize, id: u32, pages: u64) -> Result<(), Fault> {
+    pub(super) fn drew(&mut self, i: Index, id: u32, pages: u64) -> Result<(), Fault> {
         check_answer(id, pages, self.domain(i)?.credit.pages())?;
         self.transfer(
             Place::Of(i, Part::Credit),
@@ -34,7 +36,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// A domain returns credit that it has not used.
-    pub(super) fn returned(&mut self, i: usize, ask: &Ask, pages: u64) -> Result<(), Fault> {
+    pub(super) fn returned(&mut self, i: Index, ask: &Ask, pages: u64) -> Result<(), Fault> {
         let credit = self.domain(i)?.credit.pages();
         check_answer(ask.id, pages, ask.pages.min(credit))?;
         self.lower(i, Place::Of(i, Part::Credit), Place::Free, pages)?;
@@ -63,39 +65,39 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         }
     }
 
-    /// Looks through all credits from this domain on.
-    fn adjust_from(&mut self, from: DomId) {
+    /// Looks through the credits from this place on.
+    fn adjust_from(&mut self, from: usize) {
         let mut left = ADJUSTED_AT_ONCE;
-        let first = self.coordinator.domains.first_from(from);
-        for i in first..self.coordinator.domains.all().len() {
-            if left == 0 {
-                self.coordinator.review.from = self.domain(i).ok().map(Domain::dom);
+        for place in from..self.coordinator.domains.places() {
+            if left == 0 || place - from == REVIEWED_AT_ONCE {
+                self.coordinator.review.from = Some(place);
                 self.wake(self.now);
                 return;
             }
-            left -= usize::from(self.adjust(i));
+            if let Some(i) = self.coordinator.domains.at(place) {
+                left -= usize::from(self.adjust(i));
+            }
         }
     }
 
     /// Fills the credits that were waiting for the pool to grow.
     fn fill_credits(&mut self) {
-        let coordinator = &mut *self.coordinator;
-        if coordinator.review.unfilled.has_overflowed() && coordinator.books.free() > 0 {
-            coordinator.review.unfilled.clear();
-            coordinator.review.all();
-        }
-        while self.coordinator.books.free() > 0 {
-            let Some(dom) = self.coordinator.review.unfilled.pop() else {
+        for _ in 0..ADJUSTED_AT_ONCE {
+            if self.coordinator.books.free() == 0 {
+                return;
+            }
+            let Some(i) = self.coordinator.domains.pop_unfilled() else {
                 return;
             };
-            if let Some(i) = self.coordinator.domains.find(dom) {
-                self.adjust(i);
-            }
+            self.adjust(i);
+        }
+        if self.coordinator.domains.is_any_unfilled() && self.coordinator.books.free() > 0 {
+            self.wake(self.now);
         }
     }
 
     /// Brings a domain's credit to what it should be. `false` if there was nothing to do.
-    fn adjust(&mut self, i: usize) -> bool {
+    fn adjust(&mut self, i: Index) -> bool {
         let should_change = self.domain(i).is_ok_and(Domain::is_connected)
             && self.set_goal(i).is_ok_and(|changes| changes);
         if should_change {
@@ -106,7 +108,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Finds out what a domain's credit should be, by what is known. Returns whether it should change.
-    fn set_goal(&mut self, i: usize) -> Result<bool, Gone> {
+    fn set_goal(&mut self, i: Index) -> Result<bool, Gone> {
         let pages = if self.coordinator.shutting_down {
             0
         } else {
@@ -119,15 +121,15 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
             self.change(i, |domain| domain.credit.set_goal(due))?;
         }
         let domain = self.domain(i)?;
-        let (dom, lacks) = (domain.dom(), domain.credit.lacks() > 0);
+        let lacks = domain.credit.lacks() > 0;
         let surplus = domain.credit.surplus() > 0;
         if lacks && !has_free {
-            self.coordinator.review.unfilled.push(dom);
+            self.coordinator.domains.push_unfilled(i);
         }
         Ok(surplus || (lacks && has_free))
     }
 
-    fn try_adjust(&mut self, i: usize) -> Result<(), Fault> {
+    fn try_adjust(&mut self, i: Index) -> Result<(), Fault> {
         // It may have grown or shrunk since.
         self.sync_cap(i)?;
         self.set_goal(i)?;
@@ -146,7 +148,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         }
     }
 
-    fn revoke(&mut self, i: usize, pages: u64) -> Result<(), Fault> {
+    fn revoke(&mut self, i: Index, pages: u64) -> Result<(), Fault> {
         match self.open_ask(i, pages, Purpose::Revoke) {
             Some(id) => self.send(i, &Down::Revoke { id, pages }),
             None => Ok(()),
@@ -154,7 +156,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Adds to a domain's credit from the pool, which has that many pages.
-    fn extend(&mut self, i: usize, pages: u64) -> Result<(), Fault> {
+    fn extend(&mut self, i: Index, pages: u64) -> Result<(), Fault> {
         let pages = self.raise(i, Place::Free, pages)?;
         if pages == 0 {
             return Ok(());

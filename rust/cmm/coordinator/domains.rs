@@ -2,16 +2,16 @@
 
 //! All domains that are known, and every search among them.
 //!
-//! What domains are searched by, and what is counted over all of them, changes through [`Domains::change`] only, which
-//! keeps both in step: an index has to be kept up to date there and nowhere else.
-
-use core::ops::DerefMut;
+//! What domains are found by, and what is counted over all of them, changes through [`Domains::change`] only, which
+//! keeps both in step: tables have to be kept up to date there and nowhere else.
 
 use super::domain::{Domain, Part, Request, Summary};
+use super::index::{Links, Tables};
 use super::policy::{best, Best, Need};
 use super::refused::Refused;
 use super::top::Top;
 use crate::protocol::RequestReason;
+use crate::tables::{Arena, Index, Place, Storage};
 use crate::time::Nanos;
 use crate::DomId;
 
@@ -23,12 +23,14 @@ const SERVED_AT_ONCE: usize = 16;
 /// less urgent, and each takes two hypercalls as well.
 const REPAID_AT_ONCE: usize = 8;
 
-/// The known domains, in the order of their numbers. A domain's place is good until one is added or removed.
+/// Room for one domain in the coordinator's storage.
+pub type Entry = Place<Links, Domain>;
+
+/// The known domains. A domain's index is good as long as it is known.
 #[derive(Debug)]
 pub(super) struct Domains<S> {
-    /// The first `len` are in use.
-    storage: S,
-    len: usize,
+    entries: Arena<S>,
+    tables: Tables,
     tally: Tally,
 }
 
@@ -79,123 +81,171 @@ impl Tally {
     }
 }
 
-impl<S: DerefMut<Target = [Domain]>> Domains<S> {
+impl<S: Storage<Item = Entry>> Domains<S> {
     pub(super) fn new(storage: S) -> Self {
         Self {
-            storage,
-            len: 0,
+            entries: Arena::new(storage),
+            tables: Tables::default(),
             tally: Tally::default(),
         }
     }
 
     /// Moves into a larger storage and returns the old one; a storage too small for the domains is returned as it is.
-    pub(super) fn grow(&mut self, mut storage: S) -> S {
-        let old = self.all();
-        let Some(new) = storage.get_mut(..old.len()) else {
-            return storage;
-        };
-        new.copy_from_slice(old);
-        core::mem::replace(&mut self.storage, storage)
+    pub(super) fn grow(&mut self, storage: S) -> S {
+        self.entries.grow(storage)
     }
 
-    pub(super) fn all(&self) -> &[Domain] {
-        self.storage.get(..self.len).unwrap_or_default()
+    /// All domains, in no order: for tests and debugfs.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Index, &Domain)> {
+        self.entries.iter().map(|(at, _, domain)| (at, domain))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    pub(super) fn get(&self, i: usize) -> Option<&Domain> {
-        self.all().get(i)
+    pub(super) fn get(&self, i: Index) -> Option<&Domain> {
+        self.entries.get(i)
     }
 
-    pub(super) fn find(&self, dom: DomId) -> Option<usize> {
-        self.all().binary_search_by_key(&dom, Domain::dom).ok()
+    pub(super) fn find(&self, dom: DomId) -> Option<Index> {
+        self.entries.find(dom)
     }
 
     /// Changes a domain. `None` if there is none at this place.
     pub(super) fn change<R>(
         &mut self,
-        i: usize,
+        i: Index,
         change: impl FnOnce(&mut Domain) -> R,
     ) -> Option<R> {
-        let domain = self.storage.get_mut(..self.len)?.get_mut(i)?;
-        let before = Tally::of(domain);
+        let domain = self.entries.get_mut(i)?;
+        let (before, filed) = (Tally::of(domain), *domain.summary());
         let result = change(domain);
         domain.summarise();
-        let after = Tally::of(domain);
+        let (after, summary) = (Tally::of(domain), *domain.summary());
         if after != before {
             self.tally.remove(before);
             self.tally.add(after);
         }
+        if summary != filed {
+            self.tables.file(&mut self.entries, i, &summary);
+        }
         Some(result)
     }
 
-    /// Changes what no domain is searched by and nothing counts, which most of a domain is. `None` if there is none at
+    /// Changes what no domain is found by and nothing counts, which most of a domain is. `None` if there is none at
     /// this place.
     pub(super) fn amend<R>(
         &mut self,
-        i: usize,
+        i: Index,
         change: impl FnOnce(&mut Domain) -> R,
     ) -> Option<R> {
-        let domain = self.storage.get_mut(..self.len)?.get_mut(i)?;
+        let domain = self.entries.get_mut(i)?;
         let result = change(domain);
         debug_assert_eq!(*domain.summary(), domain.summarised());
         Some(result)
     }
 
     /// Adds a domain that is not known yet. Returns its place.
-    pub(super) fn insert(&mut self, mut domain: Domain) -> Result<usize, Refused> {
+    pub(super) fn insert(&mut self, mut domain: Domain) -> Result<Index, Refused> {
         domain.summarise();
-        let place = self
-            .all()
-            .partition_point(|other| other.dom() < domain.dom());
-        let all = self.storage.get_mut(place..=self.len);
-        let all = all.ok_or(Refused::StorageFull)?;
-        all.rotate_right(1);
-        *all.first_mut().ok_or(Refused::StorageFull)? = domain;
-        self.len += 1;
+        let place = self.entries.insert(domain.dom(), domain);
+        let place = place.map_err(|_| Refused::StorageFull)?;
         self.tally.add(Tally::of(&domain));
+        self.tables.file(&mut self.entries, place, domain.summary());
         Ok(place)
     }
 
     /// Forgets a domain.
-    pub(super) fn remove(&mut self, i: usize) {
-        let Some(rest) = self.storage.get_mut(i..self.len) else {
-            return;
-        };
-        rest.rotate_left(rest.len().min(1));
-        let Some(last) = rest.last_mut() else { return };
-        self.tally.remove(Tally::of(last));
-        *last = Domain::default();
-        self.len -= 1;
+    pub(super) fn remove(&mut self, i: Index) {
+        self.tables.remove(&mut self.entries, i);
+        if let Some(domain) = self.entries.remove(i) {
+            self.tally.remove(Tally::of(&domain));
+        }
     }
 
-    fn summaries(&self) -> impl Iterator<Item = (usize, &Summary)> {
-        self.all().iter().map(Domain::summary).enumerate()
+    /// Whose answer is due first, and when.
+    pub(super) fn first_to_answer(&self) -> Option<(Nanos, Index)> {
+        self.tables.answer.first(&self.entries)
     }
 
-    /// The first domain from `dom` on, in the order of their numbers.
-    pub(super) fn first_from(&self, dom: DomId) -> usize {
-        self.all().partition_point(|domain| domain.dom() < dom)
+    /// Who was asked first of those who have not answered somebody who waits for it, and when.
+    pub(super) fn first_asked(&self) -> Option<(Nanos, Index)> {
+        self.tables.asked.first(&self.entries)
     }
 
-    /// The first at or after a place that was asked something or asked for something, and has no answer.
-    pub(super) fn next_unanswered(&self, from: usize) -> Option<usize> {
-        let mut all = self.summaries().skip(from);
-        let (i, _) = all.find(|(_, domain)| domain.is_asked || domain.waiting > 0)?;
-        Some(i)
+    /// A request of this domain must be looked at.
+    pub(super) fn push_ready(&mut self, i: Index) {
+        self.tables.ready.push(&mut self.entries, i, 0);
     }
 
-    /// One with a request that must be looked at.
-    pub(super) fn any_ready(&self) -> Option<usize> {
-        self.all().iter().position(|domain| domain.ready)
+    /// A domain whose requests must be looked at, which it is now.
+    pub(super) fn pop_ready(&mut self) -> Option<Index> {
+        self.tables.ready.pop(&mut self.entries)
     }
 
-    /// One whose connection has failed in this turn.
-    pub(super) fn any_failed(&self) -> Option<usize> {
-        self.all().iter().position(Domain::has_failed)
+    pub(super) fn remove_ready(&mut self, i: Index) {
+        self.tables.ready.remove(&mut self.entries, i);
+    }
+
+    pub(super) fn is_any_ready(&self) -> bool {
+        !self.tables.ready.is_empty()
+    }
+
+    /// The connection to this domain has failed.
+    pub(super) fn push_failed(&mut self, i: Index) {
+        self.tables.failed.push(&mut self.entries, i, 0);
+    }
+
+    pub(super) fn pop_failed(&mut self) -> Option<Index> {
+        self.tables.failed.pop(&mut self.entries)
+    }
+
+    /// The credit of this domain waits for the pool to grow.
+    pub(super) fn push_unfilled(&mut self, i: Index) {
+        self.tables.unfilled.push(&mut self.entries, i, 0);
+    }
+
+    pub(super) fn pop_unfilled(&mut self) -> Option<Index> {
+        self.tables.unfilled.pop(&mut self.entries)
+    }
+
+    pub(super) fn is_any_unfilled(&self) -> bool {
+        !self.tables.unfilled.is_empty()
+    }
+
+    /// How many places there are to look at for [`at`](Self::at).
+    pub(super) fn places(&self) -> usize {
+        self.entries.places()
+    }
+
+    /// The domain in a place, for walks that go on where they stopped.
+    pub(super) fn at(&self, place: usize) -> Option<Index> {
+        self.entries.at(place)
+    }
+
+    fn summaries(&self) -> impl Iterator<Item = (Index, &Summary)> {
+        self.all().map(|(i, domain)| (i, domain.summary()))
+    }
+
+    /// Whether each domain is where it belongs, and is found there.
+    ///
+    /// # Errors
+    ///
+    /// The first rule found broken.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        self.entries.check()?;
+        self.tables.check(&self.entries)?;
+        let mut all = self.summaries();
+        if all.all(|(i, domain)| self.tables.is_filed(&self.entries, i, domain)) {
+            Ok(())
+        } else {
+            Err("each domain is where it belongs in each table")
+        }
     }
 
     /// The best donors for a request of a domain of this number, or for the reserve.
@@ -223,7 +273,7 @@ impl<S: DerefMut<Target = [Domain]>> Domains<S> {
         now: Nanos,
         timeout: Nanos,
     ) -> Option<Nanos> {
-        let crowded = self.all().iter().filter(|domain| {
+        let crowded = self.all().map(|(_, domain)| domain).filter(|domain| {
             let summary = domain.summary();
             summary.is_willing(now)
                 && !summary.has_room
@@ -242,9 +292,9 @@ impl<S: DerefMut<Target = [Domain]>> Domains<S> {
     pub(super) fn next_in_turn(
         &self,
         wanted: fn(&Request) -> bool,
-    ) -> Top<(usize, u32), SERVED_AT_ONCE> {
+    ) -> Top<(Index, u32), SERVED_AT_ONCE> {
         let mut first = Top::new();
-        for (i, domain) in self.all().iter().enumerate() {
+        for (i, domain) in self.all() {
             let summary = domain.summary();
             if summary.waiting == 0 || !summary.connected {
                 continue;
@@ -264,7 +314,7 @@ impl<S: DerefMut<Target = [Domain]>> Domains<S> {
     }
 
     /// To whom most is owed of those who can be given it back now, with what is owed; and when that is so of another.
-    pub(super) fn next_to_repay(&self, now: Nanos) -> (Top<usize, REPAID_AT_ONCE>, Nanos) {
+    pub(super) fn next_to_repay(&self, now: Nanos) -> (Top<Index, REPAID_AT_ONCE>, Nanos) {
         let mut first = Top::new();
         let mut later = Nanos::MAX;
         for (i, summary) in self.summaries() {
@@ -282,7 +332,7 @@ impl<S: DerefMut<Target = [Domain]>> Domains<S> {
     }
 
     /// Moves pages from one part of a domain's to another, as many as there are. Returns how many.
-    pub(super) fn shift(&mut self, i: usize, from: Part, to: Part, pages: u64) -> u64 {
+    pub(super) fn shift(&mut self, i: Index, from: Part, to: Part, pages: u64) -> u64 {
         let shifted = self.change(i, |domain| {
             let taken = domain.take(from, pages);
             if domain.put(to, taken) {
@@ -295,13 +345,13 @@ impl<S: DerefMut<Target = [Domain]>> Domains<S> {
     }
 
     /// Puts pages into a part of a domain's. `false` if there is no such part.
-    pub(super) fn put(&mut self, i: usize, part: Part, pages: u64) -> bool {
+    pub(super) fn put(&mut self, i: Index, part: Part, pages: u64) -> bool {
         self.change(i, |domain| domain.put(part, pages))
             .unwrap_or(false)
     }
 
     /// Takes pages out of a part of a domain's, as many as there are. Returns how many.
-    pub(super) fn take(&mut self, i: usize, part: Part, pages: u64) -> u64 {
+    pub(super) fn take(&mut self, i: Index, part: Part, pages: u64) -> u64 {
         self.change(i, |domain| domain.take(part, pages))
             .unwrap_or(0)
     }

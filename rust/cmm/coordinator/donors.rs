@@ -2,15 +2,15 @@
 
 //! Donors: who is asked, and what becomes of their answers.
 
-use core::ops::DerefMut;
-
 use super::books::Place;
 use super::domain::{Ask, Domain, Part, Purpose, Request};
+use super::domains::Entry;
 use super::fault::Fault;
 use super::host::Host;
 use super::policy::{ready_first, share_out, Best, Need};
 use super::turn::Turn;
 use crate::protocol::{Down, RequestReason, Urgency, Violation};
+use crate::tables::{Index, Storage};
 use crate::time::{Nanos, MILLISECOND};
 use crate::DomId;
 
@@ -18,9 +18,12 @@ use crate::DomId;
 /// times a second costs nothing.
 const PAUSE: Nanos = 100 * MILLISECOND;
 
-impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+/// How many answers that are late are given up in one event; the others follow in the next.
+const PASSED_OVER_AT_ONCE: usize = 32;
+
+impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Asks donors for what a request lacks. `false` if there is none to wait for.
-    pub(super) fn ask_donors(&mut self, i: usize, request: &Request) -> bool {
+    pub(super) fn ask_donors(&mut self, i: Index, request: &Request) -> bool {
         let Ok(domain) = self.domain(i) else {
             return false;
         };
@@ -107,7 +110,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     /// Asks one domain for up to `pages`, as far as its floor allows by Xen's word. Returns how many.
     pub(super) fn ask(
         &mut self,
-        i: usize,
+        i: Index,
         pages: u64,
         purpose: Purpose,
         urgency: Urgency,
@@ -120,8 +123,6 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         let Some(id) = self.open_ask(i, pages, purpose) else {
             return Ok(0);
         };
-        let timeout = self.coordinator.settings.donor_timeout;
-        self.wake(self.now.saturating_add(timeout));
         if let Err(fault) = self.send(i, &Down::Reclaim { id, pages, urgency }) {
             // It was never asked, so nobody waits for its answer.
             self.change(i, |domain| domain.asks.close(id))?;
@@ -134,7 +135,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// A donor answers.
-    pub(super) fn offered(&mut self, i: usize, ask: &Ask, pages: u64) -> Result<(), Fault> {
+    pub(super) fn offered(&mut self, i: Index, ask: &Ask, pages: u64) -> Result<(), Fault> {
         check_answer(ask.id, pages, ask.pages)?;
         let to = match ask.purpose {
             Purpose::TakeByHand => Place::Unbooked,
@@ -166,27 +167,33 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Passes over a donor that did not answer in time; what it gives later goes to the pool.
-    pub(super) fn pass_over(&mut self, i: usize) {
+    fn pass_over(&mut self, i: Index) {
         let timeout = self.coordinator.settings.donor_timeout;
         let now = self.now;
-        loop {
-            let asks = self.domain(i).map(|domain| &domain.asks);
-            let Some(due) = asks.ok().and_then(|asks| asks.next_late(timeout)) else {
-                return;
-            };
-            if due > now {
-                self.wake(due);
-                return;
-            }
-            let late = self.change(i, |domain| {
-                domain.shy.fail(now);
-                domain.asks.give_up(now.saturating_sub(timeout))
-            });
-            let Ok(Some(ask)) = late else { return };
+        let late = self.change(i, |domain| {
+            domain.shy.fail(now);
+            domain.asks.give_up(now.saturating_sub(timeout))
+        });
+        if let Ok(Some(ask)) = late {
             if let Purpose::Request { dom, serial } = ask.purpose {
                 self.answered_for(dom, serial);
             }
         }
+    }
+
+    /// Passes over those that are late, a limited number of them.
+    pub(super) fn pass_over_late(&mut self) {
+        for _ in 0..PASSED_OVER_AT_ONCE {
+            match self.coordinator.domains.first_asked() {
+                Some((since, i)) if self.late_after(since) <= self.now => self.pass_over(i),
+                _ => return,
+            }
+        }
+    }
+
+    /// Who was asked then is late from this time on.
+    pub(super) fn late_after(&self, since: Nanos) -> Nanos {
+        since.saturating_add(self.coordinator.settings.donor_timeout)
     }
 }
 

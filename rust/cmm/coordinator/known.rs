@@ -2,18 +2,15 @@
 
 //! All that the coordinator knows.
 
-use core::ops::DerefMut;
-
 use super::books::Books;
-use super::domain::{Backoff, Domain, Price};
-use super::domains::Domains;
+use super::domain::{Backoff, Price};
+use super::domains::{Domains, Entry};
 use super::settings::Settings;
-use super::todo::Todo;
 use super::watched::Watched;
 use crate::pages::{signed, MOST_PAGES};
 use crate::protocol::MAX_PAGES;
+use crate::tables::Storage;
 use crate::time::Nanos;
-use crate::DomId;
 
 /// The coordinator. Its storage, and thereby how many domains it can serve, is the shell's.
 #[derive(Debug)]
@@ -28,10 +25,6 @@ pub struct Coordinator<S> {
     pub(super) free_grew: bool,
     /// Requests wait until a donor has room for a question.
     pub(super) crowded: bool,
-    /// Whose requests must be looked at.
-    pub(super) ready: Todo,
-    /// Whose connections have failed in this turn.
-    pub(super) failed: Todo,
     pub(super) last_serial: u64,
     pub(super) last_ask: u32,
     pub(super) repayment: Repayment,
@@ -60,23 +53,20 @@ pub(super) struct Filling {
     pub(super) backoff: Backoff,
 }
 
-/// Whose credit may have to change.
+/// Whose credit may have to change: all from this place on.
 #[derive(Debug, Default)]
 pub(super) struct Review {
-    /// Those that wait for the pool to grow.
-    pub(super) unfilled: Todo,
-    /// All from this domain on.
-    pub(super) from: Option<DomId>,
+    pub(super) from: Option<usize>,
 }
 
 impl Review {
     /// All credits may have to change.
     pub(super) fn all(&mut self) {
-        self.from = Some(DomId::default());
+        self.from = Some(0);
     }
 }
 
-impl<S: DerefMut<Target = [Domain]>> Coordinator<S> {
+impl<S: Storage<Item = Entry>> Coordinator<S> {
     /// Starts with no domains.
     pub fn new(storage: S, settings: Settings) -> Self {
         let pool = settings.pool.min(MOST_PAGES);
@@ -97,8 +87,6 @@ impl<S: DerefMut<Target = [Domain]>> Coordinator<S> {
             next: Nanos::MAX,
             free_grew: false,
             crowded: false,
-            ready: Todo::default(),
-            failed: Todo::default(),
             last_serial: 0,
             last_ask: 0,
             repayment: Repayment {

@@ -2,10 +2,9 @@
 
 //! Domains come, go and die.
 
-use core::ops::DerefMut;
-
 use super::books::Place;
 use super::domain::{Domain, Part, Purpose};
+use super::domains::Entry;
 use super::fault::Fault;
 use super::host::{Gone, Host, SendError};
 use super::record::Record;
@@ -14,9 +13,10 @@ use super::settings::Limits;
 use super::turn::Turn;
 use crate::pages::{above, signed, MOST_PAGES};
 use crate::protocol::Down;
+use crate::tables::{Index, Storage};
 use crate::DomId;
 
-impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Makes a domain known, or looks at it anew: its toolstack may have changed its size meanwhile.
     pub(super) fn register(
         &mut self,
@@ -72,13 +72,13 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         Ok(())
     }
 
-    pub(super) fn known(&self, dom: DomId) -> Result<usize, Refused> {
+    pub(super) fn known(&self, dom: DomId) -> Result<Index, Refused> {
         let found = self.coordinator.domains.find(dom);
         found.ok_or(Refused::UnknownDomain)
     }
 
     /// Decides what became of the pages that were under way when the front-end was last seen.
-    fn reconcile(&mut self, i: usize, claim: Option<i64>) -> Result<(), Fault> {
+    fn reconcile(&mut self, i: Index, claim: Option<i64>) -> Result<(), Fault> {
         self.sync_cap(i)?;
         let domain = self.domain(i)?;
         let most = domain.ours();
@@ -105,7 +105,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// A front-end goes by itself. If a request waits for its answer, that has been in vain, as if it came late.
-    pub(super) fn leave(&mut self, i: usize) -> Result<(), Gone> {
+    pub(super) fn leave(&mut self, i: Index) -> Result<(), Gone> {
         let now = self.now;
         self.change(i, |domain| {
             let mut asks = domain.asks.iter();
@@ -117,7 +117,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// A front-end is gone; what its domain borrowed or lent stays, and what was under way stays uncertain.
-    fn detach(&mut self, i: usize) -> Result<(), Gone> {
+    fn detach(&mut self, i: Index) -> Result<(), Gone> {
         let domain = self.domain(i)?;
         if !domain.has_open_ends() {
             return Ok(());
@@ -146,7 +146,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// The domain does not exist any more: what it had is Xen's free memory, what it lent is owed to nobody.
-    pub(super) fn died(&mut self, i: usize) -> Result<(), Gone> {
+    pub(super) fn died(&mut self, i: Index) -> Result<(), Gone> {
         self.detach(i)?;
         let domain = self.domain(i)?;
         let (balance, in_flight) = (domain.balance(), domain.in_flight());
@@ -171,22 +171,14 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     /// Deals with what was open with those whose connections failed in this turn. What follows for others is done in the
     /// next, which comes at once.
     pub(super) fn bury_failed(&mut self) {
-        while let Some(dom) = self.coordinator.failed.pop() {
-            if let Some(i) = self.coordinator.domains.find(dom) {
-                // It was just found.
-                let _ = self.detach(i);
-            }
-        }
-        if self.coordinator.failed.has_overflowed() {
-            self.coordinator.failed.clear();
-            while let Some(i) = self.coordinator.domains.any_failed() {
-                let _ = self.detach(i);
-            }
+        while let Some(i) = self.coordinator.domains.pop_failed() {
+            // It is known, or would not be in the queue.
+            let _ = self.detach(i);
         }
     }
 
     /// Tells the front-end its limits, if they changed and there is room in its lane.
-    pub(super) fn tell_limits(&mut self, i: usize) {
+    pub(super) fn tell_limits(&mut self, i: Index) {
         let Ok(domain) = self.domain(i) else { return };
         if !domain.limits_due || !domain.is_connected() {
             return;

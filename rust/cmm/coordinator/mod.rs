@@ -3,13 +3,14 @@
 //! The coordinator: decides who gives, how much, and what is answered.
 //!
 //! It is a state machine. The shell reports each thing that happens as an [`Event`]; the coordinator carries out what
-//! follows through the shell's [`Host`], and says when it wants to be woken. Everything that one event can cause takes
-//! a number of steps proportional to the number of domains at worst.
+//! follows through the shell's [`Host`], and says when it wants to be woken. What one event does is bounded: of what is
+//! due at once, by as much as one event does of it, and the rest follows in the next, which comes at once.
 //!
 //! What is known:
 //!
 //! - `domain`: one domain, in parts: whose cap it is, its questions, its requests, its credit, its rate, its back-offs;
 //! - `domains`: all of them, and every search among them;
+//! - `index`: the tables by which they are found;
 //! - `books`: where each page is; `check` proves them;
 //! - `settings`, `policy`: what the administrator set;
 //! - `known`: all of that together.
@@ -36,6 +37,7 @@ mod donors;
 mod event;
 mod fault;
 mod host;
+mod index;
 mod known;
 mod lifecycle;
 mod policy;
@@ -46,17 +48,15 @@ mod requests;
 mod reserve;
 mod returns;
 mod settings;
-mod todo;
 mod top;
 mod turn;
 mod view;
 mod watched;
 
-use core::ops::DerefMut;
-
 pub use crate::time::{Nanos, MICROSECOND, MILLISECOND, SECOND};
 pub use check::Broken;
-pub use domain::{Backoff, Cap, Domain};
+pub use domain::{Backoff, Cap};
+pub use domains::Entry;
 pub use event::Event;
 pub use host::{Activity, Gone, Host, Reservation, SendError};
 pub use known::Coordinator;
@@ -67,6 +67,7 @@ pub use settings::{Limits, Settings};
 pub use view::View;
 
 use crate::protocol::{Up, Violation};
+use crate::tables::{Index, Storage};
 use crate::DomId;
 use domain::Purpose;
 use fault::Fault;
@@ -74,7 +75,7 @@ use requests::Wish;
 use turn::Turn;
 use watched::Watched;
 
-impl<S: DerefMut<Target = [Domain]>> Coordinator<S> {
+impl<S: Storage<Item = Entry>> Coordinator<S> {
     /// Takes one event in, and acts on it.
     ///
     /// # Errors
@@ -119,9 +120,24 @@ impl<S: DerefMut<Target = [Domain]>> Coordinator<S> {
         Some(domains.get(domains.find(dom)?)?.view())
     }
 
-    /// All domains, in the order of their numbers.
+    /// All domains, in no order.
     pub fn domains(&self) -> impl Iterator<Item = View> + '_ {
-        self.domains.all().iter().map(Domain::view)
+        self.domains.all().map(|(_, domain)| domain.view())
+    }
+
+    /// How many domains are known.
+    pub fn len(&self) -> usize {
+        self.domains.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many requests wait for an answer.
+    pub fn waiting(&self) -> usize {
+        self.domains.tally().waiting
     }
 
     /// Pages that donors gave and nobody has taken.
@@ -139,7 +155,7 @@ impl<S: DerefMut<Target = [Domain]>> Coordinator<S> {
     }
 }
 
-impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// The order of the steps is that in which pages and answers flow, so that one turn does what can be done:
     ///
     /// 1. Who is late is passed over before the event is taken in: it may be what lets another be asked.
@@ -153,8 +169,10 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     ///    disconnected from the moment it went wrong.
     fn handle(&mut self, event: Event) -> Result<(), Refused> {
         if self.coordinator.next <= self.now {
-            self.tick();
+            // Each step that leaves something for later says so.
+            self.coordinator.next = Nanos::MAX;
         }
+        self.pass_over_late();
         let result = self.take_in(event);
         self.inherit();
         self.serve();
@@ -165,26 +183,25 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         self.repay();
         self.fill();
         self.bury_failed();
-        if self.coordinator.requests_come_first() || !self.coordinator.ready.is_empty() {
-            self.wake(self.now);
-        }
+        self.wake_for_rest();
         result
     }
 
-    /// Does what is due, and finds out when something is due next.
-    fn tick(&mut self) {
-        self.coordinator.next = Nanos::MAX;
-        let mut from = 0;
-        while let Some(i) = self.coordinator.domains.next_unanswered(from) {
-            from = i + 1;
-            self.pass_over(i);
-            let requests = self.domain(i).map(|domain| &domain.requests);
-            if let Some(soonest) = requests.ok().and_then(|all| all.next_deadline()) {
-                if soonest <= self.now {
-                    self.mark_ready(i);
-                }
-                self.wake(soonest);
-            }
+    /// Asks for a tick when the first of the domains is due; or at once, if not all that is due was done.
+    fn wake_for_rest(&mut self) {
+        let domains = &self.coordinator.domains;
+        let is_behind = self.coordinator.requests_come_first()
+            || domains.is_any_ready()
+            || (self.coordinator.shutting_down && domains.tally().waiting > 0);
+        let (answer, asked) = (domains.first_to_answer(), domains.first_asked());
+        if is_behind {
+            self.wake(self.now);
+        }
+        if let Some((due, _)) = answer {
+            self.wake(due);
+        }
+        if let Some((since, _)) = asked {
+            self.wake(self.late_after(since));
         }
     }
 
@@ -232,8 +249,6 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
             }
             Event::SetDonorTimeout { nanos } => {
                 self.set(|settings| settings.donor_timeout = nanos)?;
-                // Those already asked may be overdue by the new measure.
-                self.wake(0);
             }
             Event::SetPolicy(policy) => self.set(|settings| settings.policy = policy)?,
             Event::SetAskReady(ready) => self.set(|settings| settings.ask_ready = ready)?,
@@ -261,7 +276,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         Ok(())
     }
 
-    fn hear(&mut self, i: usize, up: Up) -> Result<(), Fault> {
+    fn hear(&mut self, i: Index, up: Up) -> Result<(), Fault> {
         self.amend(i, |domain| domain.credit.heard())?;
         match up {
             Up::Request {

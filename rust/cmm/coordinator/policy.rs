@@ -5,6 +5,7 @@
 use super::host::Activity;
 use super::top::Top;
 use crate::protocol::MAX_PAGES;
+use crate::tables::Index;
 
 /// The most donors that are asked at once: the answer is as slow as the slowest of them.
 pub(super) const MAX_DONORS: usize = 8;
@@ -40,7 +41,7 @@ impl Policy {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Candidate {
     /// Its place among the domains.
-    pub(super) index: usize,
+    pub(super) index: Index,
     /// What it can give without hurting itself or crossing its floor, in pages.
     pub(super) spare: u64,
     /// What it borrowed and could be made to give, above its floor, in pages.
@@ -69,7 +70,7 @@ const KEY_MAX: u64 = (1 << 59) - 1;
 pub(super) type Best = Top<Candidate, MAX_DONORS>;
 
 /// Donors with what to ask each for, in pages; at most [`MAX_DONORS`].
-pub(super) type Picks = [(usize, u64); MAX_DONORS];
+pub(super) type Picks = [(Index, u64); MAX_DONORS];
 
 /// Finds the best donors: those from whom what was lent can be had back, but no more of them than that takes, and then
 /// those with most to spare for their weight. Otherwise borrowers of a page each would hide all who have thousands.
@@ -110,8 +111,8 @@ pub(super) fn ready_first(
     policy: Policy,
     need: Need,
     best: &Best,
-    mut activity: impl FnMut(usize) -> Option<Activity>,
-) -> (Best, Top<usize, MAX_DONORS>) {
+    mut activity: impl FnMut(Index) -> Option<Activity>,
+) -> (Best, Top<Index, MAX_DONORS>) {
     let (mut ready, mut waiting, mut absent) = (Best::new(), Best::new(), Top::new());
     let mut left = need;
     for (key, candidate) in best.iter() {

@@ -2,15 +2,14 @@
 
 //! What domains pay for what they ask.
 
-use core::ops::DerefMut;
-
-use super::domain::Domain;
+use super::domains::Entry;
 use super::host::Host;
 use super::turn::Turn;
+use crate::tables::{Index, Storage};
 
-impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Whether the domain may make another request now, or have its credit filled.
-    pub(super) fn pay(&mut self, i: usize) -> bool {
+    pub(super) fn pay(&mut self, i: Index) -> bool {
         let Some(price) = self.coordinator.price() else {
             return true;
         };
@@ -20,7 +19,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Lets a domain pay for what donors are asked for on its behalf.
-    pub(super) fn charge(&mut self, i: usize, pages: u64) {
+    pub(super) fn charge(&mut self, i: Index, pages: u64) {
         if let Some(price) = self.coordinator.price() {
             let now = self.now;
             // Whoever has gone meanwhile need not pay.

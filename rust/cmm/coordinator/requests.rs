@@ -2,14 +2,14 @@
 
 //! Requests: from being accepted to being answered, exactly once.
 
-use core::ops::DerefMut;
-
 use super::books::Place;
-use super::domain::{Domain, Part, Request};
+use super::domain::{Part, Request};
+use super::domains::Entry;
 use super::fault::Fault;
-use super::host::{Gone, Host};
+use super::host::Host;
 use super::turn::Turn;
 use crate::protocol::{Down, GrantReason, RequestReason, LONGEST_DEADLINE_US, MAX_REQUESTS};
+use crate::tables::{Index, Storage};
 use crate::time::{Nanos, MICROSECOND};
 
 /// How many domains' requests are looked at in one event; the others follow in the next. Each may mean that all donors
@@ -25,9 +25,9 @@ pub(super) struct Wish {
     pub(super) reason: RequestReason,
 }
 
-impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Accepts a request, and puts aside for it what the pool has, unless that has just come and others wait for it.
-    pub(super) fn accept(&mut self, i: usize, wish: Wish) -> Result<(), Fault> {
+    pub(super) fn accept(&mut self, i: Index, wish: Wish) -> Result<(), Fault> {
         let room = self.room(i)?;
         let serial = self.coordinator.last_serial.wrapping_add(1);
         let deadline = self.now.saturating_add(self.patience(wish.deadline_us));
@@ -46,7 +46,6 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         };
         self.change(i, |domain| domain.requests.add(request))??;
         self.coordinator.last_serial = serial;
-        self.wake(deadline);
         if self.coordinator.shutting_down {
             self.answer(i, &request, GrantReason::ShuttingDown)
         } else if !self.pay(i) {
@@ -75,7 +74,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     /// Answers a waiting request with what is held for it.
     pub(super) fn answer(
         &mut self,
-        i: usize,
+        i: Index,
         request: &Request,
         reason: GrantReason,
     ) -> Result<(), Fault> {
@@ -135,7 +134,9 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     /// wait any longer, and asks donors for the others.
     pub(super) fn drive_ready(&mut self) {
         for _ in 0..DRIVEN_AT_ONCE {
-            let Some(i) = self.next_ready() else { return };
+            let Some(i) = self.next_to_drive() else {
+                return;
+            };
             for place in 0..MAX_REQUESTS {
                 if !self
                     .domain(i)
@@ -149,32 +150,19 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         }
     }
 
-    fn next_ready(&mut self) -> Option<usize> {
-        while let Some(dom) = self.coordinator.ready.pop() {
-            if let Some(i) = self.coordinator.domains.find(dom) {
-                if self.unmark(i).unwrap_or(false) {
-                    return Some(i);
-                }
+    /// Whose answer is due, or who was marked. When the back-end goes, all answers are due.
+    fn next_to_drive(&mut self) -> Option<Index> {
+        let is_due = |due| due <= self.now || self.coordinator.shutting_down;
+        match self.coordinator.domains.first_to_answer() {
+            Some((due, i)) if is_due(due) => {
+                self.coordinator.domains.remove_ready(i);
+                Some(i)
             }
+            _ => self.coordinator.domains.pop_ready(),
         }
-        if !self.coordinator.ready.has_overflowed() {
-            return None;
-        }
-        // Those that did not fit in the list are found by looking for them.
-        let Some(i) = self.coordinator.domains.any_ready() else {
-            self.coordinator.ready.clear();
-            return None;
-        };
-        self.unmark(i).ok()?;
-        Some(i)
     }
 
-    /// Whether the domain was marked, which it is not any more.
-    fn unmark(&mut self, i: usize) -> Result<bool, Gone> {
-        self.amend(i, |domain| core::mem::take(&mut domain.ready))
-    }
-
-    fn drive(&mut self, i: usize, place: usize) -> Result<(), Fault> {
+    fn drive(&mut self, i: Index, place: usize) -> Result<(), Fault> {
         let domain = self.domain(i)?;
         let Some(request) = domain.requests.waiting_at(place) else {
             return Ok(());
@@ -182,7 +170,9 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         if !domain.is_connected() {
             return Ok(());
         }
-        if request.lacks() == 0 {
+        if self.coordinator.shutting_down {
+            self.deny(i, request)
+        } else if request.lacks() == 0 {
             self.answer(i, &request, GrantReason::Full)
         } else if request.deadline <= self.now {
             self.answer(i, &request, GrantReason::Deadline)

@@ -2,20 +2,20 @@
 
 //! The reserve: pages kept ready, so that a request need not wait for a donor.
 
-use core::ops::DerefMut;
-
-use super::domain::{Domain, Purpose};
+use super::domain::Purpose;
+use super::domains::Entry;
 use super::host::Host;
 use super::policy::Need;
 use super::turn::Turn;
 use crate::protocol::Urgency;
+use crate::tables::Storage;
 use crate::time::{Nanos, MILLISECOND};
 
 /// How long the pool has been low before it is filled. A request that took from it has its memory by then: the donors'
 /// work, for which nobody waits, would otherwise compete with it for the CPU.
 const DELAY: Nanos = 50 * MILLISECOND;
 
-impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Fills the pool from donors when it has run low.
     pub(super) fn fill(&mut self) {
         let now = self.now;

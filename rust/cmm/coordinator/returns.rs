@@ -2,15 +2,15 @@
 
 //! What comes back: pages released, pages taken or left, and lenders made whole.
 
-use core::ops::DerefMut;
-
 use super::books::Place;
 use super::domain::{Domain, Part, Purpose};
+use super::domains::Entry;
 use super::donors::check_answer;
 use super::fault::Fault;
 use super::host::Host;
 use super::turn::Turn;
 use crate::protocol::{Down, Violation};
+use crate::tables::{Index, Storage};
 use crate::time::{Nanos, SECOND};
 
 /// Where granted pages came from.
@@ -29,14 +29,14 @@ const PATIENCE: Nanos = 10 * SECOND;
 /// go to and fro.
 const TOLERANCE: u64 = 8;
 
-impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
+impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// A domain gave pages back unasked.
-    pub(super) fn released(&mut self, i: usize, pages: u64) -> Result<(), Fault> {
+    pub(super) fn released(&mut self, i: Index, pages: u64) -> Result<(), Fault> {
         self.lower(i, Place::Of(i, Part::Balance), Place::Free, pages)
     }
 
     /// A domain says how much it took of what it was granted or given.
-    pub(super) fn took(&mut self, i: usize, id: u32, pages: u64) -> Result<(), Fault> {
+    pub(super) fn took(&mut self, i: Index, id: u32, pages: u64) -> Result<(), Fault> {
         let (granted, source) = granted(self.domain(i)?, id).ok_or(Violation::Unasked(id))?;
         check_answer(id, pages, granted)?;
         let left = granted - pages;
@@ -153,7 +153,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Hands pages over, as many as the ceiling allows. Returns how many.
-    pub(super) fn give(&mut self, i: usize, pages: u64, purpose: Purpose) -> Result<u64, Fault> {
+    pub(super) fn give(&mut self, i: Index, pages: u64, purpose: Purpose) -> Result<u64, Fault> {
         if !self.domain(i)?.asks.has_room() {
             return Ok(0);
         }

@@ -2,14 +2,14 @@
 
 //! A turn: one event, and all that is done because of it.
 
-use core::ops::DerefMut;
-
 use super::books::Place;
 use super::domain::{Domain, Part, Purpose};
+use super::domains::Entry;
 use super::fault::Fault;
 use super::host::{Gone, Host};
 use super::known::Coordinator;
 use crate::protocol::Down;
+use crate::tables::{Index, Storage};
 use crate::time::Nanos;
 
 /// What there is while an event is handled. `now` is one moment all the time.
@@ -18,17 +18,17 @@ pub(super) struct Turn<'a, S, H> {
     pub(super) now: Nanos,
     pub(super) host: &'a mut H,
     /// The domain that the event was about, if its credit may have to change.
-    pub(super) about: Option<usize>,
+    pub(super) about: Option<Index>,
 }
 
-impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
-    pub(super) fn domain(&self, i: usize) -> Result<&Domain, Gone> {
+impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
+    pub(super) fn domain(&self, i: Index) -> Result<&Domain, Gone> {
         self.coordinator.domains.get(i).ok_or(Gone)
     }
 
     pub(super) fn change<R>(
         &mut self,
-        i: usize,
+        i: Index,
         change: impl FnOnce(&mut Domain) -> R,
     ) -> Result<R, Gone> {
         self.coordinator.domains.change(i, change).ok_or(Gone)
@@ -37,7 +37,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     /// As [`Self::change`], of what no domain is searched by and nothing counts.
     pub(super) fn amend<R>(
         &mut self,
-        i: usize,
+        i: Index,
         change: impl FnOnce(&mut Domain) -> R,
     ) -> Result<R, Gone> {
         self.coordinator.domains.amend(i, change).ok_or(Gone)
@@ -64,7 +64,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// Puts pages of the pool aside for a request that waits, as many as it lacks and the pool has.
-    pub(super) fn hold(&mut self, i: usize, id: u32) -> Result<(), Gone> {
+    pub(super) fn hold(&mut self, i: Index, id: u32) -> Result<(), Gone> {
         let request = self.domain(i)?.requests.get(id);
         if let Some(request) = request.filter(|request| request.is_waiting()) {
             let pages = request.lacks().min(self.coordinator.books.free());
@@ -79,22 +79,17 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
     }
 
     /// A request of this domain must be looked at, in this turn or the next.
-    pub(super) fn mark_ready(&mut self, i: usize) {
-        let newly = self.amend(i, |domain| {
-            (!core::mem::replace(&mut domain.ready, true)).then(|| domain.dom())
-        });
-        if let Ok(Some(dom)) = newly {
-            self.coordinator.ready.push(dom);
-        }
+    pub(super) fn mark_ready(&mut self, i: Index) {
+        self.coordinator.domains.push_ready(i);
     }
 
-    pub(super) fn send(&mut self, i: usize, message: &Down) -> Result<(), Fault> {
+    pub(super) fn send(&mut self, i: Index, message: &Down) -> Result<(), Fault> {
         let dom = self.domain(i)?.dom();
         Ok(self.host.send(dom, message)?)
     }
 
     /// Writes a question down. `None` if its table is full, or nobody would answer.
-    pub(super) fn open_ask(&mut self, i: usize, pages: u64, purpose: Purpose) -> Option<u32> {
+    pub(super) fn open_ask(&mut self, i: Index, pages: u64, purpose: Purpose) -> Option<u32> {
         let (last, now) = (self.coordinator.last_ask, self.now);
         let opened = self.change(i, |domain| {
             if domain.is_connected() {
@@ -110,7 +105,7 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
 
     /// Dealing with a domain may have gone wrong: then its connection ends now, and nobody deals with it any more in
     /// this turn. What was open with it is dealt with at the end of the turn, whatever was being done when it failed.
-    pub(super) fn note_fault(&mut self, i: usize, result: Result<(), Fault>) {
+    pub(super) fn note_fault(&mut self, i: Index, result: Result<(), Fault>) {
         let Err(fault) = result else { return };
         let failed = self.change(i, |domain| {
             domain.is_connected().then(|| {
@@ -122,6 +117,6 @@ impl<S: DerefMut<Target = [Domain]>, H: Host> Turn<'_, S, H> {
         if let Fault::Violation(violation) = fault {
             self.host.disconnect(dom, violation);
         }
-        self.coordinator.failed.push(dom);
+        self.coordinator.domains.push_failed(i);
     }
 }

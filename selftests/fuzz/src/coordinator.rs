@@ -3,7 +3,7 @@
 //! Any sequence of events, with hands that say anything: the books balance after each.
 
 use cmm::coordinator::{
-    Activity, Coordinator, Domain, Event, Gone, Host, Limits, Policy, Record, Reservation,
+    Activity, Coordinator, Entry, Event, Gone, Host, Limits, Policy, Record, Reservation,
     SendError, Settings,
 };
 use cmm::protocol::{Down, RequestReason, Up, Violation};
@@ -78,7 +78,7 @@ pub fn coordinator(data: &[u8]) {
         request_rate: input.u8().into(),
         ..Settings::default()
     };
-    let mut coordinator = Coordinator::new(vec![Domain::default(); ROOM], settings);
+    let mut coordinator = Coordinator::new(vec![Entry::default(); ROOM], settings);
     let mut hands = Hands::default();
     let mut now = 0u64;
     while !input.is_empty() {

@@ -6,7 +6,7 @@
 //! Unlike `world` it checks nothing, so that what is measured is the coordinator.
 
 use cmm::coordinator::{
-    Activity, Coordinator, Domain, Event, Gone, Host, Limits, Nanos, Reservation, SendError,
+    Activity, Coordinator, Entry, Event, Gone, Host, Limits, Nanos, Reservation, SendError,
     Settings, SECOND,
 };
 use cmm::protocol::{Down, RequestReason, Up, Violation};
@@ -65,11 +65,11 @@ impl Host for Ledger {
 /// Domains with front-ends, numbered from 1 on, and a coordinator.
 pub struct Machine {
     /// Decides.
-    pub coordinator: Coordinator<Vec<Domain>>,
+    pub coordinator: Coordinator<Vec<Entry>>,
     /// What time it is. It passes only where that is said.
     pub now: Nanos,
     /// Another storage, when there is one to move to.
-    pub storage: Vec<Domain>,
+    pub storage: Vec<Entry>,
     domains: u16,
     ledger: Ledger,
     last_id: u32,
@@ -84,7 +84,7 @@ impl Machine {
         };
         let room = usize::from(domains) + 1;
         let mut machine = Self {
-            coordinator: Coordinator::new(vec![Domain::default(); room], settings),
+            coordinator: Coordinator::new(vec![Entry::default(); room], settings),
             now: SECOND,
             storage: Vec::new(),
             domains,

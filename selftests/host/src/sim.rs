@@ -8,7 +8,7 @@
 
 use cmm::client::{is_restorable, Wish};
 use cmm::coordinator::{
-    Coordinator, Domain as Known, Event, Host, Limits, Nanos, Record, Refused, Settings,
+    Coordinator, Entry, Event, Host, Limits, Nanos, Record, Refused, Settings,
     MILLISECOND, SECOND,
 };
 use cmm::protocol::{Up, Violation};
@@ -32,7 +32,7 @@ const INHERITS_AFTER: Nanos = 10 * SECOND;
 /// The coordinator and its world.
 pub struct Sim {
     /// Dom0's half.
-    pub coordinator: Coordinator<Vec<Known>>,
+    pub coordinator: Coordinator<Vec<Entry>>,
     /// What it is tried in, with the domains' halves.
     pub world: World,
     /// Events handled since the beginning.
@@ -50,7 +50,7 @@ impl Sim {
     /// A machine with so many pages, and room for so many domains.
     pub fn new(pages: u64, domains: usize, settings: Settings) -> Self {
         Self {
-            coordinator: Coordinator::new(vec![Known::default(); domains], settings),
+            coordinator: Coordinator::new(vec![Entry::default(); domains], settings),
             world: World::new(pages),
             events: 0,
             full_check: 1,
@@ -290,7 +290,7 @@ impl Sim {
             request_burst: settings.request_burst,
             ..Settings::parse(&settings.to_string()).expect("its own words")
         };
-        self.coordinator = Coordinator::new(vec![Known::default(); self.room], settings);
+        self.coordinator = Coordinator::new(vec![Entry::default(); self.room], settings);
         let forgotten = unheard(&mut self.world);
         if self.world.now >= self.inherits_at {
             self.unclaimed = 0;

@@ -163,12 +163,10 @@ impl Asks {
         Some(ask)
     }
 
-    /// When the next of them is late.
-    pub(in super::super) fn next_late(&self, timeout: Nanos) -> Option<Nanos> {
+    /// When the oldest of those was asked that somebody waits for.
+    pub(in super::super) fn waited_for_since(&self) -> Option<Nanos> {
         let waited_for = self.iter().filter(|ask| ask.purpose.can_be_late());
-        waited_for
-            .map(|ask| ask.since.saturating_add(timeout))
-            .min()
+        waited_for.map(|ask| ask.since).min()
     }
 
     /// Gives up waiting for one that was asked at `since` at the latest. Returns what it was.

@@ -22,21 +22,18 @@ use super::record::Record;
 use super::settings::Limits;
 use super::view::View;
 use crate::pages::signed;
+use crate::tables::Index;
 use crate::time::Nanos;
 use crate::DomId;
 
 /// Room for one domain in the coordinator's storage.
-// The summary first: searches among all domains read that cache line of each, and no other.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(C, align(64))]
 pub struct Domain {
     summary: Summary,
     /// Its pages in the books, besides its credit and what is held for its requests.
     balance: i64,
     in_flight: u64,
     connection: Connection,
-    /// A request of this domain must be looked at.
-    pub(super) ready: bool,
     /// The limits changed and the front-end has not been told.
     pub(super) limits_due: bool,
     limits: Limits,
@@ -86,16 +83,17 @@ pub(super) enum Part {
     Held(u32),
 }
 
-/// What domains are searched by. All of it follows from the rest of the domain.
+/// What domains are found by. All of it follows from the rest of the domain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
 pub(super) struct Summary {
     pub(super) dom: DomId,
     pub(super) connected: bool,
     /// Whether another question has room.
     pub(super) has_room: bool,
-    /// Whether it was asked anything that it has not answered.
-    pub(super) is_asked: bool,
+    /// When the first of its requests that wait must be answered.
+    pub(super) answer_due: Option<Nanos>,
+    /// Since when somebody waits for its answer.
+    pub(super) asked_since: Option<Nanos>,
     /// How many of its requests wait for an answer.
     pub(super) waiting: u8,
     /// Not asked to give before this.
@@ -112,8 +110,6 @@ pub(super) struct Summary {
     pub(super) owed: u64,
 }
 
-const _: () = assert!(core::mem::size_of::<Summary>() <= 64);
-
 impl Summary {
     /// Whether it would answer a question now, and not because it wants something itself.
     pub(super) fn is_willing(&self, now: Nanos) -> bool {
@@ -121,7 +117,7 @@ impl Summary {
     }
 
     /// As a donor, for somebody who may recall what it lent or may not.
-    pub(super) fn candidate(&self, index: usize, recalls: bool) -> Candidate {
+    pub(super) fn candidate(&self, index: Index, recalls: bool) -> Candidate {
         Candidate {
             index,
             spare: self.spare,
@@ -180,7 +176,11 @@ impl Domain {
             dom: self.summary.dom,
             connected: self.is_connected(),
             has_room: self.asks.has_room(),
-            is_asked: !self.asks.is_empty(),
+            answer_due: self
+                .requests
+                .next_deadline()
+                .filter(|_| self.is_connected()),
+            asked_since: self.asks.waited_for_since(),
             waiting: self.requests.waiting(),
             shy_until: self.shy.until(),
             refused_until: self.refused.until(),
@@ -199,11 +199,6 @@ impl Domain {
     /// Whether there is, or was earlier in this turn.
     pub(super) fn has_open_ends(&self) -> bool {
         self.connection != Connection::Away
-    }
-
-    /// Whether there was, and it came to an end earlier in this turn.
-    pub(super) fn has_failed(&self) -> bool {
-        self.connection == Connection::Failed
     }
 
     /// A front-end connected, which understands credit or does not.

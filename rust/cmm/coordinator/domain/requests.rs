@@ -90,6 +90,9 @@ impl Requests {
 
     /// When the first of those that wait must be answered.
     pub(in super::super) fn next_deadline(&self) -> Option<Nanos> {
+        if self.waiting == 0 {
+            return None;
+        }
         self.iter_waiting().map(|request| request.deadline).min()
     }
 

@@ -48,9 +48,10 @@ fn storage_grows() {
     assert!(!sim.boot(dom(A), 100, Limits::default()));
     let small = sim.coordinator.grow(Vec::new());
     assert_eq!(small.len(), 0);
-    sim.coordinator.grow(vec![Domain::default(); 2]);
+    sim.coordinator.grow(vec![Entry::default(); 2]);
     sim.attach(dom(A)).expect("room");
-    let doms: Vec<_> = sim.coordinator.domains().map(|view| view.dom).collect();
+    let mut doms: Vec<_> = sim.coordinator.domains().map(|view| view.dom).collect();
+    doms.sort_unstable();
     assert_eq!(doms, [dom(A), dom(B)]);
 }
 

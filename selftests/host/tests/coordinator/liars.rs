@@ -22,7 +22,7 @@ fn liars_are_disconnected_and_nobody_else() {
         domain.cap_margin = 0;
         domain.toolstack_maximum -= CAP_MARGIN;
         domain.maximum -= CAP_MARGIN;
-        sim.coordinator = Coordinator::new(vec![Domain::default(); 8], Settings::default());
+        sim.coordinator = Coordinator::new(vec![Entry::default(); 8], Settings::default());
         for number in [A, B, C] {
             sim.domain(number).connected = false;
         }

@@ -16,7 +16,7 @@ mod returns;
 mod toolstack;
 
 use cmm::coordinator::{
-    Coordinator, Domain, Event, Limits, Policy, Record, Refused, Settings, MILLISECOND, SECOND,
+    Coordinator, Entry, Event, Limits, Policy, Record, Refused, Settings, MILLISECOND, SECOND,
 };
 use cmm::protocol::{Down, GrantReason, RequestReason, Up, Violation, MAX_ASKS, MAX_REQUESTS};
 use cmm::{pages, DomId};

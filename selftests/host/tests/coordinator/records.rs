@@ -97,7 +97,7 @@ fn records_that_make_no_sense_are_refused() {
     ] {
         assert_eq!(Settings::parse(text), None, "{text}");
     }
-    let mut coordinator = Coordinator::new(vec![Domain::default(); 1], Settings::default());
+    let mut coordinator = Coordinator::new(vec![Entry::default(); 1], Settings::default());
     let mut world = cmm_host_tests::world::World::new(0);
     let record = Record {
         balance: i64::MIN,
@@ -164,7 +164,7 @@ fn what_the_administrator_set_is_recorded() {
     let written = Settings::parse(&settings.to_string()).expect("its own words");
     assert_eq!(written, settings);
 
-    let mut next = Coordinator::new(vec![Domain::default(); 1], written);
+    let mut next = Coordinator::new(vec![Entry::default(); 1], written);
     let recall = Event::Recall {
         dom: dom(A),
         record: sim.coordinator.record(dom(A)).expect("known"),
