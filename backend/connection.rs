@@ -42,6 +42,10 @@ use xen::{
         GrantRef,
         MappedPage, //
     },
+    series::{
+        EPROTO,
+        EPROTONOSUPPORT, //
+    },
     xenbus::{
         Device,
         XenbusState, //

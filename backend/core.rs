@@ -32,16 +32,16 @@ use cmm::{
     DomId, //
 };
 use kernel::{
-    new_spinlock_irq,
     prelude::*,
-    sync::{
-        Arc,
-        SpinLockIrq, //
-    }, //
+    sync::Arc, //
 };
 use xen::{
     event_channel::Outcome,
     out_of_tree::domain_control::DomainControl,
+    series::{
+        new_spinlock_irq,
+        SpinLockIrq, //
+    },
     timer::{
         now,
         Expire,

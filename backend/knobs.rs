@@ -33,6 +33,7 @@ use xen::{
         Attribute as Knob,
         Text, //
     },
+    series::EDQUOT,
     xenbus::Device, //
 };
 

@@ -67,8 +67,7 @@ xen::module_xenbus_driver! {
     alias: ["xen-backend:cmm"],
 }
 
-static ID_TABLE: xenbus::IdArray<1> =
-    xenbus::IdArray::new_without_index([xenbus::DeviceId::new(c"cmm")]);
+static ID_TABLE: xenbus::IdArray<1> = xenbus::id_array([xenbus::DeviceId::new(c"cmm")]);
 
 impl xenbus::Driver for Backend {
     const HALF: xenbus::Half = xenbus::Half::Backend;

@@ -11,6 +11,10 @@ use cmm::{
     protocol::GrantReason, //
 };
 use kernel::prelude::*;
+use xen::series::{
+    EDQUOT,
+    EPROTO, //
+};
 
 /// A wish that is refused.
 pub(crate) fn refused(refusal: Refusal) -> Error {

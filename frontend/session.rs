@@ -20,7 +20,6 @@ use kernel::{
     device,
     new_condvar,
     new_mutex,
-    new_spinlock_irq,
     prelude::*,
     sync::{
         aref::ARef,
@@ -30,14 +29,18 @@ use kernel::{
         },
         Arc,
         CondVar,
-        Mutex,
-        SpinLockIrq, //
+        Mutex, //
     },
     time::delay::fsleep,
     time::Delta, //
 };
 use xen::{
     balloon,
+    series::{
+        new_spinlock_irq,
+        SpinLockIrq,
+        EPROTO, //
+    },
     xenbus::Device, //
 };
 

@@ -10,11 +10,12 @@ mod hello_page;
 use hello_page::{answer_to, Message, ANSWER, ANSWERED, ASKED, QUESTION};
 use kernel::device::{Bound, Core};
 use kernel::sync::atomic::{Acquire, Release};
-use kernel::sync::{Mutex, SpinLockIrq};
-use kernel::{io::Io, new_mutex, new_spinlock_irq, prelude::*};
+use kernel::sync::Mutex;
+use kernel::{new_mutex, prelude::*};
 use xen::attribute::Attribute;
 use xen::event_channel::{EventChannel, Handler, Outcome, Port};
 use xen::grant::{GrantRef, MappedPage};
+use xen::series::{new_spinlock_irq, SpinLockIrq, ENOTCONN};
 use xen::xenbus::{self, Device, Fate, Half, XenbusState, XenbusState::*};
 use xen::{domain, xenstore};
 
@@ -42,9 +43,9 @@ impl Handler for Dialogue {
         if heard.is_some() || self.page.word(ASKED).load(Acquire) != 1 {
             return Outcome::Spurious;
         }
-        let question = self.page.view(QUESTION).copy_read();
+        let question = self.page.read(QUESTION);
         *heard = Some(question);
-        self.page.view(ANSWER).copy_write(answer_to(question));
+        self.page.write(ANSWER, answer_to(question));
         self.page.word(ANSWERED).store(1, Release);
         channel.notify();
         Outcome::Handled
@@ -63,8 +64,7 @@ struct Back {
 
 impl xenbus::Driver for Back {
     const HALF: Half = Half::Backend;
-    const ID_TABLE: xenbus::IdTable =
-        &xenbus::IdArray::new_without_index([xenbus::DeviceId::new(c"hello")]);
+    const ID_TABLE: xenbus::IdTable = &xenbus::id_array([xenbus::DeviceId::new(c"hello")]);
     const ATTRIBUTES: &'static [Attribute<Device<Bound>, Self>] =
         &[Attribute::read_only(c"heard", |_, this, text| {
             let connection = this.connection.lock();

@@ -10,10 +10,11 @@ mod hello_page;
 use hello_page::{answer_to, Message, ANSWER, ANSWERED, ASKED, GREETING, QUESTION};
 use kernel::device::{Bound, Core};
 use kernel::sync::atomic::{Acquire, Release};
-use kernel::sync::{Mutex, SpinLockIrq};
-use kernel::{io::Io, new_mutex, new_spinlock_irq, prelude::*};
+use kernel::sync::Mutex;
+use kernel::{new_mutex, prelude::*};
 use xen::attribute::Attribute;
 use xen::event_channel::{EventChannel, Handler, Outcome};
+use xen::series::{new_spinlock_irq, SpinLockIrq, ENOTCONN, EPROTO};
 use xen::xenbus::{self, Device, Fate, Half, XenbusState, XenbusState::*};
 use xen::{domain, grant::GrantedPage, xenstore::Transaction};
 
@@ -41,7 +42,7 @@ impl Handler for Dialogue {
         if answer.is_some() || self.page.word(ANSWERED).load(Acquire) != 1 {
             return Outcome::Spurious;
         }
-        *answer = Some(self.page.view(ANSWER).copy_read());
+        *answer = Some(self.page.read(ANSWER));
         if *answer != Some(answer_to(GREETING)) {
             return Outcome::WakeThread;
         }
@@ -66,8 +67,7 @@ struct Front {
 
 impl xenbus::Driver for Front {
     const HALF: Half = Half::Frontend;
-    const ID_TABLE: xenbus::IdTable =
-        &xenbus::IdArray::new_without_index([xenbus::DeviceId::new(c"hello")]);
+    const ID_TABLE: xenbus::IdTable = &xenbus::id_array([xenbus::DeviceId::new(c"hello")]);
     const ATTRIBUTES: &'static [Attribute<Device<Bound>, Self>] =
         &[Attribute::read_only(c"answer", |_, this, text| {
             let connection = this.connection.lock();
@@ -100,7 +100,7 @@ impl xenbus::Driver for Front {
             Connected => {
                 if let Some(channel) = this.connection.lock().as_ref() {
                     dev.switch_state(Connected);
-                    channel.handler().page.view(QUESTION).copy_write(GREETING);
+                    channel.handler().page.write(QUESTION, GREETING);
                     channel.handler().page.word(ASKED).store(1, Release);
                     channel.notify();
                 }

@@ -4,6 +4,7 @@
 #include <linux/page-flags.h>
 #include <linux/preempt.h>
 #include <linux/sort.h>
+#include <linux/spinlock.h>
 #include <xen/grant_table.h>
 #include <xen/interface/memory.h>
 #include <xen/interface/xen.h>
@@ -26,6 +27,25 @@ bool xen_helper_pv_domain(void)
 bool xen_helper_initial_domain(void)
 {
 	return xen_initial_domain();
+}
+
+/* Spinlocks that are taken with interrupts off. */
+unsigned long xen_helper_spin_lock(spinlock_t *lock)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(lock, flags);
+	return flags;
+}
+
+bool xen_helper_spin_trylock(spinlock_t *lock, unsigned long *flags)
+{
+	return spin_trylock_irqsave(lock, *flags);
+}
+
+void xen_helper_spin_unlock(spinlock_t *lock, unsigned long flags)
+{
+	spin_unlock_irqrestore(lock, flags);
 }
 
 long xen_helper_memory_op(unsigned int cmd, void *arg)

@@ -8,12 +8,18 @@
 
 #include <linux/gfp_types.h>
 #include <linux/mm_types.h>
+#include <linux/spinlock_types.h>
 #include <xen/xen.h>
 
 /* What kind of domain this kernel runs in. */
 bool xen_helper_domain(void);
 bool xen_helper_pv_domain(void);
 bool xen_helper_initial_domain(void);
+
+/* Spinlocks that are taken with interrupts off: for series of Linux whose Rust lacks them. */
+unsigned long xen_helper_spin_lock(spinlock_t *lock);
+bool xen_helper_spin_trylock(spinlock_t *lock, unsigned long *flags);
+void xen_helper_spin_unlock(spinlock_t *lock, unsigned long flags);
 
 /* Hypercalls. */
 long xen_helper_memory_op(unsigned int cmd, void *arg);

@@ -16,15 +16,12 @@ use cmm::{
     ring::Memory, //
 };
 use core::ops::Deref;
-use kernel::{
-    io::Io,
-    sync::{
-        atomic::{
-            Acquire,
-            Release, //
-        },
-        Arc, //
-    }, //
+use kernel::sync::{
+    atomic::{
+        Acquire,
+        Release, //
+    },
+    Arc, //
 };
 use xen::shared_page::{
     Offset,
@@ -64,10 +61,7 @@ impl<P: Deref<Target = SharedPage>> Memory for RingPage<P> {
 
     #[inline]
     fn read(&self, offset: usize, into: &mut Bytes) {
-        let words = self
-            .0
-            .view(MESSAGES.element(offset / MESSAGE_SIZE))
-            .copy_read();
+        let words = self.0.read(MESSAGES.element(offset / MESSAGE_SIZE));
         for (chunk, word) in into.chunks_exact_mut(8).zip(words) {
             chunk.copy_from_slice(&word.to_ne_bytes());
         }
@@ -81,8 +75,6 @@ impl<P: Deref<Target = SharedPage>> Memory for RingPage<P> {
                 *word = u64::from_ne_bytes(bytes);
             }
         }
-        self.0
-            .view(MESSAGES.element(offset / MESSAGE_SIZE))
-            .copy_write(words);
+        self.0.write(MESSAGES.element(offset / MESSAGE_SIZE), words);
     }
 }

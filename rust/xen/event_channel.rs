@@ -11,6 +11,10 @@
 
 use crate::{
     bindings,
+    series::{
+        IRQ_HANDLED,
+        IRQ_WAKE_THREAD, //
+    },
     xenbus::Device, //
 };
 use core::marker::PhantomPinned;
@@ -280,7 +284,7 @@ impl<T: Handler> EventChannel<T> {
         let outcome = this.handler.handle(this);
 
         let flags = match outcome {
-            Outcome::Mute => return bindings::irqreturn::IRQ_HANDLED,
+            Outcome::Mute => return IRQ_HANDLED,
             Outcome::Spurious => bindings::XEN_EOI_FLAG_SPURIOUS,
             Outcome::Handled | Outcome::WakeThread => 0,
         };
@@ -289,9 +293,9 @@ impl<T: Handler> EventChannel<T> {
         unsafe { bindings::xen_irq_lateeoi(irq as c_uint, flags) };
 
         if outcome == Outcome::WakeThread {
-            bindings::irqreturn::IRQ_WAKE_THREAD
+            IRQ_WAKE_THREAD
         } else {
-            bindings::irqreturn::IRQ_HANDLED
+            IRQ_HANDLED
         }
     }
 
@@ -303,7 +307,7 @@ impl<T: Handler> EventChannel<T> {
         // the interrupt is freed, which waits for this.
         let this = unsafe { &*this.cast::<Self>() };
         this.handler.handle_threaded(this);
-        bindings::irqreturn::IRQ_HANDLED
+        IRQ_HANDLED
     }
 }
 

@@ -35,6 +35,7 @@ pub mod grant;
 pub mod memory;
 pub mod out_of_tree;
 mod removal;
+pub mod series;
 pub mod shared_page;
 pub mod timer;
 mod x86;

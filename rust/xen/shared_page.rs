@@ -15,9 +15,12 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
-    io::SysMem,
     prelude::*,
-    sync::atomic::Atomic, //
+    sync::atomic::Atomic,
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    }, //
 };
 
 /// Bytes in a page, as Xen counts them.
@@ -104,22 +107,19 @@ impl<T, const N: usize> Offset<[T; N]> {
 /// One side counts what it has written, the other reads no more than that.
 ///
 /// ```
-/// use kernel::{
-///     io::Io,
-///     sync::atomic::{Acquire, Release},
-/// };
+/// use kernel::sync::atomic::{Acquire, Release};
 /// use xen::shared_page::{Offset, SharedPage};
 ///
 /// const WRITTEN: Offset<u32> = Offset::at::<0>();
 /// const MESSAGE: Offset<[u8; 32]> = Offset::at::<64>();
 ///
 /// fn write(page: &SharedPage, message: [u8; 32]) {
-///     page.view(MESSAGE).copy_write(message);
+///     page.write(MESSAGE, message);
 ///     page.word(WRITTEN).store(1, Release);
 /// }
 ///
 /// fn read(page: &SharedPage) -> Option<[u8; 32]> {
-///     (page.word(WRITTEN).load(Acquire) == 1).then(|| page.view(MESSAGE).copy_read())
+///     (page.word(WRITTEN).load(Acquire) == 1).then(|| page.read(MESSAGE))
 /// }
 /// ```
 pub struct SharedPage {
@@ -166,10 +166,20 @@ impl SharedPage {
         unsafe { Atomic::from_ptr(self.address(at)) }
     }
 
-    /// What lies at `at`, to be copied in or out: by `kernel::io::Io`.
+    /// A copy of what lies at `at`, each byte read once. The other domain may write meanwhile: then
+    /// it is a mixture.
     #[inline]
-    pub fn view<T>(&self, at: Offset<T>) -> SysMem<'_, T> {
-        // SAFETY: The address is mapped and aligned for a `T` for as long as `self` is borrowed.
-        unsafe { SysMem::new(self.address(at)) }
+    pub fn read<T: FromBytes>(&self, at: Offset<T>) -> T {
+        // SAFETY: The address is mapped and aligned for a `T` for as long as `self` is borrowed, and
+        // all bits are a `T`. The read is volatile, so that nobody is promised that they stay.
+        unsafe { self.address(at).read_volatile() }
+    }
+
+    /// Copies `value` to `at`, each byte once.
+    #[inline]
+    pub fn write<T: AsBytes>(&self, at: Offset<T>, value: T) {
+        // SAFETY: The address is mapped and aligned for a `T` for as long as `self` is borrowed, and
+        // `value` has no bytes that are not initialised, which would be the kernel's.
+        unsafe { self.address(at).write_volatile(value) }
     }
 }

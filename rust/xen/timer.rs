@@ -7,7 +7,10 @@
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    series::HRTIMER_NORESTART, //
+};
 use core::marker::PhantomPinned;
 use kernel::{
     prelude::*,
@@ -117,7 +120,7 @@ impl<T: Expire> Timer<T> {
         // until the timer has been cancelled, which waits for this.
         let this = unsafe { &*kernel::container_of!(Opaque::cast_from(timer), Self, timer) };
         this.target.expire(this);
-        bindings::hrtimer_restart::HRTIMER_NORESTART
+        HRTIMER_NORESTART
     }
 }
 

@@ -11,7 +11,8 @@
 
 use crate::{
     bindings,
-    domain::DomId, //
+    domain::DomId,
+    series::EOPNOTSUPP, //
 };
 use kernel::{
     error::to_result,

@@ -19,7 +19,8 @@ use crate::{
         RawShow,
         RawStore, //
     },
-    bindings, //
+    bindings,
+    series::BoundInternal, //
 };
 use core::{
     marker::PhantomData,
@@ -221,7 +222,7 @@ impl<T: Driver> Adapter<T> {
         // INVARIANT: The bus has made the device, and calls with a valid one.
         //
         // SAFETY: The device is valid for the call, and bound, as shown above.
-        let bound = unsafe { &*dev.cast::<Device<device::BoundInternal>>() };
+        let bound = unsafe { &*dev.cast::<Device<BoundInternal>>() };
         // SAFETY: The device was probed and not removed yet, so `probe_callback` has set the data,
         // which has that type, and nobody has taken it.
         let data = unsafe { bound.as_ref().drvdata_borrow::<T::Data>() };
@@ -240,7 +241,7 @@ impl<T: Driver> Adapter<T> {
         //
         // SAFETY: The bus resumes valid devices, and those with a driver only; no driver is unbound
         // while processes are frozen, as they are until all devices are resumed.
-        let bound = unsafe { &*dev.cast::<Device<device::BoundInternal>>() };
+        let bound = unsafe { &*dev.cast::<Device<BoundInternal>>() };
         // SAFETY: The device is bound, so `probe_callback` has set the data, which has that type.
         let data = unsafe { bound.as_ref().drvdata_borrow::<T::Data>() };
 
@@ -308,7 +309,7 @@ unsafe fn bound_device<'a, T: Driver>(
     // INVARIANT: Only the bus makes a `xenbus_device`, and this is a valid one.
     //
     // SAFETY: By the safety requirements it is valid, and bound, for all of `'a`.
-    let dev = unsafe { &*dev.cast::<Device<device::BoundInternal>>() };
+    let dev = unsafe { &*dev.cast::<Device<BoundInternal>>() };
     // SAFETY: By the safety requirements it is bound to `T`, so `probe_callback` has set the data,
     // which has that type and is not taken as long as the device is bound.
     let data = unsafe { dev.as_ref().drvdata_borrow::<T::Data>() };

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     attribute::Attribute,
-    bindings, //
+    bindings,
+    series, //
 };
 use core::pin::Pin;
 use kernel::{
@@ -73,6 +74,11 @@ pub type IdTable = &'static dyn kernel::device_id::IdTable<DeviceId, ()>;
 /// An array of ids, to make an [`IdTable`] of.
 pub type IdArray<const N: usize> = kernel::device_id::IdArray<DeviceId, (), N>;
 
+/// Makes an [`IdArray`]. [`Driver`] has an example of its use.
+pub const fn id_array<const N: usize>(ids: [DeviceId; N]) -> IdArray<N> {
+    series::id_array(ids)
+}
+
 /// A xenbus driver.
 ///
 /// `samples/` has a front-end and a back-end that are complete and small.
@@ -87,7 +93,7 @@ pub type IdArray<const N: usize> = kernel::device_id::IdArray<DeviceId, (), N>;
 /// struct Kitten;
 ///
 /// static ID_TABLE: xenbus::IdArray<1> =
-///     xenbus::IdArray::new_without_index([xenbus::DeviceId::new(c"vkitten")]);
+///     xenbus::id_array([xenbus::DeviceId::new(c"vkitten")]);
 ///
 /// impl Driver for Kitten {
 ///     const HALF: Half = Half::Frontend;

@@ -24,6 +24,7 @@ pub use adapter::{
 };
 pub use device::Device;
 pub use driver::{
+    id_array,
     DeviceId,
     Driver,
     Fate,
@@ -44,7 +45,7 @@ pub use state::XenbusState;
 /// # use kernel::{device::{Bound, Core}, prelude::*};
 /// # use xen::xenbus::{self, Device, Fate, Half, XenbusState};
 /// # static ID_TABLE: xenbus::IdArray<1> =
-/// #     xenbus::IdArray::new_without_index([xenbus::DeviceId::new(c"vkitten")]);
+/// #     xenbus::id_array([xenbus::DeviceId::new(c"vkitten")]);
 /// struct Kitten;
 ///
 /// impl xenbus::Driver for Kitten {
