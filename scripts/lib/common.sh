@@ -25,6 +25,10 @@ step() { printf 'buildroot: %4ds  %s\n' "$SECONDS" "$*" >&2; }
 # Reads scripts/versions; what is set already (environment, make) wins.
 load_versions() {
 	local line name
+	# shellcheck disable=SC2034 # choice.sh reads it
+	KERNEL_GIVEN=no
+	# shellcheck disable=SC2034
+	[ -z "${KERNEL:-}" ] || KERNEL_GIVEN=yes
 	while read -r line; do
 		name=${line%%=*}
 		case $line in

@@ -34,7 +34,7 @@ refused_naming() { # refused_naming WORD: exports must fail, and say WORD
 }
 
 echo "TAP version 13"
-echo "1..24"
+echo "1..29"
 
 fresh
 exports
@@ -59,6 +59,47 @@ fresh
 rm "$tmp/tree/rust/exports_helpers_generated.h"
 refused_naming exports_helpers_generated.h
 result $? "check-rust-exports: a missing list is refused and named"
+
+mirrored() {
+	printf '%s\n' 6.12.117+deb13-amd64 7.2.12+deb13-amd64 7.2.9+deb13-amd64 7.3.5+deb13-amd64 7.4.1+deb13-amd64
+}
+
+mirrored_later() { echo 7.3.6+deb13-amd64; }
+
+# chosen GIVEN WANTED [later]: the kernel that is meant by WANTED, of which the user has named all
+# (yes) or nothing (no), where no tree is in the cache; or later, when the mirror has others, and
+# what was chosen is in the cache. What is said is in said.
+# shellcheck disable=SC2030,SC2031,SC2034,SC2317 # it is a process of its own; choice.sh reads these
+chosen() (
+	set -e -o pipefail
+	CACHE=$tmp/cache KERNEL_GIVEN=$1 KERNEL=$2 KERNEL_WINDOW='7.2 7.3' cached=none
+	kernel_name() { [ "$KERNEL" = "$cached" ] && echo here || echo absent; }
+	. scripts/lib/common.sh
+	. scripts/lib/choice.sh
+	rm -rf "$CACHE"
+	mkdir -p "$CACHE"/{log,here}
+	exec 2>"$tmp/said"
+	choose_kernel kernel mirrored
+	if [ "${3:-}" = later ]; then
+		cached=$KERNEL KERNEL=$2
+		choose_kernel kernel mirrored_later
+	fi
+	echo "$KERNEL"
+)
+
+is() { [ "$1" = "$2" ]; }
+
+is "$(chosen no 7.3.4+deb13-amd64)" 7.3.5+deb13-amd64 && is "$(wc -l <"$tmp/said")" 1 &&
+	grep -q 'does not have 7.3.4' "$tmp/said"
+result $? "kernel: the newest of the window in place of one the mirror lacks, in one line"
+is "$(chosen no 7.2.9+deb13-amd64)" 7.2.9+deb13-amd64 && is "$(cat "$tmp/said")" ""
+result $? "kernel: the preferred one where the mirror has it"
+is "$(chosen yes 7.2)" 7.2.12+deb13-amd64 && ! chosen yes 7.1 && grep -q 'has no kernel 7.1' "$tmp/said"
+result $? "kernel: the newest of a series, or a sentence"
+is "$(chosen yes 7.3.4+deb13-amd64)" 7.3.4+deb13-amd64
+result $? "kernel: what the user has named is not replaced"
+is "$(chosen no 7.3.4+deb13-amd64 later)" 7.3.5+deb13-amd64
+result $? "kernel: what was chosen stays while it is in the cache"
 
 counted() { # counted STATUS EXPECTED LINE...
 	local status=$1 expected=$2
