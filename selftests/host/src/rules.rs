@@ -2,7 +2,7 @@
 
 //! What must hold: always, and when all has come to rest.
 
-use cmm::coordinator::{Coordinator, Domain as Known, View};
+use cmm::coordinator::{Coordinator, Entry, View};
 
 use crate::domain::Domain;
 use crate::world::World;
@@ -11,7 +11,7 @@ use crate::world::World;
 #[derive(Clone, Copy)]
 pub struct Rules<'a> {
     /// Dom0's half.
-    pub coordinator: &'a Coordinator<Vec<Known>>,
+    pub coordinator: &'a Coordinator<Vec<Entry>>,
     /// What it is tried in.
     pub world: &'a World,
     /// What the pool is going to inherit, in pages.
