@@ -99,6 +99,10 @@ rust-analyzer: modules ## Write rust-project.json for rust-analyzer on this mach
 	@root=$$($(BUILDROOT) path root) && \
 		$(BUILDROOT) run scripts/rust-crates project rust-project.json "$$root"
 
+.PHONY: deb
+deb: modules ## Make Debian packages in build/deb: utilities, and modules for this kernel
+	@scripts/deb
+
 # What suites build beside their sources.
 PROGRAMS := $(addprefix selftests/,*/mover */scribble badinput/badfront extents/holder extents/starver latency/cmm-latency latency/interference/hog)
 
@@ -112,6 +116,7 @@ clean: ## Remove what make has made here; the cache stays
 install: export KERNEL := $(or $(KERNEL),$(shell uname -r))
 install uninstall: all_modules = $(DESTDIR)/usr/lib/modules
 install uninstall: modules_dir = $(all_modules)/$(KERNEL)/updates/xen-cmm
+install uninstall: man = $(DESTDIR)$(PREFIX)/share/man
 install uninstall: unit = $(DESTDIR)$(PREFIX)/lib/systemd/system/cmm-attach.service
 
 .PHONY: install
@@ -122,6 +127,8 @@ install: modules ## Install the modules, cmm-attach and its service on this mach
 	install -d "$(modules_dir)"
 	install -m 644 build/frontend/xen-cmmfront.ko build/backend/xen-cmmback.ko "$(modules_dir)"
 	install -D scripts/cmm-attach "$(DESTDIR)$(PREFIX)/sbin/cmm-attach"
+	install -D -m 644 Documentation/man/cmm-attach.8 "$(man)/man8/cmm-attach.8"
+	install -D -m 644 Documentation/man/xen-cmm.4 "$(man)/man4/xen-cmm.4"
 	install -d "$(dir $(unit))"
 	sed 's|@sbindir@|$(PREFIX)/sbin|' scripts/cmm-attach.service.in > "$(unit)"
 	$(if $(DESTDIR),,depmod "$(KERNEL)")
@@ -130,7 +137,7 @@ install: modules ## Install the modules, cmm-attach and its service on this mach
 .PHONY: uninstall
 uninstall: ## Remove what install has put on this machine, for all kernels
 	$(if $(DESTDIR),,[ ! -e "$(unit)" ] || systemctl disable --now cmm-attach)
-	rm -f "$(DESTDIR)$(PREFIX)/sbin/cmm-attach" "$(unit)"
+	rm -f "$(DESTDIR)$(PREFIX)/sbin/cmm-attach" "$(unit)" "$(man)/man8/cmm-attach.8" "$(man)/man4/xen-cmm.4"
 	@for dir in "$(all_modules)"/*/updates/xen-cmm; do \
 		[ -d "$$dir" ] || continue; \
 		echo "rm -rf $$dir"; rm -rf "$$dir"; \
