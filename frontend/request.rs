@@ -128,7 +128,7 @@ impl Session {
     ) -> Result<(u64, Reason)> {
         stopwatch.id = ticket.serial;
         stopwatch.split(Phase::Ask, now());
-        let answer = self.wait_for_answer(ticket, wish.deadline_us)?;
+        let answer = self.wait_for_answer(ticket, wish.patience_us())?;
         stopwatch.split(Phase::Answer, answer.at);
         stopwatch.split(Phase::WakeUp, now());
         let taken = match answer.pages {
@@ -154,8 +154,8 @@ impl Session {
         while !is_over() && now() - began < LINGER && halter.halt_unless(is_over) {}
     }
 
-    fn wait_for_answer(&self, ticket: Ticket, deadline_us: u64) -> Result<Answer> {
-        let deadline_ms = u32::try_from(deadline_us / 1000).unwrap_or(u32::MAX);
+    fn wait_for_answer(&self, ticket: Ticket, patience_us: u64) -> Result<Answer> {
+        let deadline_ms = u32::try_from(patience_us / 1000).unwrap_or(u32::MAX);
         let mut jiffies = msecs_to_jiffies(deadline_ms.saturating_add(GRACE_MS));
         let mut given_up = None;
 

@@ -14,7 +14,6 @@ use cmm::{
         Reason,
         Remains, //
     },
-    protocol::DEFAULT_DEADLINE_US, //
 };
 use kernel::{
     device,
@@ -89,7 +88,7 @@ impl Session {
                 changed <- new_condvar!(),
                 pages <- new_mutex!(pages),
                 timings <- new_mutex!(timings),
-                deadline_us: Atomic::new(DEFAULT_DEADLINE_US),
+                deadline_us: Atomic::new(0),
                 balance: Atomic::new(balance),
                 readahead: Atomic::new(0),
                 has_leftovers: Atomic::new(false),

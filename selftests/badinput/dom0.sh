@@ -87,7 +87,7 @@ for knob in request_kb release_kb; do
 		check "$knob: '$value'" fails_with "$INVALID" front alice $knob "$value"
 	done
 done
-for value in '' text -1 0 99999999999; do
+for value in '' text -1 1.5 99999999999; do
 	check "deadline_us: '$value'" fails_with "$INVALID" front alice deadline_us "$value"
 done
 for value in '' text -1 65537 18446744073709551616; do

@@ -7,7 +7,7 @@ use super::machine::Client;
 use super::requests::Outcome;
 use super::say::SendError;
 use super::shell::Shell;
-use crate::protocol::{RequestReason, Up, DEFAULT_DEADLINE_US};
+use crate::protocol::{default_deadline_us, RequestReason, Up};
 use crate::time::Nanos;
 
 /// Dom0 is not woken to hear that less than this has been taken: its own view may lag that far.
@@ -18,7 +18,7 @@ const QUIET_PAGES: u64 = 512;
 pub struct Wish {
     /// How many pages.
     pub pages: u64,
-    /// How long Dom0's answer may take.
+    /// How long Dom0's answer may take, in microseconds; 0 for as long as its size lets it.
     pub deadline_us: u64,
     /// Why.
     pub reason: RequestReason,
@@ -31,9 +31,17 @@ impl Wish {
     pub const fn take_back(pages: u64) -> Self {
         Self {
             pages,
-            deadline_us: DEFAULT_DEADLINE_US,
+            deadline_us: 0,
             reason: RequestReason::Manual,
             exact: true,
+        }
+    }
+
+    /// How long Dom0's answer may take, in microseconds.
+    pub const fn patience_us(&self) -> u64 {
+        match self.deadline_us {
+            0 => default_deadline_us(self.pages),
+            us => us,
         }
     }
 }

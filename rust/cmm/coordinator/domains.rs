@@ -282,7 +282,7 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         });
         let asks = crowded.flat_map(|domain| domain.asks.iter());
         asks.filter(|ask| !ask.purpose.is_late())
-            .map(|ask| ask.since.saturating_add(timeout))
+            .map(|ask| ask.due(timeout))
             .filter(|due| *due > now)
             .max()
     }

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::host::Host;
 use super::policy::{ready_first, share_out, Best, Need};
 use super::turn::Turn;
-use crate::protocol::{Down, RequestReason, Urgency, Violation};
+use crate::protocol::{Down, RequestReason, Urgency, Violation, EXTENT_PAGES};
 use crate::tables::{Index, Storage};
 use crate::time::{Nanos, MILLISECOND};
 use crate::DomId;
@@ -21,17 +21,24 @@ const PAUSE: Nanos = 100 * MILLISECOND;
 /// How many answers that are late are given up in one event; the others follow in the next.
 const PASSED_OVER_AT_ONCE: usize = 32;
 
+/// The most that one question is for: 8 MiB. A larger need is met by several questions, one after the other to each
+/// donor, so that who is fast gives more of it than who is slow, and a small need waits behind one of them at most.
+const PORTION: u64 = 4 * EXTENT_PAGES;
+
 impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
-    /// Asks donors for what a request lacks. `false` if there is none to wait for.
+    /// Asks donors for what a request lacks and nobody has been asked for. `false` if there is none to wait for besides
+    /// those that have been asked already.
     pub(super) fn ask_donors(&mut self, i: Index, request: &Request) -> bool {
         let Ok(domain) = self.domain(i) else {
             return false;
         };
         let dom = domain.dom();
         let need = Need {
-            pages: request.lacks(),
-            // What came back already is not to be had a second time.
-            recall: domain.owed().saturating_sub(domain.requests.held()),
+            pages: request.unasked(),
+            // What came back already, or is coming, is not to be had a second time.
+            recall: domain
+                .owed()
+                .saturating_sub(domain.requests.held() + request.coming),
         };
         let urgency = if request.reason == RequestReason::Emergency || need.recall > 0 {
             Urgency::Urgent
@@ -41,13 +48,18 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let serial = request.serial;
         let asked = self.ask_several(need, Purpose::Request { dom, serial }, urgency);
         self.charge(i, asked.pages);
-        let counted = self.amend(i, |domain| domain.requests.asked(request.id, asked.donors));
+        let counted = self.amend(i, |domain| {
+            domain.requests.asked(request.id, asked.donors, asked.pages);
+        });
         if asked.donors == 0 && asked.stale > 0 {
             // What we believed about them was old. Now we know better, and others may do.
             self.mark_ready(i);
         }
         if asked.donors > 0 || asked.stale > 0 {
             return counted.is_ok();
+        }
+        if request.asks > 0 {
+            return false;
         }
         let timeout = self.coordinator.settings.donor_timeout;
         let domains = &self.coordinator.domains;
@@ -70,10 +82,13 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let mut asked = Asked::default();
         let best = self.present(need, best, &mut asked);
         for (donor, pages) in share_out(self.coordinator.settings.policy, need, &best) {
-            if pages == 0 {
+            let portion = pages.min(PORTION);
+            let is_asked = self.domain(donor).is_ok_and(|d| d.asks.is_any(purpose));
+            asked.in_portions |= is_asked || portion < pages;
+            if is_asked || portion == 0 {
                 continue;
             }
-            match self.ask(donor, pages, purpose, urgency) {
+            match self.ask(donor, portion, purpose, urgency) {
                 Ok(0) => asked.stale += 1,
                 Ok(pages) => {
                     asked.donors += 1;
@@ -148,17 +163,18 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             judge(domain, ask, pages, now);
         })?;
         if let Purpose::Request { dom, serial } = ask.purpose {
-            self.answered_for(dom, serial);
+            self.answered_for(dom, serial, ask.pages, pages);
         }
         Ok(())
     }
 
-    /// One donor less to wait for: what it gave is for this request first.
-    pub(super) fn answered_for(&mut self, dom: DomId, serial: u64) {
+    /// One donor less to wait for, which was asked for so much and gave so much of it: that is for this request first.
+    pub(super) fn answered_for(&mut self, dom: DomId, serial: u64, asked: u64, given: u64) {
         let Some(i) = self.coordinator.domains.find(dom) else {
             return;
         };
-        let answered = self.amend(i, |domain| domain.requests.answered(serial));
+        self.refund(i, asked - given);
+        let answered = self.amend(i, |domain| domain.requests.answered(serial, asked));
         if let Ok(Some(id)) = answered {
             if self.hold(i, id).is_ok() {
                 self.mark_ready(i);
@@ -172,11 +188,11 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let now = self.now;
         let late = self.change(i, |domain| {
             domain.shy.fail(now);
-            domain.asks.give_up(now.saturating_sub(timeout))
+            domain.asks.give_up(timeout, now)
         });
         if let Ok(Some(ask)) = late {
             if let Purpose::Request { dom, serial } = ask.purpose {
-                self.answered_for(dom, serial);
+                self.answered_for(dom, serial, ask.pages, 0);
             }
         }
     }
@@ -201,6 +217,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
 fn judge(donor: &mut Domain, ask: &Ask, pages: u64, now: Nanos) {
     donor.available = donor.available.saturating_sub(pages);
     let background = ask.purpose.is_background();
+    donor.pace.learn(pages, now.saturating_sub(ask.since));
     if pages == ask.pages {
         donor.shy.succeed();
         if background {
@@ -228,6 +245,8 @@ pub(super) struct Asked {
     pub(super) donors: u8,
     /// For how much.
     pub(super) pages: u64,
+    /// Some are to be asked for more when they have answered, or answered what they were asked before.
+    pub(super) in_portions: bool,
     /// How many turned out not to be there, to be paused, or to be at their floor.
     pub(super) stale: u8,
 }

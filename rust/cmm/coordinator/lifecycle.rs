@@ -139,7 +139,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         })?;
         for ask in asks.iter().flatten() {
             if let Purpose::Request { dom, serial } = ask.purpose {
-                self.answered_for(dom, serial);
+                self.answered_for(dom, serial, ask.pages, 0);
             }
         }
         Ok(())

@@ -26,4 +26,11 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             let _ = self.amend(i, |domain| domain.rate.charge(price, pages, now));
         }
     }
+
+    /// Gives a domain back what it paid for pages that a donor did not give.
+    pub(super) fn refund(&mut self, i: Index, pages: u64) {
+        if let Some(price) = self.coordinator.price() {
+            let _ = self.amend(i, |domain| domain.rate.refund(price, pages));
+        }
+    }
 }

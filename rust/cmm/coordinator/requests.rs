@@ -8,7 +8,9 @@ use super::domains::Entry;
 use super::fault::Fault;
 use super::host::Host;
 use super::turn::Turn;
-use crate::protocol::{Down, GrantReason, RequestReason, LONGEST_DEADLINE_US, MAX_REQUESTS};
+use crate::protocol::{
+    default_deadline_us, Down, GrantReason, RequestReason, LONGEST_DEADLINE_US, MAX_REQUESTS,
+};
 use crate::tables::{Index, Storage};
 use crate::time::{Nanos, MICROSECOND};
 
@@ -30,7 +32,9 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     pub(super) fn accept(&mut self, i: Index, wish: Wish) -> Result<(), Fault> {
         let room = self.room(i)?;
         let serial = self.coordinator.last_serial.wrapping_add(1);
-        let deadline = self.now.saturating_add(self.patience(wish.deadline_us));
+        let deadline = self
+            .now
+            .saturating_add(patience(wish.deadline_us, wish.pages));
         let request = Request {
             id: wish.id,
             reason: wish.reason,
@@ -41,6 +45,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             deadline,
             serial,
             asks: 0,
+            coming: 0,
             held: 0,
             granted: 0,
         };
@@ -57,17 +62,6 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             }
             self.mark_ready(i);
             Ok(())
-        }
-    }
-
-    /// How long a request waits that says this.
-    fn patience(&self, deadline_us: u64) -> Nanos {
-        match deadline_us.min(LONGEST_DEADLINE_US) {
-            0 => {
-                let most = LONGEST_DEADLINE_US * MICROSECOND;
-                self.coordinator.settings.default_deadline.min(most)
-            }
-            us => us * MICROSECOND,
         }
     }
 
@@ -176,10 +170,18 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             self.answer(i, &request, GrantReason::Full)
         } else if request.deadline <= self.now {
             self.answer(i, &request, GrantReason::Deadline)
-        } else if request.asks > 0 || self.ask_donors(i, &request) {
+        } else if request.unasked() == 0 || self.ask_donors(i, &request) || request.asks > 0 {
             Ok(())
         } else {
             self.answer(i, &request, GrantReason::NoDonor)
         }
+    }
+}
+
+/// How long a request for so much waits that says this.
+fn patience(deadline_us: u64, pages: u64) -> Nanos {
+    match deadline_us.min(LONGEST_DEADLINE_US) {
+        0 => default_deadline_us(pages) * MICROSECOND,
+        us => us * MICROSECOND,
     }
 }

@@ -46,7 +46,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         if asked.pages > 0 {
             filling.backoff.succeed();
         }
-        if coming + asked.pages >= low {
+        if coming + asked.pages >= low || asked.in_portions {
             return;
         }
         if asked.stale > 0 {

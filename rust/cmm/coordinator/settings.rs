@@ -7,8 +7,8 @@ use core::fmt;
 use super::policy::Policy;
 use super::refused::Refused;
 use crate::pages::MOST_PAGES;
-use crate::protocol::{DEFAULT_DEADLINE_US, MAX_PAGES};
-use crate::time::{Nanos, MICROSECOND, MILLISECOND};
+use crate::protocol::MAX_PAGES;
+use crate::time::{Nanos, MILLISECOND};
 
 /// What an administrator sets for one domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +75,7 @@ impl Limits {
 /// What holds for all domains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How long a request without a deadline may take.
-    pub default_deadline: Nanos,
-    /// How long a donor may take before it is passed over.
+    /// How long a donor may take before it is passed over, besides what moving the pages takes it.
     pub donor_timeout: Nanos,
     /// Pages kept ready so that a request need not wait for a donor.
     pub reserve: u64,
@@ -115,7 +113,6 @@ const REQUEST_BURST: u32 = 4_096;
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            default_deadline: DEFAULT_DEADLINE_US * MICROSECOND,
             donor_timeout: DONOR_TIMEOUT,
             reserve: 0,
             credit: 0,

@@ -93,7 +93,9 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let (last, now) = (self.coordinator.last_ask, self.now);
         let opened = self.change(i, |domain| {
             if domain.is_connected() {
-                domain.asks.open(last, pages, now, purpose)
+                // What it was asked for before comes first.
+                let allowed = domain.pace.allows(domain.asks.reclaiming() + pages);
+                domain.asks.open(last, pages, now, allowed, purpose)
             } else {
                 None
             }

@@ -33,6 +33,21 @@ pub const LONGEST_DEADLINE_US: u64 = 60_000_000;
 /// person who typed it is still there.
 pub const DEFAULT_DEADLINE_US: u64 = 1_000_000;
 
+/// What a page may take besides, in nanoseconds, of a donor that has not shown how fast it is: 60 MiB/s, which one that
+/// has to swap still does.
+pub const DONOR_PAGE_NANOS: u64 = 64_000;
+
+/// How long a request for so many pages may take that says 0, in microseconds. Large ones may take longer.
+pub const fn default_deadline_us(pages: u64) -> u64 {
+    let moved = pages.saturating_mul(DONOR_PAGE_NANOS) / 1_000;
+    let us = DEFAULT_DEADLINE_US.saturating_add(moved);
+    if us < LONGEST_DEADLINE_US {
+        us
+    } else {
+        LONGEST_DEADLINE_US
+    }
+}
+
 /// The most requests that a front-end may have open.
 ///
 /// A request is open until it is answered with nothing, or until the front-end says what it took of the grant.

@@ -285,7 +285,6 @@ impl Sim {
             .collect();
         let settings = self.coordinator.settings();
         let settings = Settings {
-            default_deadline: settings.default_deadline,
             request_rate: settings.request_rate,
             request_burst: settings.request_burst,
             ..Settings::parse(&settings.to_string()).expect("its own words")
@@ -427,8 +426,7 @@ impl Sim {
                 return true;
             }
         };
-        let default_deadline = self.coordinator.settings().default_deadline;
-        domain.watch_up(dom, &up, self.world.now, default_deadline);
+        domain.watch_up(dom, &up, self.world.now);
         // It is refused if the front-end was just disconnected.
         let _ = self.handle(Event::Up { dom, up });
         true

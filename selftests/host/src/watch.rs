@@ -4,7 +4,7 @@
 //! nothing is said that may not be.
 
 use cmm::coordinator::{Nanos, MICROSECOND, SECOND};
-use cmm::protocol::{Down, GrantReason, Up, MAX_ASKS};
+use cmm::protocol::{default_deadline_us, Down, GrantReason, Up, MAX_ASKS};
 use cmm::DomId;
 
 use crate::domain::{Domain, Open, Question};
@@ -90,7 +90,7 @@ impl Domain {
     }
 
     /// Dom0 reads something. A request is open once it has.
-    pub fn watch_up(&mut self, dom: DomId, message: &Up, now: Nanos, default_deadline: Nanos) {
+    pub fn watch_up(&mut self, dom: DomId, message: &Up, now: Nanos) {
         match *message {
             Up::Request {
                 id,
@@ -99,7 +99,7 @@ impl Domain {
                 ..
             } => {
                 let patience = match deadline_us {
-                    0 => default_deadline,
+                    0 => default_deadline_us(pages).saturating_mul(MICROSECOND),
                     us => us.saturating_mul(MICROSECOND).min(LONGEST_DEADLINE),
                 };
                 let due = now + patience;

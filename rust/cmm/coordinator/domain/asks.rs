@@ -12,7 +12,18 @@ pub(in super::super) struct Ask {
     pub(in super::super) id: u32,
     pub(in super::super) pages: u64,
     pub(in super::super) since: Nanos,
+    /// How long the answer may take for there being so many pages, besides what any may take.
+    pub(in super::super) allowed: Nanos,
     pub(in super::super) purpose: Purpose,
+}
+
+impl Ask {
+    /// When it is late, if any answer may take `timeout`.
+    pub(in super::super) fn due(&self, timeout: Nanos) -> Nanos {
+        self.since
+            .saturating_add(timeout)
+            .saturating_add(self.allowed)
+    }
 }
 
 /// What an [`Ask`] is for.
@@ -123,6 +134,7 @@ impl Asks {
         last: u32,
         pages: u64,
         since: Nanos,
+        allowed: Nanos,
         purpose: Purpose,
     ) -> Option<u32> {
         let place = self.table.iter().position(Option::is_none)?;
@@ -135,6 +147,7 @@ impl Asks {
             id,
             pages,
             since,
+            allowed,
             purpose,
         });
         self.open += 1;
@@ -163,16 +176,19 @@ impl Asks {
         Some(ask)
     }
 
-    /// When the oldest of those was asked that somebody waits for.
+    /// When the first of those was asked that somebody waits for. One that is allowed more time counts as asked later by
+    /// as much.
     pub(in super::super) fn waited_for_since(&self) -> Option<Nanos> {
         let waited_for = self.iter().filter(|ask| ask.purpose.can_be_late());
-        waited_for.map(|ask| ask.since).min()
+        waited_for
+            .map(|ask| ask.since.saturating_add(ask.allowed))
+            .min()
     }
 
-    /// Gives up waiting for one that was asked at `since` at the latest. Returns what it was.
-    pub(in super::super) fn give_up(&mut self, since: Nanos) -> Option<Ask> {
+    /// Gives up waiting for one that is late now. Returns what it was.
+    pub(in super::super) fn give_up(&mut self, timeout: Nanos, now: Nanos) -> Option<Ask> {
         let mut asks = self.table.iter_mut().flatten();
-        let ask = asks.find(|ask| ask.since <= since && ask.purpose.can_be_late())?;
+        let ask = asks.find(|ask| ask.due(timeout) <= now && ask.purpose.can_be_late())?;
         let was = *ask;
         let reserve = was.purpose == Purpose::Reserve;
         ask.purpose = Purpose::Late { reserve };

@@ -6,6 +6,7 @@ mod asks;
 mod backoff;
 mod cap;
 mod credit;
+mod pace;
 mod rate;
 mod requests;
 
@@ -13,6 +14,7 @@ pub(super) use asks::{Ask, Asks, Purpose};
 pub use backoff::Backoff;
 pub use cap::Cap;
 pub(super) use credit::Credit;
+pub(super) use pace::Pace;
 pub(super) use rate::{Price, RateLimit};
 pub(super) use requests::{Request, Requests};
 
@@ -44,6 +46,8 @@ pub struct Domain {
     pub(super) cap: Cap,
     /// What it says it could give, less what it gave since.
     pub(super) available: u64,
+    /// How fast it gives.
+    pub(super) pace: Pace,
     /// It was late or short as a donor.
     pub(super) shy: Backoff,
     /// It had less free memory than the reserve wanted of it.

@@ -46,4 +46,11 @@ impl RateLimit {
         let price = price.request.saturating_mul(pages / EXTENT_PAGES);
         self.paid_until = self.paid_until.max(now).saturating_add(price);
     }
+
+    /// Gives it back what it paid for pages that a donor did not give when it was asked: it is not to pay for what others
+    /// say and do not keep.
+    pub(in super::super) fn refund(&mut self, price: Price, pages: u64) {
+        let price = price.request.saturating_mul(pages / EXTENT_PAGES);
+        self.paid_until = self.paid_until.saturating_sub(price);
+    }
 }

@@ -19,6 +19,8 @@ pub(in super::super) struct Request {
     pub(in super::super) serial: u64,
     /// How many `Reclaim`s for it are unanswered.
     pub(in super::super) asks: u8,
+    /// What they ask for, in pages.
+    pub(in super::super) coming: u64,
     /// What has been put aside for it.
     pub(in super::super) held: u64,
     /// What it was granted; 0 while it waits.
@@ -33,6 +35,11 @@ impl Request {
     /// What it still lacks, in pages.
     pub(in super::super) fn lacks(&self) -> u64 {
         self.want.saturating_sub(self.held)
+    }
+
+    /// What it lacks and nobody has been asked for, in pages.
+    pub(in super::super) fn unasked(&self) -> u64 {
+        self.lacks().saturating_sub(self.coming)
     }
 }
 
@@ -111,18 +118,20 @@ impl Requests {
         Ok(())
     }
 
-    /// So many more donors were asked for it.
-    pub(in super::super) fn asked(&mut self, id: u32, donors: u8) {
+    /// So many more donors were asked for it, for so much together.
+    pub(in super::super) fn asked(&mut self, id: u32, donors: u8, pages: u64) {
         if let Some(request) = self.get_mut(id) {
             request.asks = request.asks.saturating_add(donors);
+            request.coming = request.coming.saturating_add(pages);
         }
     }
 
-    /// A donor has answered, or will not. Returns the request's id if it is still there.
-    pub(in super::super) fn answered(&mut self, serial: u64) -> Option<u32> {
+    /// A donor has answered that was asked for so much, or will not. Returns the request's id if it is still there.
+    pub(in super::super) fn answered(&mut self, serial: u64, pages: u64) -> Option<u32> {
         let mut requests = self.table.iter_mut().flatten();
         let request = requests.find(|request| request.serial == serial)?;
         request.asks = request.asks.saturating_sub(1);
+        request.coming = request.coming.saturating_sub(pages);
         Some(request.id)
     }
 

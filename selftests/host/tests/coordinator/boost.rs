@@ -66,7 +66,7 @@ fn a_donor_that_is_passed_over_is_not_boosted() {
         donor_timeout: 2 * MILLISECOND,
         ..Settings::default()
     });
-    ask(&mut sim, A, 100);
+    ask(&mut sim, A, 1);
     // After 1.1 ms; by 3.3 ms nobody waits for it any more.
     let [_, b, _] = boosted_while_starving(&mut sim, 500);
     assert_eq!(b, 1);

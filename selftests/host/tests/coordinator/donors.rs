@@ -118,7 +118,7 @@ fn a_silent_donor_is_passed_over_for_another() {
     let mut sim = three(Settings::default());
     sim.corrupt(dom(B), Lie::Silent);
     ask(&mut sim, A, 100);
-    sim.advance(100 * MILLISECOND);
+    sim.advance(late(100));
     donors_answer(&mut sim, &[C]);
     assert_eq!(grant(&sim, A), Some((100, GrantReason::Full)));
     assert_eq!(sim.coordinator.domain(dom(B)).expect("known").penalty, 1);
@@ -132,7 +132,7 @@ fn a_donor_that_was_late_is_asked_after_one_that_was_not() {
     run(&mut sim);
     sim.corrupt(dom(B), Lie::Silent);
     ask(&mut sim, A, 100);
-    sim.advance(100 * MILLISECOND);
+    sim.advance(late(100));
     donors_answer(&mut sim, &[C, A]);
     assert_eq!((balance(&sim, A), grant(&sim, A)), (100, None));
     // Long enough to be asked again, and still with more to spare than the other.
@@ -154,7 +154,7 @@ fn connect_again(sim: &mut Sim, number: u16) {
 #[test]
 fn connecting_again_does_not_make_a_donor_that_was_late_the_first_to_be_asked() {
     // Whether it waits until it is passed over or goes before.
-    for patience in [99, 100] {
+    for patience in [late(10) - MILLISECOND, late(10)] {
         let mut sim = three(Settings::default());
         prefer_b(&mut sim);
         let mut waits = 0;
@@ -163,7 +163,7 @@ fn connecting_again_does_not_make_a_donor_that_was_late_the_first_to_be_asked() 
             ask(&mut sim, A, 10);
             donors_answer(&mut sim, &[C]);
             waits += usize::from(grant(&sim, A).is_none());
-            sim.advance(patience * MILLISECOND);
+            sim.advance(patience);
             connect_again(&mut sim, B);
             donors_answer(&mut sim, &[C]);
             run(&mut sim);
@@ -179,7 +179,7 @@ fn a_donor_that_was_late_and_connects_again_is_asked_when_its_time_has_passed() 
     let mut sim = only_b_has_some(Settings::default());
     sim.corrupt(dom(B), Lie::Silent);
     ask(&mut sim, A, 10);
-    sim.advance(100 * MILLISECOND);
+    sim.advance(late(10));
     connect_again(&mut sim, B);
     assert_eq!(sim.coordinator.domain(dom(B)).expect("known").penalty, 1);
     run(&mut sim);

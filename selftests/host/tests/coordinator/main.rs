@@ -8,6 +8,7 @@ mod cap;
 mod claims;
 mod credit;
 mod donors;
+mod large;
 mod liars;
 mod records;
 mod requests;
@@ -16,9 +17,12 @@ mod returns;
 mod toolstack;
 
 use cmm::coordinator::{
-    Coordinator, Entry, Event, Limits, Policy, Record, Refused, Settings, MILLISECOND, SECOND,
+    Coordinator, Entry, Event, Limits, Nanos, Policy, Record, Refused, Settings, MILLISECOND,
+    SECOND,
 };
-use cmm::protocol::{Down, GrantReason, RequestReason, Up, Violation, MAX_ASKS, MAX_REQUESTS};
+use cmm::protocol::{
+    Down, GrantReason, RequestReason, Up, Violation, DONOR_PAGE_NANOS, MAX_ASKS, MAX_REQUESTS,
+};
 use cmm::{pages, DomId};
 use cmm_host_tests::domain::{self, CAP_MARGIN};
 use cmm_host_tests::liar::Lie;
@@ -93,10 +97,13 @@ fn ask(sim: &mut Sim, number: u16, pages: u64) {
 
 /// Lets the donors answer, but not the requester read.
 fn donors_answer(sim: &mut Sim, donors: &[u16]) {
-    for donor in donors {
-        while sim.serve(dom(*donor)) {}
-        while sim.hear(dom(*donor)) {}
-    }
+    let moves = |sim: &mut Sim, donor| sim.serve(dom(donor)) | sim.hear(dom(donor));
+    while donors.iter().filter(|donor| moves(sim, **donor)).count() > 0 {}
+}
+
+/// When a donor is late of which nothing is known, after it was asked for so much.
+fn late(pages: u64) -> Nanos {
+    Settings::default().donor_timeout + pages * DONOR_PAGE_NANOS
 }
 
 fn starve(sim: &mut Sim, number: u16) {
