@@ -59,6 +59,7 @@ use xen::{
 /// has published is used up.
 pub(crate) fn invite(dev: &Device<device::Bound>) -> Result {
     xenstore::write(dev.node(), c"versions", format_args!("{VERSION}"))?;
+    xenstore::write(dev.node(), c"feature-cancel", format_args!("1"))?;
     match dev.otherend_state() {
         XenbusState::Initialised | XenbusState::Connected | XenbusState::Closing => {
             dev.switch_state(XenbusState::Closed)

@@ -21,7 +21,10 @@ use xen::{
     grant::GrantedPage,
     timer::now,
     xenbus::Device,
-    xenstore::Transaction, //
+    xenstore::{
+        self,
+        Transaction, //
+    }, //
 };
 
 /// Handles the events of a connection.
@@ -71,7 +74,9 @@ impl Connection {
             GFP_KERNEL,
         )?;
 
-        let balance = session.begin(Link::new(page.clone(), &channel))?;
+        let back = dev.otherend().ok_or(ENODEV)?;
+        let cancel = matches!(xenstore::read_number(back, c"feature-cancel"), Ok(1));
+        let balance = session.begin(Link::new(page.clone(), &channel, cancel))?;
         let published = Transaction::run(|transaction| {
             let node = dev.node();
             transaction.write(node, c"ring-ref", fmt!("{}", page.grant().0))?;

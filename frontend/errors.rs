@@ -34,6 +34,7 @@ pub(crate) fn denied(reason: Reason) -> Error {
         Reason::Answered(GrantReason::Ceiling) => EDQUOT,
         Reason::Answered(GrantReason::Deadline) => ETIMEDOUT,
         Reason::Answered(GrantReason::ShuttingDown) => ENODEV,
+        Reason::Answered(GrantReason::Cancelled) => EINTR,
         Reason::Answered(GrantReason::Full | GrantReason::NoDonor | GrantReason::RateLimit)
         | Reason::Lost => EAGAIN,
     }

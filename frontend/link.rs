@@ -23,16 +23,22 @@ pub(crate) struct Link {
     waker: Waker,
     /// What waits for Dom0's next event without going idle.
     pub(crate) halter: Halter,
+    is_told_to_cancel: bool,
 }
 
 impl Link {
-    /// The link over a fresh page.
-    pub(crate) fn new<T: Handler>(page: Arc<GrantedPage>, channel: &EventChannel<T>) -> Self {
+    /// The link over a fresh page, to a back-end that understands `feature-cancel` or does not.
+    pub(crate) fn new<T: Handler>(
+        page: Arc<GrantedPage>,
+        channel: &EventChannel<T>,
+        is_told_to_cancel: bool,
+    ) -> Self {
         Self {
             page: RingPage(page),
             notifier: channel.notifier(),
             waker: channel.waker(),
             halter: channel.halter(),
+            is_told_to_cancel,
         }
     }
 }
@@ -50,5 +56,9 @@ impl Shell for Link {
 
     fn wake_thread(&self) {
         self.waker.wake();
+    }
+
+    fn is_told_to_cancel(&self) -> bool {
+        self.is_told_to_cancel
     }
 }

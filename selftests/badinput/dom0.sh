@@ -77,7 +77,7 @@ crime() {
 	check "ring: $1: others do not notice" others_work
 }
 
-plan 151
+plan 152
 check "bob can spare what is asked for" eventually 15 has_spare bob 32768
 all_memory=$(total)
 
@@ -126,7 +126,23 @@ interrupted() {
 	# Its shell dies of it.
 	equals $((128 + 15)) echo "$status" && eventually 10 equals 0 front alice borrowed_kb
 }
+# given_up: are all requests ended by signals, and is another refused for its deadline, and not for them?
+given_up() {
+	# shellcheck disable=SC2016 # for the DomU's shell
+	guest -t 30 alice 'cd /sys/bus/xen/devices/cmm-0
+		n=0
+		while [ $n -lt 8 ]; do
+			timeout -s TERM 1 sh -c "echo 1024 >request_kb" &
+			n=$((n + 1))
+		done
+		wait
+		echo 1000000 >deadline_us
+		echo 1024 >request_kb'
+}
 check "a signal during a write" interrupted
+xl pause bob
+check "eight requests that nobody waits for any more are in nobody's way" fails_with 'timed out' given_up
+xl unpause bob
 check "nothing is lost by it" eventually 10 within "$(total)" "$all_memory" 1024
 
 check "cmm-attach: no such domain" fails_with "no domain called 'nobody'" cmm-attach nobody

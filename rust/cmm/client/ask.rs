@@ -147,11 +147,16 @@ impl<S: Shell> Client<S> {
         self.requests.outcome(ticket.serial).is_some()
     }
 
-    /// Nobody waits for a request any more. What Dom0 grants it goes back. If it has an
+    /// Nobody waits for a request any more, and Dom0 is told so. What it has granted goes back. If it has an
     /// [outcome](Self::outcome) after all, that is the shell's business still.
     pub fn give_up(&mut self, ticket: Ticket) {
-        if !self.is_over(ticket) {
-            self.requests.give_up(ticket.serial);
+        if self.is_over(ticket) {
+            return;
+        }
+        self.requests.give_up(ticket.serial);
+        if self.shell().is_some_and(Shell::is_told_to_cancel) {
+            // If there is no room, or no connection any more, its deadline ends it.
+            let _ = self.say(&Up::Cancel { id: ticket.serial });
         }
     }
 

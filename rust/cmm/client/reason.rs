@@ -19,13 +19,14 @@ impl Reason {
     pub const GRANTED: Self = Self::Answered(GrantReason::Full);
 
     /// All, with the names they go by.
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::GRANTED, "granted"),
         (Self::Answered(GrantReason::NoDonor), "no-donor"),
         (Self::Answered(GrantReason::Ceiling), "ceiling"),
         (Self::Answered(GrantReason::RateLimit), "rate-limit"),
         (Self::Answered(GrantReason::Deadline), "deadline"),
         (Self::Answered(GrantReason::ShuttingDown), "shutting-down"),
+        (Self::Answered(GrantReason::Cancelled), "cancelled"),
         (Self::Lost, "lost"),
     ];
 

@@ -20,4 +20,7 @@ pub trait Shell {
     /// Lets the shell's thread run: it carries out demands, prepopulates, gives back what nobody
     /// wants any more, and reports what Dom0 did wrong.
     fn wake_thread(&self);
+
+    /// Whether the back-end understands that a request is cancelled (`feature-cancel`).
+    fn is_told_to_cancel(&self) -> bool;
 }

@@ -2,8 +2,7 @@
 
 //! What the administrator does.
 
-use super::books::Place;
-use super::domain::{Part, Purpose, Request};
+use super::domain::Purpose;
 use super::domains::Entry;
 use super::fault::Fault;
 use super::host::Host;
@@ -11,7 +10,7 @@ use super::known::Filling;
 use super::refused::Refused;
 use super::settings::{Limits, Settings};
 use super::turn::Turn;
-use crate::protocol::{GrantReason, Urgency, MAX_PAGES};
+use crate::protocol::{Urgency, MAX_PAGES};
 use crate::tables::{Index, Storage};
 
 impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
@@ -97,14 +96,5 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Answers everything that waits, in this event and the next ones, and begins nothing new.
     pub(super) fn shut_down(&mut self) {
         self.coordinator.shutting_down = true;
-    }
-
-    /// Answers a request that waits with nothing: what was put aside for it is of no use to a front-end that is about to
-    /// give back what it borrowed.
-    pub(super) fn deny(&mut self, i: Index, mut request: Request) -> Result<(), Fault> {
-        let held = Place::Of(i, Part::Held(request.id));
-        self.transfer(held, Place::Free, request.held);
-        request.held = 0;
-        self.answer(i, &request, GrantReason::ShuttingDown)
     }
 }

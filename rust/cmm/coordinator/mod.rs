@@ -306,6 +306,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             }
             Up::Took { id, pages } => self.took(i, id, pages),
             Up::Drew { id, pages } => self.drew(i, id, pages),
+            Up::Cancel { id } => self.cancel(i, id),
             Up::Stats { available, .. } => {
                 self.change(i, |domain| domain.available = available)?;
                 Ok(self.sync_cap(i)?)

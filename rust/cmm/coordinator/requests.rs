@@ -89,6 +89,32 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         Ok(())
     }
 
+    /// Answers a request that waits with nothing: what was put aside for it is of no use to who does not wait for it, or
+    /// is about to give back what it borrowed.
+    pub(super) fn deny(
+        &mut self,
+        i: Index,
+        mut request: Request,
+        reason: GrantReason,
+    ) -> Result<(), Fault> {
+        if !self.domain(i)?.is_connected() {
+            return Ok(());
+        }
+        let held = Place::Of(i, Part::Held(request.id));
+        self.transfer(held, Place::Free, request.held);
+        request.held = 0;
+        self.answer(i, &request, reason)
+    }
+
+    /// Nobody waits for a request any more. If it has been answered meanwhile, it knows that, too, by now.
+    pub(super) fn cancel(&mut self, i: Index, id: u32) -> Result<(), Fault> {
+        let request = self.domain(i)?.requests.get(id);
+        match request.filter(Request::is_waiting) {
+            Some(request) => self.deny(i, request, GrantReason::Cancelled),
+            None => Ok(()),
+        }
+    }
+
     /// Shares out the pool among the requests that wait for donors, in their turn.
     pub(super) fn serve(&mut self) {
         let first_come = self.coordinator.requests_come_first();
@@ -165,7 +191,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             return Ok(());
         }
         if self.coordinator.shutting_down {
-            self.deny(i, request)
+            self.deny(i, request, GrantReason::ShuttingDown)
         } else if request.lacks() == 0 {
             self.answer(i, &request, GrantReason::Full)
         } else if request.deadline <= self.now {

@@ -20,6 +20,8 @@ pub enum GrantReason {
     Deadline,
     /// The back-end is being unloaded.
     ShuttingDown,
+    /// The front-end has cancelled the request.
+    Cancelled,
 }
 
 impl GrantReason {
@@ -32,6 +34,7 @@ impl GrantReason {
             Self::RateLimit => 3,
             Self::Deadline => 4,
             Self::ShuttingDown => 5,
+            Self::Cancelled => 6,
         }
     }
 
@@ -43,6 +46,7 @@ impl GrantReason {
             3 => Ok(Self::RateLimit),
             4 => Ok(Self::Deadline),
             5 => Ok(Self::ShuttingDown),
+            6 => Ok(Self::Cancelled),
             other => Err(Violation::Reason(other)),
         }
     }

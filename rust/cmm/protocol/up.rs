@@ -87,6 +87,12 @@ pub enum Up {
         /// How many, at least one, and at most what is left of the credit.
         pages: u64,
     },
+    /// Nobody waits for a request any more. If it is not answered yet, it is at once, with nothing; otherwise this is
+    /// not looked at. Sent only to a back-end that has written `feature-cancel`.
+    Cancel {
+        /// The id of the request.
+        id: u32,
+    },
 }
 
 const REQUEST: u32 = 1;
@@ -95,6 +101,7 @@ const OFFERED: u32 = 3;
 const TOOK: u32 = 4;
 const STATS: u32 = 5;
 const DREW: u32 = 6;
+const CANCEL: u32 = 7;
 
 impl Up {
     /// How many answers a front-end may have to give at once, at most.
@@ -107,7 +114,10 @@ impl Up {
     pub const fn leaves_free(&self) -> u32 {
         match self {
             Self::Offered { .. } | Self::Took { .. } => 0,
-            Self::Request { .. } | Self::Release { .. } | Self::Drew { .. } => Self::ANSWERS,
+            Self::Request { .. }
+            | Self::Release { .. }
+            | Self::Drew { .. }
+            | Self::Cancel { .. } => Self::ANSWERS,
             Self::Stats { .. } => MAX_REQUESTS as u32 + Self::ANSWERS,
         }
     }
@@ -136,6 +146,7 @@ impl Up {
                 .u64(size)
                 .u64(total_ram),
             Self::Drew { id, pages } => Writer::new(DREW, id).u64(pages),
+            Self::Cancel { id } => Writer::new(CANCEL, id),
         }
         .end()
     }
@@ -180,6 +191,9 @@ impl Up {
             DREW => Self::Drew {
                 id: frontend_id(id)?,
                 pages: body.some_pages()?,
+            },
+            CANCEL => Self::Cancel {
+                id: frontend_id(id)?,
             },
             other => return Err(Violation::Kind(other)),
         };

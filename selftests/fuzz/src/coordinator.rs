@@ -102,7 +102,7 @@ pub fn coordinator(data: &[u8]) {
 }
 
 fn event(input: &mut Input<'_>, hands: &mut Hands) -> Option<Event> {
-    let kind = input.u8() % 20;
+    let kind = input.u8() % 21;
     let dom = DomId::new(u16::from(input.u8() % DOMAINS))?;
     let up = |up| Event::Up { dom, up };
     Some(match kind {
@@ -158,7 +158,10 @@ fn event(input: &mut Input<'_>, hands: &mut Hands) -> Option<Event> {
             2 | 3 => Event::SetBoost(input.u8() % 2 == 0),
             which => Event::SetPolicy([Policy::Largest, Policy::Spread][usize::from(which % 2)]),
         },
-        _ => by_hand(dom, input),
+        19 => by_hand(dom, input),
+        _ => up(Up::Cancel {
+            id: u32::from(input.u8() % 16) + 1,
+        }),
     })
 }
 

@@ -36,6 +36,10 @@ impl Shell for Wire {
     fn wake_thread(&self) {
         self.woken.set(self.woken.get() + 1);
     }
+
+    fn is_told_to_cancel(&self) -> bool {
+        true
+    }
 }
 
 /// A client, and Dom0's end of its connection.

@@ -119,7 +119,7 @@ impl Domain {
                 self.asked.remove(&id);
             }
             Up::Release { .. } | Up::Stats { .. } => self.cap_written = false,
-            Up::Drew { .. } => {}
+            Up::Drew { .. } | Up::Cancel { .. } => {}
         }
     }
 

@@ -89,6 +89,10 @@ fn layout_is_as_documented() {
             plain(4, OURS | 1, 4),
         ),
         (Up::Drew { id: 7, pages: 9 }.encode(), plain(6, 7, 9)),
+        (
+            Up::Cancel { id: 7 }.encode(),
+            message(&[(0, 7, 4), (4, 7, 4)]),
+        ),
         (Down::Credit { pages: 4 }.encode(), plain(5, 0, 4)),
         (
             Down::Revoke {
@@ -112,7 +116,7 @@ fn what_a_frontend_may_not_write() {
     reason[24] = 3;
     let cases = [
         (plain(0, 1, 1), Violation::Kind(0)),
-        (plain(7, 1, 1), Violation::Kind(7)),
+        (plain(8, 1, 1), Violation::Kind(8)),
         (plain(1, 0, 1), Violation::Id(0)),
         (plain(1, OURS, 1), Violation::Id(OURS)),
         (plain(2, OURS, 1), Violation::Id(OURS)),
@@ -142,7 +146,7 @@ fn what_a_backend_may_not_write() {
     let mut urgency = plain(2, OURS, 1);
     urgency[16] = 3;
     let mut reason = plain(1, 1, 1);
-    reason[16] = 6;
+    reason[16] = 7;
     let cases = [
         (plain(7, 1, 1), Violation::Kind(7)),
         (plain(5, 1, 1), Violation::Id(1)),
@@ -164,7 +168,7 @@ fn what_a_backend_may_not_write() {
             },
         ),
         (urgency, Violation::Urgency(3)),
-        (reason, Violation::Reason(6)),
+        (reason, Violation::Reason(7)),
     ];
     for (bytes, violation) in cases {
         assert_eq!(Down::decode(&bytes), Err(violation));

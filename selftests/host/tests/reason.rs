@@ -38,6 +38,7 @@ fn each_has_a_name_of_its_own() {
         GrantReason::RateLimit,
         GrantReason::Deadline,
         GrantReason::ShuttingDown,
+        GrantReason::Cancelled,
     ];
     let said = said.into_iter().map(Reason::Answered);
     let all: Vec<_> = said.chain([Reason::Lost]).collect();

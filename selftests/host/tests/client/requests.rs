@@ -28,8 +28,10 @@ fn a_request_is_answered_taken_and_forgotten() {
 fn what_is_granted_to_nobody_goes_back() {
     let mut guest = Guest::open();
     let ticket = ask(&mut guest, 100);
-    guest.client.give_up(ticket);
     guest.hear_all();
+    guest.client.give_up(ticket);
+    let id = ticket.serial;
+    assert_eq!(guest.hear_all(), [Up::Cancel { id }]);
     assert_eq!(guest.client.open_requests(), 1, "as in Dom0");
     guest.tell(&grant(ticket, 60), NOW);
     let (id, pages) = (ticket.serial, 0);

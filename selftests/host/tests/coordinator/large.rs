@@ -31,7 +31,11 @@ impl Busy {
     fn work(&mut self, sim: &mut Sim, step: Nanos) {
         sim.advance(step);
         for ((donor, longer), done) in self.donors.iter().zip(&mut self.done) {
-            let asked = sim.coordinator.domain(dom(*donor)).expect("known").reclaiming;
+            let asked = sim
+                .coordinator
+                .domain(dom(*donor))
+                .expect("known")
+                .reclaiming;
             if asked == 0 {
                 continue;
             }

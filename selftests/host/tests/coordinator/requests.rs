@@ -280,3 +280,71 @@ fn who_asks_last_does_not_take_what_came_for_those_who_wait() {
     assert_eq!(served.count(), 20);
     assert_eq!(grant(&sim, NEWCOMER), None);
 }
+
+#[test]
+fn a_cancelled_request_is_answered_at_once_and_frees_its_place() {
+    let mut sim = only_b_has_some(Settings::default());
+    sim.corrupt(dom(B), Lie::Silent);
+    for _ in 0..3 {
+        for _ in 0..MAX_REQUESTS {
+            assert!(sim.request(dom(A), 10, 60_000_000));
+        }
+        while sim.hear(dom(A)) {}
+        assert_eq!(grant(&sim, A), None);
+        for _ in 0..MAX_REQUESTS {
+            sim.interrupt(dom(A));
+            while sim.hear(dom(A)) {}
+            assert_eq!(grant(&sim, A), Some((0, GrantReason::Cancelled)));
+        }
+        let waiting = sim.coordinator.domain(dom(A)).expect("known").waiting;
+        assert_eq!(waiting, 0);
+        while sim.serve(dom(A)) {}
+    }
+}
+
+#[test]
+fn a_cancellation_that_crosses_the_answer_changes_nothing() {
+    let mut sim = three(Settings::default());
+    let (id, pages, deadline_us, reason) = (1, 100, 0, RequestReason::Manual);
+    say(
+        &mut sim,
+        A,
+        Up::Request {
+            id,
+            pages,
+            deadline_us,
+            reason,
+        },
+    );
+    donors_answer(&mut sim, &[B, C]);
+    assert_eq!(grant(&sim, A), Some((100, GrantReason::Full)));
+    say(&mut sim, A, Up::Cancel { id });
+    say(&mut sim, A, Up::Cancel { id: 77 });
+    assert!(sim.coordinator.domain(dom(A)).expect("known").connected);
+    assert_eq!(
+        sim.coordinator.domain(dom(A)).expect("known").in_flight,
+        100
+    );
+}
+
+#[test]
+fn what_was_put_aside_for_a_cancelled_request_is_for_others() {
+    let mut sim = three(Settings::default());
+    sim.corrupt(dom(C), Lie::Silent);
+    assert!(sim.request(dom(A), 2_500, 60_000_000));
+    while sim.hear(dom(A)) {}
+    donors_answer(&mut sim, &[B]);
+    assert!(sim.coordinator.pool() > 0 && grant(&sim, A).is_none());
+    sim.interrupt(dom(A));
+    while sim.hear(dom(A)) {}
+    sim.advance(MILLISECOND);
+    run(&mut sim);
+    // Nobody waits for it: it goes back to who lent it.
+    assert_eq!((sim.coordinator.pool(), balance(&sim, B)), (0, 0));
+}
+
+/// Dom0 hears this of a domain.
+fn say(sim: &mut Sim, number: u16, up: Up) {
+    assert!(sim.forge(dom(number), &up));
+    while sim.hear(dom(number)) {}
+}
