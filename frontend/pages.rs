@@ -38,8 +38,8 @@ use xen::{
     timer::now, //
 };
 
-/// Pages given in one go, so that what is on its way is neither here nor there only for a short
-/// time: 8 MiB.
+/// Pages moved in one go, so that what is on its way is neither here nor there only for a short
+/// time, and nobody waits long who wants to move others: 8 MiB.
 pub(crate) const BATCH: usize = 2048;
 
 /// The memory this domain borrows and lends.

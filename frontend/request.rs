@@ -4,6 +4,7 @@
 
 use crate::{
     errors::refused,
+    pages::BATCH,
     session::Session, //
 };
 use cmm::{
@@ -133,15 +134,45 @@ impl Session {
         stopwatch.split(Phase::WakeUp, now());
         let taken = match answer.pages {
             0 => Ok(0),
-            granted => self.change_in(ticket.epoch, |memory| {
-                memory.take(granted, wish.pages, stopwatch)
-            }),
+            granted => self.take_in_portions(ticket.epoch, granted, wish.pages, stopwatch),
         };
         let said = taken.unwrap_or(0);
         self.client.lock().took(ticket, answer.pages, said);
         let taken = taken?.min(wish.pages);
         let reason = Reason::of(wish.pages, answer.pages, answer.reason, taken);
         Ok((taken, reason))
+    }
+
+    /// Takes what was granted, a portion at a time: others who move memory, for a small request
+    /// perhaps, need not wait until a large one has all of it.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV`: the connection is over, and nothing was taken.
+    fn take_in_portions(
+        &self,
+        epoch: u32,
+        granted: u64,
+        wanted: u64,
+        stopwatch: &mut Stopwatch,
+    ) -> Result<u64> {
+        let mut taken = 0;
+        while taken < granted {
+            let portion = (granted - taken).min(BATCH as u64);
+            let wanted = wanted.saturating_sub(taken);
+            let more =
+                self.change_in(epoch, |memory| memory.take(portion, wanted, stopwatch));
+            match more {
+                Ok(more) => taken += more,
+                Err(err) if taken == 0 => return Err(err),
+                // The next connection has claimed what was taken before.
+                Err(_) => break,
+            }
+            if more != Ok(portion) {
+                break;
+            }
+        }
+        Ok(taken)
     }
 
     /// Waits a little while for an answer without going idle, if this CPU has nothing else to do.

@@ -77,9 +77,6 @@ row "as booted"
 eventually 20 has_spare bob 1024 && eventually 20 has_spare carol 1024
 
 row "alice asks for $ASKED_MB MiB more"
-# An emulated donor is slow.
-driver donor_timeout_ms 30000
-front alice deadline_us 60000000
 front alice request_kb $ASKED &
 request=$!
 while kill -0 $request 2>/dev/null; do

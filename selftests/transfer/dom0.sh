@@ -120,7 +120,30 @@ in_a_row() {
 	check "$1: no page is lost" conserved
 }
 
-plan 114
+# beside REQUESTER DONOR: small requests go on beside a large one of the same domain.
+beside() {
+	only_donor "$2"
+	check "$1: small requests beside a large one" guest -t 120 "$1" '
+		cd /sys/bus/xen/devices/cmm-0
+		rm -f /run/large
+		echo 0 >fetch_ahead_kb
+		(echo 49152 >request_kb && : >/run/large) &
+		large=$!
+		small=0
+		while [ ! -e /run/large ] && [ $small -lt 2000 ]; do
+			echo 4 >request_kb || exit
+			small=$((small + 1))
+		done
+		wait $large && echo $small >/run/small'
+	check "$1: they need not wait until it is served" served "$1"
+	check "$1: all is borrowed" eventually 10 balance_is "$1" $((49152 + 4 * $(small "$1"))) 0
+	check "$1: gives all back" front "$1" release_kb $((49152 + 4 * $(small "$1")))
+}
+small() { guest "$1" 'cat /run/small'; }
+# The large one is given, and taken, in six portions.
+served() { [ "$(small "$1")" -ge 4 ] || { echo "$(small "$1") served"; return 1; }; }
+
+plan 122
 all_memory=$(total)
 # Emulated domains are slow, and the machine may be busy.
 driver donor_timeout_ms 20000
@@ -135,5 +158,7 @@ mem_set pvb pva
 mem_set pvhb pvha
 in_a_row pva pvb
 in_a_row pvha pvb
+beside pva pvb
+beside pvha pvb
 paused pva pvb
 finish
