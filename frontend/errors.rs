@@ -36,6 +36,7 @@ pub(crate) fn denied(reason: Reason) -> Error {
         Reason::Answered(GrantReason::ShuttingDown) => ENODEV,
         Reason::Answered(GrantReason::Cancelled) => EINTR,
         Reason::Answered(GrantReason::Full | GrantReason::NoDonor | GrantReason::RateLimit)
-        | Reason::Lost => EAGAIN,
+        | Reason::Lost
+        | Reason::AboveTarget => EAGAIN,
     }
 }

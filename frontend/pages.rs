@@ -57,6 +57,8 @@ pub(crate) struct Pages {
     stock: BorrowedFrames,
     /// Borrowed (positive) or lent (negative), in pages.
     balance: i64,
+    /// What was available when it began to borrow; 0 if nobody knows.
+    before: u64,
 }
 
 impl Pages {
@@ -72,6 +74,7 @@ impl Pages {
             frames,
             stock: BorrowedFrames::new(),
             balance,
+            before: 0,
         })
     }
 
@@ -99,6 +102,7 @@ impl Pages {
     pub(crate) fn take(&mut self, granted: u64, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
         let granted = usize::try_from(granted).unwrap_or(usize::MAX);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        self.remember_before();
         let mut fresh = self.populate(granted, stopwatch);
         let taken = fresh.pages();
         self.balance += taken as i64;
@@ -120,12 +124,19 @@ impl Pages {
     /// As [`Pages::take`], on credit: what is prepopulated first.
     pub(crate) fn draw(&mut self, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        self.remember_before();
         let mut drawn = self.prepopulated.take(wanted);
         if drawn.pages() < wanted {
             drawn.append(&mut self.populate(wanted - drawn.pages(), stopwatch));
         }
         self.balance += drawn.pages() as i64;
         free(drawn, stopwatch)
+    }
+
+    fn remember_before(&mut self) {
+        if self.balance <= 0 {
+            self.before = memory::available() as u64;
+        }
     }
 
     /// Gets `wanted` pages on credit before anybody asks; returns how many it got.
@@ -189,6 +200,42 @@ impl Pages {
         self.give_within(spare, wanted, urgency, stopwatch)
     }
 
+    /// As [`Pages::give`], of what was borrowed: the domain keeps what it had before, not what a
+    /// donor does. The size that the toolstack wants it to have does not matter.
+    pub(crate) fn give_borrowed(&mut self, wanted: u64) -> u64 {
+        let spare = self.spare_borrowed();
+        self.give_within(spare, wanted, Urgency::Urgent, &mut Stopwatch::default())
+    }
+
+    fn spare_borrowed(&self) -> impl Fn() -> usize + use<> {
+        let before = self.before;
+        move || {
+            let (available, total) = (memory::available() as u64, memory::total() as u64);
+            client::spare_borrowed(available, total, before) as usize
+        }
+    }
+
+    /// Brings the domain down to the size that its toolstack wants, as far as it can spare that. The
+    /// stock balloon driver does not try again for an hour once it has failed some times.
+    pub(crate) fn shrink_to_target(&mut self) {
+        let spare = self.spare_borrowed();
+        loop {
+            let above = usize::try_from(balloon::above_target()).unwrap_or(0);
+            let mut pages = allocate(above.min(BATCH).min(spare()), Urgency::Urgent);
+            if pages.is_empty() {
+                return;
+            }
+            let mut frames = Extents::new();
+            let released = self.workspace.release(&mut pages, &mut frames, &mut |_| ());
+            // Frames without memory become the balloon driver's when dropped, and now it knows.
+            drop(frames);
+            handover::hand_over(-(released as i64));
+            if !pages.is_empty() {
+                return;
+            }
+        }
+    }
+
     /// As [`Pages::give`], in a domain whose processes are all frozen: nobody can be hurt.
     pub(crate) fn give_frozen(&mut self, wanted: u64) -> u64 {
         // They may not be for ever.
@@ -204,7 +251,7 @@ impl Pages {
 
     fn give_within(
         &mut self,
-        spare: fn() -> usize,
+        spare: impl Fn() -> usize,
         wanted: u64,
         urgency: Urgency,
         stopwatch: &mut Stopwatch,

@@ -15,7 +15,6 @@ use cmm::{
         SendError,
         Ticket, //
     },
-    protocol::Urgency,
     timing::Stopwatch, //
 };
 use kernel::{
@@ -35,9 +34,7 @@ impl Session {
     /// - `ENODEV`: there is no connection;
     /// - `EAGAIN`: the kernel cannot spare that much now; what it could spare has been given back.
     pub(crate) fn release(&self, pages: u64) -> Result {
-        self.release_by(pages, |memory, pages| {
-            memory.give(pages, Urgency::Urgent, &mut Stopwatch::default())
-        })
+        self.release_by(pages, Pages::give_borrowed)
     }
 
     /// As [`Session::release`], in a domain whose processes are all frozen.

@@ -15,6 +15,7 @@ use kernel::sync::{
     Arc, //
 };
 use xen::{
+    balloon,
     memory,
     timer::{
         now,
@@ -37,6 +38,9 @@ impl Reporter {
 impl Expire for Reporter {
     fn expire(&self, timer: &Timer<Self>) {
         let session = &self.session;
+        if balloon::is_at_target() {
+            session.was_at_target.store(true, Relaxed);
+        }
         let figures = Figures {
             // Before the balance, which may change meanwhile: that is told next time, then.
             moves: session.moves.load(Relaxed),

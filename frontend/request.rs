@@ -4,7 +4,10 @@
 
 use crate::{
     errors::refused,
-    pages::BATCH,
+    pages::{
+        Pages,
+        BATCH, //
+    },
     session::Session, //
 };
 use cmm::{
@@ -53,7 +56,6 @@ impl Session {
     /// # Errors
     ///
     /// - `ENODEV`: there is no connection;
-    /// - `EAGAIN`: the stock balloon driver has not come to rest;
     /// - `EDQUOT`: the domain would be above its ceiling;
     /// - `EBUSY`: as many requests are open as may be;
     /// - `EINTR`: a signal came (what comes then is given back);
@@ -64,8 +66,8 @@ impl Session {
         if self.is_orphan() {
             return Err(ENODEV);
         }
-        if !balloon::is_at_target() {
-            return Err(EAGAIN);
+        if !self.reaches_target() {
+            return Ok((0, self.ended(0, Reason::AboveTarget)));
         }
         let wish = Wish {
             pages,
@@ -75,11 +77,30 @@ impl Session {
         };
         let (taken, reason) = self.meet(&wish, &mut stopwatch, started)?;
 
-        self.last_granted.store(taken, Relaxed);
-        self.last_reason.store(reason.to_number(), Relaxed);
+        self.ended(taken, reason);
         let latency = self.timings.lock().taken(&stopwatch);
         self.last_latency.store(latency, Relaxed);
         Ok((taken, reason))
+    }
+
+    fn ended(&self, taken: u64, reason: Reason) -> Reason {
+        self.last_granted.store(taken, Relaxed);
+        self.last_reason.store(reason.to_number(), Relaxed);
+        reason
+    }
+
+    /// Whether the domain is no larger than its toolstack wants. If it is not, and has been, it is
+    /// brought there: what is asked for would be more than Xen lets it have.
+    fn reaches_target(&self) -> bool {
+        if balloon::is_at_target() {
+            self.was_at_target.store(true, Relaxed);
+            return true;
+        }
+        // One that has only just begun gets there by itself.
+        if self.was_at_target.load(Relaxed) {
+            self.change(Pages::shrink_to_target);
+        }
+        balloon::is_at_target()
     }
 
     /// Takes `pages` that this domain had before: exactly that many, and soon.

@@ -69,6 +69,8 @@ pub(crate) struct Session {
     pub(crate) has_leftovers: Atomic<bool>,
     /// How often the balance has changed.
     pub(crate) moves: Atomic<u32>,
+    /// The domain has been as small as its toolstack wants: it is past its beginning.
+    pub(crate) was_at_target: Atomic<bool>,
     pub(crate) last_granted: Atomic<u64>,
     pub(crate) last_latency: Atomic<u64>,
     pub(crate) last_reason: Atomic<u32>,
@@ -93,6 +95,7 @@ impl Session {
                 readahead: Atomic::new(0),
                 has_leftovers: Atomic::new(false),
                 moves: Atomic::new(0),
+                was_at_target: Atomic::new(false),
                 last_granted: Atomic::new(0),
                 last_latency: Atomic::new(0),
                 last_reason: Atomic::new(Reason::GRANTED.to_number()),

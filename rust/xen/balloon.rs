@@ -60,7 +60,7 @@ pub(crate) unsafe fn adopt(page: NonNull<bindings::page>, order: u32) {
 }
 
 /// By how many pages the domain is larger than its toolstack wants, by the balloon driver's books.
-pub(crate) fn above_target() -> i64 {
+pub fn above_target() -> i64 {
     // SAFETY: A racy look at numbers that change any time, each read as a whole. Nothing depends on
     // their being exact, or of the same moment.
     unsafe {

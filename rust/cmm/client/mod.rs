@@ -56,5 +56,5 @@ pub use say::SendError;
 pub use serve::Task;
 pub use settle::{plan, plan_frozen, take_again, Step};
 pub use shell::Shell;
-pub use spare::{spare, spare_frozen};
+pub use spare::{spare, spare_borrowed, spare_frozen};
 pub use wire::Remains;

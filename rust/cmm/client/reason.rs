@@ -12,6 +12,9 @@ pub enum Reason {
     /// It was granted, and then not to be had: somebody else took the memory from Xen, or the
     /// kernel has no page frames for it.
     Lost,
+    /// Dom0 was not asked: the domain is larger than its toolstack wants, and its kernel cannot
+    /// spare what that is.
+    AboveTarget,
 }
 
 impl Reason {
@@ -19,7 +22,7 @@ impl Reason {
     pub const GRANTED: Self = Self::Answered(GrantReason::Full);
 
     /// All, with the names they go by.
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 9] = [
         (Self::GRANTED, "granted"),
         (Self::Answered(GrantReason::NoDonor), "no-donor"),
         (Self::Answered(GrantReason::Ceiling), "ceiling"),
@@ -28,6 +31,7 @@ impl Reason {
         (Self::Answered(GrantReason::ShuttingDown), "shutting-down"),
         (Self::Answered(GrantReason::Cancelled), "cancelled"),
         (Self::Lost, "lost"),
+        (Self::AboveTarget, "above-target"),
     ];
 
     /// The reason of a request for `wanted` pages that was granted `granted`, perhaps more than it
@@ -47,6 +51,7 @@ impl Reason {
         match self {
             Self::Answered(reason) => reason.to_wire(),
             Self::Lost => u32::MAX,
+            Self::AboveTarget => u32::MAX - 1,
         }
     }
 

@@ -41,7 +41,7 @@ fn each_has_a_name_of_its_own() {
         GrantReason::Cancelled,
     ];
     let said = said.into_iter().map(Reason::Answered);
-    let all: Vec<_> = said.chain([Reason::Lost]).collect();
+    let all: Vec<_> = said.chain([Reason::Lost, Reason::AboveTarget]).collect();
     let mut names: Vec<_> = all
         .iter()
         .map(|reason| Reason::name(reason.to_number()).expect("named"))
