@@ -31,6 +31,7 @@ mod settle;
 mod suspend;
 mod timings;
 
+use cmm::client::Stage;
 use connection::Connection;
 use debugfs::Debugfs;
 use frontend::Frontend;
@@ -48,7 +49,10 @@ use suspend::Suspend;
 use xen::{
     attribute::Attribute as Knob,
     domain,
-    out_of_tree::freezer::Freezer,
+    out_of_tree::freezer::{
+        self,
+        Freezer, //
+    },
     timer::Timer,
     xenbus::{
         self,
@@ -129,7 +133,11 @@ impl xenbus::Driver for Frontend {
         Fate::Keep
     }
 
-    fn resume(_dev: &Device<device::Bound>, this: Pin<&Self>) -> Result {
+    fn resume(dev: &Device<device::Bound>, this: Pin<&Self>) -> Result {
+        if freezer::falls_asleep() {
+            this.wake_up(dev);
+            return Ok(());
+        }
         // The grant and the event channel belong to the domain this was, and its debts to its
         // ledger. Once the new back-end shows itself, all begins anew.
         this.session.hang_up();
@@ -155,6 +163,18 @@ impl xenbus::Driver for Frontend {
 }
 
 impl Frontend {
+    /// The domain had put itself to sleep: all is as it was, but for the state of the device, which
+    /// the bus has forgotten.
+    fn wake_up(&self, dev: &Device<device::Bound>) {
+        let stage = self.session.client.lock().stage();
+        match stage {
+            Stage::Open => dev.switch_state(XenbusState::Connected),
+            Stage::Opening => dev.switch_state(XenbusState::Initialised),
+            // What the back-end does next makes a new connection.
+            Stage::Closed | Stage::Broken => (),
+        }
+    }
+
     /// The back-end waits for us: publish what it needs.
     fn connect(&self, dev: &Device<device::Bound>) {
         let mut connection = self.connection.lock();

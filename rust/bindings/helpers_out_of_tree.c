@@ -5,6 +5,8 @@
 #include <linux/irq.h>
 #include <linux/irqflags.h>
 #include <linux/kthread.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/sched.h>
 #include <linux/sched/stat.h>
 #include <linux/suspend.h>
@@ -21,6 +23,53 @@ long xen_helper_domctl(void *op)
 {
 	return xen_single_call(__HYPERVISOR_domctl, (unsigned long)op,
 			       0, 0, 0, 0);
+}
+
+/*
+ * A domain that puts itself to sleep says so to the notifiers; one that is
+ * saved does not.
+ */
+static bool falls_asleep;
+
+static int note_sleep(struct notifier_block *nb, unsigned long event, void *data)
+{
+	if (event == PM_SUSPEND_PREPARE)
+		WRITE_ONCE(falls_asleep, true);
+	else if (event == PM_POST_SUSPEND)
+		WRITE_ONCE(falls_asleep, false);
+
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block sleep_notifier = { .notifier_call = note_sleep };
+static DEFINE_MUTEX(sleep_lock);
+static unsigned int sleep_watchers;
+
+int xen_helper_watch_sleep(void)
+{
+	int err = 0;
+
+	mutex_lock(&sleep_lock);
+	if (!sleep_watchers)
+		err = register_pm_notifier(&sleep_notifier);
+	if (!err)
+		sleep_watchers++;
+	mutex_unlock(&sleep_lock);
+
+	return err;
+}
+
+void xen_helper_unwatch_sleep(void)
+{
+	mutex_lock(&sleep_lock);
+	if (!--sleep_watchers)
+		unregister_pm_notifier(&sleep_notifier);
+	mutex_unlock(&sleep_lock);
+}
+
+bool xen_helper_falls_asleep(void)
+{
+	return READ_ONCE(falls_asleep);
 }
 
 struct task_struct *xen_helper_run_freezable(int (*run)(void *), void *data,

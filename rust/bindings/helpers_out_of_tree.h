@@ -15,6 +15,11 @@ long xen_helper_domctl(void *op);
 /* Time. */
 bool xen_helper_clocks(u64 *monotonic, u64 *system_time);
 
+/* The domain puts itself to sleep. */
+int xen_helper_watch_sleep(void);
+void xen_helper_unwatch_sleep(void);
+bool xen_helper_falls_asleep(void);
+
 /* A thread that is asked whether kernel threads may freeze. */
 struct task_struct *xen_helper_run_freezable(int (*run)(void *), void *data,
 					     const char *name);

@@ -7,12 +7,19 @@
 //! themselves be. One that calls for a wake-up instead ends the attempt: everybody goes on as if
 //! nothing had been asked, and the toolstack gives up after a minute.
 //!
-//! C header: [`include/linux/freezer.h`](srctree/include/linux/freezer.h)
+//! A domain that puts itself to sleep (`/sys/power/state`) freezes in the same way, but goes on as
+//! what it was: nobody is asked then.
+//!
+//! C headers: [`include/linux/freezer.h`](srctree/include/linux/freezer.h),
+//! [`include/linux/suspend.h`](srctree/include/linux/suspend.h)
 
 use crate::bindings;
 use core::ptr::NonNull;
 use kernel::{
-    error::from_err_ptr,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
     prelude::*, //
 };
 
@@ -34,6 +41,31 @@ pub trait Freeze: Send + Sync + 'static {
 pub fn is_freezing() -> bool {
     // SAFETY: Looks at the calling thread only, which is there.
     unsafe { bindings::xen_helper_is_freezing() }
+}
+
+/// Whether the domain puts itself to sleep, or is waking up: it is not about to be saved, and was
+/// not. Only told as long as there is a [`Freezer`].
+pub fn falls_asleep() -> bool {
+    // SAFETY: Looks at a number of our own.
+    unsafe { bindings::xen_helper_falls_asleep() }
+}
+
+/// Has [`falls_asleep`] told, until it is dropped.
+struct SleepWatch(());
+
+impl SleepWatch {
+    fn begin() -> Result<Self> {
+        // SAFETY: May sleep, as this may. `drop` takes it back.
+        to_result(unsafe { bindings::xen_helper_watch_sleep() })?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for SleepWatch {
+    fn drop(&mut self) {
+        // SAFETY: There has been one call of the other for this.
+        unsafe { bindings::xen_helper_unwatch_sleep() };
+    }
 }
 
 /// A kernel thread that asks a `T`, until it is dropped.
@@ -69,6 +101,7 @@ pub fn is_freezing() -> bool {
 pub struct Freezer<T: Freeze> {
     thread: NonNull<bindings::task_struct>,
     _target: KBox<T>,
+    _watch: SleepWatch,
 }
 
 // SAFETY: A kernel thread may be stopped by any other, and what is in the box may be dropped in
@@ -83,8 +116,9 @@ impl<T: Freeze> Freezer<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
+    /// `ENOMEM`; `EINTR`, if the caller is killed meanwhile.
     pub fn new(name: &'static CStr, target: T) -> Result<Self> {
+        let watch = SleepWatch::begin()?;
         let target = KBox::new(target, GFP_KERNEL)?;
         let data = core::ptr::from_ref(&*target).cast_mut().cast();
         // SAFETY: `run` takes a pointer to a `T`, and what is in the box stays where it is until
@@ -96,6 +130,7 @@ impl<T: Freeze> Freezer<T> {
         Ok(Self {
             thread: NonNull::new(thread).ok_or(ENOMEM)?,
             _target: target,
+            _watch: watch,
         })
     }
 
@@ -108,6 +143,11 @@ impl<T: Freeze> Freezer<T> {
         let target = unsafe { &*data.cast::<T>() };
         // SAFETY: This is a kernel thread, which may make itself freezable and may sleep.
         while unsafe { bindings::xen_helper_wait_for_freeze() } {
+            if falls_asleep() {
+                // SAFETY: This is a freezable kernel thread, and it holds no lock.
+                unsafe { bindings::xen_helper_freeze() };
+                continue;
+            }
             match target.freeze() {
                 // SAFETY: This is a freezable kernel thread, and it holds no lock: `freeze` has
                 // come back.
