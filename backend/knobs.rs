@@ -178,7 +178,7 @@ fn pages(text: &str) -> Result<u64> {
 
 /// What the coordinator knows of the domain: nothing before its front-end has connected.
 fn view(this: &Backend) -> Result<View> {
-    this.service.core().view(this.dom).ok_or(ENODEV)
+    this.service.core().view(this.dom).ok_or(ENOTCONN)
 }
 
 fn set(this: &Backend, event: impl FnOnce(DomId) -> Result<Event>) -> Result {
@@ -190,7 +190,8 @@ fn tell(service: &Service, event: Event) -> Result {
         .core()
         .handle(event)
         .map_err(|refused| match refused {
-            Refused::UnknownDomain | Refused::NotConnected | Refused::ShuttingDown => ENODEV,
+            Refused::UnknownDomain | Refused::NotConnected => ENOTCONN,
+            Refused::ShuttingDown => ENODEV,
             Refused::OutOfRange | Refused::FloorAboveCeiling => EINVAL,
             Refused::BelowFloor | Refused::AboveCeiling => EDQUOT,
             Refused::Busy => EBUSY,
