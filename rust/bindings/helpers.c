@@ -158,6 +158,12 @@ void xen_helper_pages_make_single(struct page *page, unsigned int order)
 	}
 }
 
+/* Tells lockdep, where there is one, what the attribute's users wait for. */
+void xen_helper_attribute_init(struct attribute *attr)
+{
+	sysfs_attr_init(attr);
+}
+
 void xen_helper_preempt_disable(void)
 {
 	preempt_disable();

@@ -9,6 +9,7 @@
 #include <linux/gfp_types.h>
 #include <linux/mm_types.h>
 #include <linux/spinlock_types.h>
+#include <linux/sysfs.h>
 #include <xen/xen.h>
 
 /* What kind of domain this kernel runs in. */
@@ -43,6 +44,9 @@ void xen_helper_sort_runs(struct xen_helper_run *runs, unsigned long count);
 void xen_helper_pages_set_unpopulated(struct page *page, unsigned long count);
 void xen_helper_pages_clear_unpopulated(struct page *page, unsigned int order);
 void xen_helper_pages_make_single(struct page *page, unsigned int order);
+
+/* Sysfs. */
+void xen_helper_attribute_init(struct attribute *attr);
 
 /* Keeping the CPU. */
 void xen_helper_preempt_disable(void);

@@ -202,10 +202,15 @@ impl<Dev: 'static, Data: 'static> Groups<Dev, Data> {
 
         for (i, attribute) in attributes.iter().enumerate() {
             let (show, store) = calls(i).ok_or(ENOSPC)?;
-            let attr = bindings::attribute {
+            // A kernel with lockdep has more in there.
+            #[allow(clippy::needless_update)]
+            let mut attr = bindings::attribute {
                 name: attribute.name.as_char_ptr(),
                 mode: attribute.mode(),
+                ..Default::default()
             };
+            // SAFETY: It is an attribute that nobody uses yet.
+            unsafe { bindings::xen_helper_attribute_init(&mut attr) };
             self.attributes.push(
                 RawAttribute {
                     attr,
