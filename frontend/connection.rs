@@ -6,7 +6,10 @@ use crate::{
     link::Link,
     session::Session, //
 };
-use cmm::protocol::VERSION;
+use cmm::{
+    client::Event,
+    protocol::VERSION, //
+};
 use kernel::{
     device,
     prelude::*,
@@ -34,13 +37,11 @@ pub(crate) struct Events {
 
 impl Handler for Events {
     fn handle(&self, _channel: &EventChannel<Self>) -> Outcome {
-        let outcome = {
-            let mut client = self.session.client.lock();
-            match client.drain(now()) {
-                0 => return Outcome::Spurious,
-                _ if client.has_work() => Outcome::WakeThread,
-                _ => Outcome::Handled,
-            }
+        let event = self.session.client.lock().event(now());
+        let outcome = match event {
+            Event::Nothing => return Outcome::Spurious,
+            Event::Some => Outcome::Handled,
+            Event::Work => Outcome::WakeThread,
         };
         self.session.changed.notify_all();
         outcome

@@ -13,9 +13,9 @@ use crate::{
 use cmm::{
     client::{
         Answer,
-        Outcome,
         Reason,
         Ticket,
+        Waiting,
         Way,
         Wish, //
     },
@@ -209,19 +209,17 @@ impl Session {
     fn wait_for_answer(&self, ticket: Ticket, patience_us: u64) -> Result<Answer> {
         let deadline_ms = u32::try_from(patience_us / 1000).unwrap_or(u32::MAX);
         let mut jiffies = msecs_to_jiffies(deadline_ms.saturating_add(GRACE_MS));
-        let mut given_up = None;
+        // Why it is not waited for any longer.
+        let mut enough = None;
 
         self.linger(ticket);
         let mut client = self.client.lock();
         loop {
-            match (client.outcome(ticket), given_up) {
-                (Some(Outcome::Answered(answer)), _) => return Ok(answer),
-                (Some(Outcome::Lost), _) => return Err(ENODEV),
-                (None, Some(err)) => {
-                    client.give_up(ticket);
-                    return Err(err);
-                }
-                (None, None) => (),
+            match client.look(ticket, enough.is_none()) {
+                Waiting::Answered(answer) => return Ok(answer),
+                Waiting::Lost => return Err(ENODEV),
+                Waiting::GivenUp => return Err(enough.unwrap_or(ETIMEDOUT)),
+                Waiting::On => (),
             }
             match self
                 .changed
@@ -229,8 +227,8 @@ impl Session {
             {
                 CondVarTimeoutResult::Woken { jiffies: left } => jiffies = left,
                 // The answer may have come after all.
-                CondVarTimeoutResult::Timeout => given_up = Some(ETIMEDOUT),
-                CondVarTimeoutResult::Signal { .. } => given_up = Some(EINTR),
+                CondVarTimeoutResult::Timeout => enough = Some(ETIMEDOUT),
+                CondVarTimeoutResult::Signal { .. } => enough = Some(EINTR),
             }
         }
     }

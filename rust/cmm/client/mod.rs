@@ -11,6 +11,7 @@
 //! - `release`, `settle`: what goes back unasked;
 //! - `serve`: what Dom0 demands, and what it lends on credit;
 //! - `report`: when Dom0 is told how the domain fares;
+//! - `wake`: who is woken when;
 //! - `hear`, `say`: what comes in, and what goes out;
 //! - `machine`: the client itself, and its connections;
 //! - `connection`, `wire`, `shell`: one connection, and the states it goes through, as a table;
@@ -39,6 +40,7 @@ mod serve;
 mod settle;
 mod shell;
 mod spare;
+mod wake;
 mod wire;
 
 pub use ask::{Refusal, Ticket, Way, Wish};
@@ -57,4 +59,5 @@ pub use serve::Task;
 pub use settle::{plan, plan_frozen, take_again, Step};
 pub use shell::Shell;
 pub use spare::{spare, spare_borrowed, spare_frozen};
+pub use wake::{Event, Waiting};
 pub use wire::Remains;
