@@ -44,12 +44,14 @@ removed() {
 	xenstore-rm "/local/domain/$id/device/cmm/0" "/local/domain/0/backend/cmm/$id" && sleep 2 && vanished "$id"
 }
 
-plan 56
+plan 57
 all_memory=$(total)
 alice_size=$(size_of alice)
 bob_size=$(size_of bob)
 check "attach before any module" cmm-attach --all
 check "the back-end first" load_back
+check "a knob says that the front-end is missing" \
+	fails_with 'Transport endpoint is not connected' back alice borrowed_kb
 check "a PV front-end after it" load_front alice
 check "it connects" connected alice
 check "a PVH front-end after it" load_front bob
