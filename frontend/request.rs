@@ -181,8 +181,7 @@ impl Session {
         while taken < granted {
             let portion = (granted - taken).min(BATCH as u64);
             let wanted = wanted.saturating_sub(taken);
-            let more =
-                self.change_in(epoch, |memory| memory.take(portion, wanted, stopwatch));
+            let more = self.change_in(epoch, |memory| memory.take(portion, wanted, stopwatch));
             match more {
                 Ok(more) => taken += more,
                 Err(err) if taken == 0 => return Err(err),

@@ -7,13 +7,11 @@ use crate::{
     pages::Pages,
     timings::Timings, //
 };
-use cmm::{
-    client::{
-        Client,
-        Holdings,
-        Reason,
-        Remains, //
-    },
+use cmm::client::{
+    Client,
+    Holdings,
+    Reason,
+    Remains, //
 };
 use kernel::{
     device,
