@@ -13,5 +13,6 @@ random() {
 pick() {
 	random $#
 	shift "$value"
+	# shellcheck disable=SC2034 # it is the caller's
 	picked=$1
 }

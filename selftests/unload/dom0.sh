@@ -157,13 +157,13 @@ round() {
 # As round, in Dom0 alone, and therefore soon over.
 short_round() {
 	random 60000
-	spares_come && {
+	if spares_come; then
 		spares_go &
 		happening=$!
 		unload_back "$value"
 		wait "$happening"
-		eventually 20 back_unloaded
-	} || { note "short round $1: after $value us"; return 1; }
+	fi
+	eventually 20 back_unloaded || { note "short round $1: after $value us"; return 1; }
 	xenstore-rm "$front" && for spare in $SPARES; do xenstore-rm "$back/$spare"; done &&
 		insmod /modules/xen-cmmback.ko
 }

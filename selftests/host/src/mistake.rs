@@ -3,7 +3,7 @@
 //! What a broken coordinator might do. Made by its hands, once, to see that it is noticed.
 
 use cmm::coordinator::Nanos;
-use cmm::protocol::{Down, MAX_PAGES};
+use cmm::protocol::{Down, GrantReason, MAX_PAGES};
 
 use crate::domain::CAP_MARGIN;
 
@@ -42,7 +42,12 @@ impl Pending {
     pub fn sent(&mut self, now: Nanos, message: Down, most_credit: u64) -> Vec<Down> {
         let mut errs = |mistake| self.errs(now, mistake);
         match message {
-            Down::Grant { .. } if errs(Mistake::NoAnswer) => vec![],
+            // Somebody waits for it, and so is sure to be there when it is overdue.
+            Down::Grant { reason, .. }
+                if reason != GrantReason::Cancelled && errs(Mistake::NoAnswer) =>
+            {
+                vec![]
+            }
             Down::Grant { .. } if errs(Mistake::TwoAnswers) => vec![message; 2],
             Down::Grant { id, pages, reason } if pages > 0 && errs(Mistake::GrantsTooMuch) => {
                 let pages = pages + 2 * CAP_MARGIN;

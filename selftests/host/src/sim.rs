@@ -8,8 +8,7 @@
 
 use cmm::client::{is_restorable, Wish};
 use cmm::coordinator::{
-    Coordinator, Entry, Event, Host, Limits, Nanos, Record, Refused, Settings,
-    MILLISECOND, SECOND,
+    Coordinator, Entry, Event, Host, Limits, Nanos, Record, Refused, Settings, MILLISECOND, SECOND,
 };
 use cmm::protocol::{Up, Violation};
 use cmm::DomId;

@@ -81,7 +81,9 @@ fn mistakes_are_noticed() {
             crowd.sim.world.mistake = Pending(Some((5 * SECOND, mistake)));
             crowd.run(|_| {});
         }));
-        let panic = run.expect_err("a mistake was not noticed");
+        let Err(panic) = run else {
+            panic!("{mistake:?} was not noticed");
+        };
         let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
         assert!(said.contains(complaint), "{mistake:?}: {said}");
     }

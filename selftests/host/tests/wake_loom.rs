@@ -113,6 +113,10 @@ impl Shell for End {
     fn wake_thread(&self) {
         self.thread.send();
     }
+
+    fn is_told_to_cancel(&self) -> bool {
+        true
+    }
 }
 
 struct Session {
