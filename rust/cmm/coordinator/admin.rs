@@ -26,7 +26,6 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             domain.set_limits(limits);
             domain.limits_due = true;
         })?;
-        self.coordinator.repayment.after = 0;
         self.about = Some(i);
         self.tell_limits(i);
         Ok(())
@@ -47,7 +46,6 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             low: true,
             ..Filling::default()
         };
-        self.coordinator.repayment.after = 0;
     }
 
     /// Looks whether the domain can be given to, or taken from, by hand.

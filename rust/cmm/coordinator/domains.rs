@@ -5,23 +5,25 @@
 //! What domains are found by, and what is counted over all of them, changes through [`Domains::change`] only, which
 //! keeps both in step: tables have to be kept up to date there and nowhere else.
 
-use super::domain::{Domain, Part, Request, Summary};
+use super::domain::{Class, Domain, Part, Summary};
 use super::index::{Links, Tables};
-use super::policy::{best, Best, Need};
+use super::policy::{best, Best, Candidate, Need, MAX_DONORS};
 use super::refused::Refused;
-use super::top::Top;
-use crate::protocol::RequestReason;
+use crate::protocol::MAX_REQUESTS;
 use crate::tables::{Arena, Index, Place, Storage};
 use crate::time::Nanos;
 use crate::DomId;
 
-/// How many waiting requests have their turn in one event; the others follow in the next. As many answers take some
-/// tens of microseconds under the lock.
-const SERVED_AT_ONCE: usize = 16;
-
 /// How many lenders are paid back in one event; the others follow in the next. Half as many as are served, for it is
 /// less urgent, and each takes two hypercalls as well.
 const REPAID_AT_ONCE: usize = 8;
+
+/// Of how many the best are taken, when there are more. They differ little from the best of all, and others have their
+/// turn.
+const LOOKED_AT: usize = 32;
+
+/// How many that have rested are filed anew in one event; the others follow in the next.
+const RESTED_AT_ONCE: usize = 16;
 
 /// Room for one domain in the coordinator's storage.
 pub type Entry = Place<Links, Domain>;
@@ -32,6 +34,8 @@ pub(super) struct Domains<S> {
     entries: Arena<S>,
     tables: Tables,
     tally: Tally,
+    /// When this turn is.
+    now: Nanos,
 }
 
 /// Counted over all domains.
@@ -87,12 +91,17 @@ impl<S: Storage<Item = Entry>> Domains<S> {
             entries: Arena::new(storage),
             tables: Tables::default(),
             tally: Tally::default(),
+            now: 0,
         }
     }
 
     /// Moves into a larger storage and returns the old one; a storage too small for the domains is returned as it is.
     pub(super) fn grow(&mut self, storage: S) -> S {
         self.entries.grow(storage)
+    }
+
+    pub(super) fn storage(&self) -> &S {
+        self.entries.storage()
     }
 
     /// All domains, in no order: for tests and debugfs.
@@ -132,7 +141,9 @@ impl<S: Storage<Item = Entry>> Domains<S> {
             self.tally.add(after);
         }
         if summary != filed {
-            self.tables.file(&mut self.entries, i, &summary);
+            self.tables.file(&mut self.entries, i, &summary, self.now);
+            // Who is owed more may ask others.
+            self.tables.donors_changed |= summary.owed > filed.owed;
         }
         Some(result)
     }
@@ -156,7 +167,8 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         let place = self.entries.insert(domain.dom(), domain);
         let place = place.map_err(|_| Refused::StorageFull)?;
         self.tally.add(Tally::of(&domain));
-        self.tables.file(&mut self.entries, place, domain.summary());
+        self.tables
+            .file(&mut self.entries, place, domain.summary(), self.now);
         Ok(place)
     }
 
@@ -241,94 +253,112 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         self.entries.check()?;
         self.tables.check(&self.entries)?;
         let mut all = self.summaries();
-        if all.all(|(i, domain)| self.tables.is_filed(&self.entries, i, domain)) {
+        let is_filed = |(i, domain)| self.tables.is_filed(&self.entries, i, domain, self.now);
+        if all.all(is_filed) {
             Ok(())
         } else {
             Err("each domain is where it belongs in each table")
         }
     }
 
-    /// The best donors for a request of a domain of this number, or for the reserve.
-    pub(super) fn best_donors(&self, need: Need, requester: Option<DomId>, now: Nanos) -> Best {
-        let willing = self.summaries().filter(|(_, domain)| {
-            domain.is_willing(now)
-                && domain.has_room
-                && match requester {
-                    Some(dom) => domain.dom != dom,
-                    None => domain.refused_until <= now,
-                }
-        });
+    /// The best donors for a request.
+    pub(super) fn best_donors(&self, need: Need) -> Best {
+        let recalled = match need.recall {
+            0 => [None; MAX_DONORS],
+            _ => self.tables.recallable.best(&self.entries, LOOKED_AT),
+        };
+        let spare = self.tables.spare.best(&self.entries, LOOKED_AT);
+        let recalls = need.recall > 0;
         best(
             need,
-            willing.map(|(i, domain)| domain.candidate(i, need.recall > 0)),
+            self.candidates(recalled, recalls),
+            self.candidates(spare, recalls),
         )
     }
 
-    /// Until when somebody may answer who could give what `requester` needs, and is asked for so much already that no
-    /// further question has room. An answer that is late may never come, and is not waited for.
-    pub(super) fn crowded_until(
-        &self,
-        requester: DomId,
-        need: Need,
-        now: Nanos,
-        timeout: Nanos,
-    ) -> Option<Nanos> {
-        let crowded = self.all().map(|(_, domain)| domain).filter(|domain| {
-            let summary = domain.summary();
-            summary.is_willing(now)
-                && !summary.has_room
-                && summary.dom != requester
-                && (summary.spare > 0 || (need.recall > 0 && summary.recallable > 0))
-        });
-        let asks = crowded.flat_map(|domain| domain.asks.iter());
-        asks.filter(|ask| !ask.purpose.is_late())
-            .map(|ask| ask.due(timeout))
-            .filter(|due| *due > now)
-            .max()
+    /// The best donors for the reserve.
+    pub(super) fn best_for_reserve(&self, need: Need) -> Best {
+        let spare = self.tables.reserve.best(&self.entries, LOOKED_AT);
+        best(need, core::iter::empty(), self.candidates(spare, false))
     }
 
-    /// Of the requests that wait and of which `wanted` is true, those whose turn it is: first those for no more than the
-    /// domain is owed, then emergencies, then by age.
-    pub(super) fn next_in_turn(
+    fn candidates(
         &self,
-        wanted: fn(&Request) -> bool,
-    ) -> Top<(Index, u32), SERVED_AT_ONCE> {
-        let mut first = Top::new();
-        for (i, domain) in self.all() {
-            let summary = domain.summary();
-            if summary.waiting == 0 || !summary.connected {
-                continue;
-            }
-            let mut owed = summary.owed;
-            for request in domain.requests.iter_waiting() {
-                let recalls = request.want <= owed;
-                if recalls {
-                    owed -= request.want;
-                }
-                if wanted(request) {
-                    first.offer(turn(request, recalls), (i, request.id));
-                }
-            }
-        }
-        first
+        found: [Option<(u64, Index)>; MAX_DONORS],
+        recalls: bool,
+    ) -> impl Iterator<Item = (u64, Candidate)> + '_ {
+        found.into_iter().flatten().filter_map(move |(key, i)| {
+            let summary = self.get(i)?.summary();
+            Some((key, summary.candidate(i, recalls)))
+        })
     }
 
-    /// To whom most is owed of those who can be given it back now, with what is owed; and when that is so of another.
-    pub(super) fn next_to_repay(&self, now: Nanos) -> (Top<Index, REPAID_AT_ONCE>, Nanos) {
-        let mut first = Top::new();
-        let mut later = Nanos::MAX;
-        for (i, summary) in self.summaries() {
-            if summary.owed == 0 || !summary.connected || !summary.has_room {
-                continue;
-            }
-            let Some(domain) = self.get(i) else { continue };
-            if domain.declined.is_over(now) {
-                first.offer(summary.owed, i);
-            } else {
-                later = later.min(domain.declined.until());
-            }
+    /// When the last question was asked of those who could give, and are asked for so much already that they have no
+    /// room for another.
+    pub(super) fn full_since(&self, recalls: bool) -> Option<Nanos> {
+        self.tables.full_since(&self.entries, recalls)
+    }
+
+    /// Requests of this domain wait until a donor has room.
+    pub(super) fn push_crowded(&mut self, i: Index) {
+        let Some(domain) = self.entries.get(i) else {
+            return;
+        };
+        let class = domain.summary().unserved.iter().flatten().min();
+        let class = class.map_or(Class::Other, |class| *class);
+        self.tables
+            .crowded
+            .push(&mut self.entries, i, class as usize);
+    }
+
+    pub(super) fn pop_crowded(&mut self) -> Option<Index> {
+        self.tables.crowded.pop(&mut self.entries)
+    }
+
+    pub(super) fn crowd(&self) -> usize {
+        self.tables.crowded.len()
+    }
+
+    /// Whether a domain came to those who would give, or left those who might have, since this was last asked.
+    pub(super) fn have_donors_changed(&mut self) -> bool {
+        core::mem::take(&mut self.tables.donors_changed)
+    }
+
+    /// Whether any donor has room for a question.
+    pub(super) fn is_any_donor(&self) -> bool {
+        !self.tables.spare.is_empty() || !self.tables.recallable.is_empty()
+    }
+
+    /// Whose turn it is of the requests that lack pages: first those for no more than the domain is owed, then
+    /// emergencies, then by age. Returns the domain, and the request's place in its table.
+    pub(super) fn next_unserved(&self) -> Option<(Index, usize)> {
+        Some(self.tables.unserved.first()?.split(MAX_REQUESTS))
+    }
+
+    /// To whom most is owed of those who can be given it back now, with what is owed.
+    pub(super) fn next_to_repay(&self) -> [Option<(u64, Index)>; REPAID_AT_ONCE] {
+        self.tables.lenders.best(&self.entries, LOOKED_AT)
+    }
+
+    /// When another can be given back what it is owed.
+    pub(super) fn next_lender_due(&self) -> Option<Nanos> {
+        let (until, _) = self.tables.declined.first(&self.entries)?;
+        Some(until)
+    }
+
+    /// It is `now`: those who have rested are asked again, a limited number of them. Returns whether that were all.
+    pub(super) fn begin(&mut self, now: Nanos) -> bool {
+        self.now = now;
+        for _ in 0..RESTED_AT_ONCE {
+            let Some(i) = self.tables.rested(&self.entries, now) else {
+                return true;
+            };
+            let Some(summary) = self.entries.get(i).map(|domain| *domain.summary()) else {
+                return true;
+            };
+            self.tables.file(&mut self.entries, i, &summary, now);
         }
-        (first, later)
+        self.tables.rested(&self.entries, now).is_none()
     }
 
     /// Moves pages from one part of a domain's to another, as many as there are. Returns how many.
@@ -355,14 +385,4 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         self.change(i, |domain| domain.take(part, pages))
             .unwrap_or(0)
     }
-}
-
-/// The larger, the sooner. `recalls` is whether it wants no more than its domain is owed.
-fn turn(request: &Request, recalls: bool) -> u64 {
-    let class = if recalls {
-        2
-    } else {
-        u64::from(request.reason == RequestReason::Emergency)
-    };
-    (class << 62) | ((1 << 62) - 1 - (request.serial & ((1 << 62) - 1)))
 }

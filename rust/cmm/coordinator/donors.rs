@@ -19,7 +19,7 @@ use crate::DomId;
 const PAUSE: Nanos = 100 * MILLISECOND;
 
 /// How many answers that are late are given up in one event; the others follow in the next.
-const PASSED_OVER_AT_ONCE: usize = 32;
+const PASSED_OVER_AT_ONCE: usize = 16;
 
 /// The most that one question is for: 8 MiB. A larger need is met by several questions, one after the other to each
 /// donor, so that who is fast gives more of it than who is slow, and a small need waits behind one of them at most.
@@ -61,24 +61,21 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         if request.asks > 0 {
             return false;
         }
-        let timeout = self.coordinator.settings.donor_timeout;
-        let domains = &self.coordinator.domains;
-        let until = domains.crowded_until(dom, need, self.now, timeout);
-        if let Some(until) = until {
-            self.coordinator.crowded = true;
-            self.wake(until);
+        let may_give = self.coordinator.may_give_until(need.recall > 0) > self.now;
+        if may_give {
+            self.coordinator.domains.push_crowded(i);
         }
-        until.is_some()
+        may_give
     }
 
     /// Asks those whom the policy picks.
     pub(super) fn ask_several(&mut self, need: Need, purpose: Purpose, urgency: Urgency) -> Asked {
-        let requester = match purpose {
-            Purpose::Request { dom, .. } => Some(dom),
-            _ => None,
-        };
         let domains = &self.coordinator.domains;
-        let best = domains.best_donors(need, requester, self.now);
+        let best = match purpose {
+            Purpose::Reserve => domains.best_for_reserve(need),
+            // Who asks does not give, and is not among them.
+            _ => domains.best_donors(need),
+        };
         let mut asked = Asked::default();
         let best = self.present(need, best, &mut asked);
         for (donor, pages) in share_out(self.coordinator.settings.policy, need, &best) {

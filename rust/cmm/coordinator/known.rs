@@ -23,8 +23,8 @@ pub struct Coordinator<S> {
     pub(super) next: Nanos,
     /// The pool grew, and requests that wait may have a share.
     pub(super) free_grew: bool,
-    /// Requests wait until a donor has room for a question.
-    pub(super) crowded: bool,
+    /// How many of those who wait until a donor has room for a question may try again.
+    pub(super) retries: usize,
     pub(super) last_serial: u64,
     pub(super) last_ask: u32,
     pub(super) repayment: Repayment,
@@ -36,8 +36,6 @@ pub struct Coordinator<S> {
 /// When lenders get back what they lent.
 #[derive(Debug)]
 pub(super) struct Repayment {
-    /// Not before this.
-    pub(super) after: Nanos,
     /// Lenders that an earlier back-end knew may still come until then.
     pub(super) lenders_due: Nanos,
     /// What domains borrowed, less what they lent, that an earlier back-end knew and this one does not.
@@ -86,11 +84,10 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
             shutting_down: false,
             next: Nanos::MAX,
             free_grew: false,
-            crowded: false,
+            retries: 0,
             last_serial: 0,
             last_ask: 0,
             repayment: Repayment {
-                after: 0,
                 // Their memory is in a pool that an earlier back-end left.
                 lenders_due: if pool > 0 || unclaimed != 0 {
                     Nanos::MAX
@@ -109,6 +106,24 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
     /// they have had it.
     pub(super) fn requests_come_first(&self) -> bool {
         self.free_grew && self.domains.tally().waiting > 0
+    }
+
+    /// Until when one may answer who could give, and is asked for so much already that no further question has room. An
+    /// answer that is late may never come, and is not waited for. 0 for never.
+    pub(super) fn may_give_until(&self, recalls: bool) -> Nanos {
+        let since = self.domains.full_since(recalls);
+        since.map_or(0, |since| since.saturating_add(self.settings.donor_timeout))
+    }
+
+    /// Whether one who waits until a donor has room for a question should try again now: one has, or none will.
+    pub(super) fn is_crowd_to_go(&mut self, now: Nanos) -> bool {
+        let is_hopeless = self.may_give_until(true) <= now;
+        if self.domains.have_donors_changed() || is_hopeless {
+            // Each tries once: whoever does not succeed waits again, behind the others.
+            self.retries = self.domains.crowd();
+        }
+        let is_of_use = self.domains.is_any_donor() || self.may_give_until(false) <= now;
+        self.retries > 0 && self.domains.crowd() > 0 && is_of_use
     }
 
     /// What the pool should have: the reserve, and what credits lack.

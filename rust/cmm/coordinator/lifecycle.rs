@@ -66,7 +66,6 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         self.detach(i)?;
         let reconciled = self.reconcile(i, claim);
         self.change(i, |domain| domain.connect(credit))?;
-        self.coordinator.repayment.after = 0;
         self.note_fault(i, reconciled);
         self.tell_limits(i);
         Ok(())

@@ -103,6 +103,11 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
         self.domains.grow(storage)
     }
 
+    /// The storage, to look at.
+    pub fn storage(&self) -> &S {
+        self.domains.storage()
+    }
+
     /// When a [`Tick`](Event::Tick) is due; perhaps earlier than anything happens, never later.
     pub fn next_deadline(&self) -> Option<Nanos> {
         (self.next != Nanos::MAX).then_some(self.next)
@@ -161,8 +166,8 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// 1. Who is late is passed over before the event is taken in: it may be what lets another be asked.
     /// 2. The event, and what an earlier back-end left, make the pool larger, if anything does.
     /// 3. Requests that wait share the pool before any of them is looked at: donors would be asked for what is there.
-    ///    Those that no donor had room for come after that, for they may need none any more.
-    /// 4. Requests are answered, and donors asked. Who has not answered is looked at again only now: it may just have.
+    /// 4. Requests are answered, and donors asked; then those that no donor had room for try again, for they may need
+    ///    none any more. Who has not answered is looked at again only now: it may just have.
     /// 5. What the pool still has goes to credits, then what is too much to the lenders; and if it is too little, donors
     ///    are asked, last, because each step before may have changed what it should have.
     /// 6. Those with whom dealing went wrong are dealt with when nothing is going on any more. They count as
@@ -172,11 +177,13 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             // Each step that leaves something for later says so.
             self.coordinator.next = Nanos::MAX;
         }
+        if !self.coordinator.domains.begin(self.now) {
+            self.wake(self.now);
+        }
         self.pass_over_late();
         let result = self.take_in(event);
         self.inherit();
         self.serve();
-        self.retry_crowded();
         self.drive_ready();
         self.watch();
         self.adjust_credits();
@@ -189,13 +196,18 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
 
     /// Asks for a tick when the first of the domains is due; or at once, if not all that is due was done.
     fn wake_for_rest(&mut self) {
+        let is_crowd_to_go = self.coordinator.is_crowd_to_go(self.now);
         let domains = &self.coordinator.domains;
         let is_behind = self.coordinator.requests_come_first()
             || domains.is_any_ready()
+            || is_crowd_to_go
             || (self.coordinator.shutting_down && domains.tally().waiting > 0);
         let (answer, asked) = (domains.first_to_answer(), domains.first_asked());
         if is_behind {
             self.wake(self.now);
+        }
+        if self.coordinator.domains.crowd() > 0 && !is_crowd_to_go {
+            self.wake(self.coordinator.may_give_until(true));
         }
         if let Some((due, _)) = answer {
             self.wake(due);
@@ -226,7 +238,6 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             Event::ToolstackChanged { dom, target } => {
                 let i = self.known(dom)?;
                 self.retarget(i, target)?;
-                self.coordinator.repayment.after = 0;
                 self.about = Some(i);
             }
             Event::SetFloor { dom, pages } => {

@@ -46,8 +46,6 @@ pub(super) struct Candidate {
     pub(super) spare: u64,
     /// What it borrowed and could be made to give, above its floor, in pages.
     pub(super) recallable: u64,
-    /// How readily it is used, by [`readiness`].
-    pub(super) readiness: u64,
 }
 
 /// What is needed.
@@ -72,30 +70,22 @@ pub(super) type Best = Top<Candidate, MAX_DONORS>;
 /// Donors with what to ask each for, in pages; at most [`MAX_DONORS`].
 pub(super) type Picks = [(Index, u64); MAX_DONORS];
 
-/// Finds the best donors: those from whom what was lent can be had back, but no more of them than that takes, and then
+/// Finds the best donors, of those who borrowed and those who have something to spare, with what they are ranked by: those from whom what was lent can be had back, but no more of them than that takes, and then
 /// those with most to spare for their weight. Otherwise borrowers of a page each would hide all who have thousands.
-pub(super) fn best(need: Need, candidates: impl Iterator<Item = Candidate>) -> Best {
-    let (mut recalled, mut spare) = (Best::new(), Best::new());
-    for candidate in candidates {
-        if need.recall > 0 && candidate.recallable > 0 {
-            recalled.offer(rank(&candidate, true), candidate);
-        }
-        if candidate.spare > 0 {
-            spare.offer(rank(&candidate, false), candidate);
-        }
-    }
-    if need.recall == 0 {
-        return spare;
-    }
+pub(super) fn best(
+    need: Need,
+    recalled: impl Iterator<Item = (u64, Candidate)>,
+    spare: impl Iterator<Item = (u64, Candidate)>,
+) -> Best {
     let mut best = Best::new();
     let mut left = need;
-    for (key, candidate) in recalled.iter() {
+    for (key, candidate) in recalled {
         if left.recall > 0 {
             left.take(&candidate, u64::MAX);
-            best.offer(key, candidate);
+            best.offer(key | RECALL, candidate);
         }
     }
-    for (key, candidate) in spare.iter() {
+    for (key, candidate) in spare {
         if best.iter().all(|(_, other)| other.index != candidate.index) {
             best.offer(key, candidate);
         }
@@ -160,15 +150,10 @@ pub(super) fn readiness(weight: u32) -> u64 {
     (1 << 31) / u64::from(weight.max(1))
 }
 
-/// What it has to spare for its weight; fractions of a page count, so that large weights still tell.
-fn rank(candidate: &Candidate, recalls: bool) -> u64 {
-    let (pages, first) = if recalls {
-        (candidate.recallable, RECALL)
-    } else {
-        (candidate.spare, 0)
-    };
-    let key = pages.saturating_mul(candidate.readiness);
-    first | key.clamp(1, KEY_MAX)
+/// What donors are ranked by: what they have to give for their weight, 0 for nothing. Fractions of a page count, so that
+/// large weights still tell.
+pub(super) fn rank(pages: u64, readiness: u64) -> u64 {
+    pages.saturating_mul(readiness).min(KEY_MAX)
 }
 
 /// The part of `pages` that `key` is of `total`, rounded up.

@@ -51,7 +51,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             pages,
         );
         let now = self.now;
-        self.amend(i, |domain| {
+        self.change(i, |domain| {
             domain.requests.finish(id);
             if left == 0 {
                 domain.declined.succeed();
@@ -70,7 +70,6 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
                 domain.available = domain.available.saturating_add(pages);
             })?;
         }
-        self.coordinator.repayment.after = 0;
         if source == Source::Grant {
             // Whoever asked is about to go on with the memory.
             self.boost(i);
@@ -106,38 +105,33 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         if surplus == 0 || coordinator.shutting_down || coordinator.requests_come_first() {
             return;
         }
-        let nobody_lent = coordinator.domains.tally().lenders == 0;
-        let not_before = if nobody_lent {
-            coordinator.repayment.lenders_due
+        if coordinator.domains.tally().lenders > 0 {
+            self.repay_some();
+        } else if coordinator.repayment.lenders_due > self.now {
+            let due = coordinator.repayment.lenders_due;
+            self.wake(due);
         } else {
-            coordinator.repayment.after
-        };
-        if not_before > self.now {
-            self.wake(not_before);
-        } else if nobody_lent {
             // Nobody to give it to: it is Xen's free memory, as any other.
             self.transfer(Place::Free, Place::Unbooked, surplus);
-        } else {
-            self.repay_some();
         }
     }
 
     fn repay_some(&mut self) {
-        let (first, later) = self.coordinator.domains.next_to_repay(self.now);
-        self.coordinator.repayment.after = later;
-        for (debt, i) in first.iter() {
-            let pages = self.surplus().min(debt);
+        let first = self.coordinator.domains.next_to_repay();
+        for (debt, i) in first.iter().flatten() {
+            let pages = self.surplus().min(*debt);
             if pages > 0 {
-                let given = self.give(i, pages, Purpose::Repay);
-                self.note_fault(i, given.map(|_| ()));
+                let given = self.give(*i, pages, Purpose::Repay);
+                self.note_fault(*i, given.map(|_| ()));
             }
         }
-        if self.surplus() > 0 {
-            if first.is_full() {
-                self.coordinator.repayment.after = self.now;
-            }
-            let after = self.coordinator.repayment.after;
-            self.wake(after);
+        if self.surplus() == 0 {
+            return;
+        }
+        if first.iter().all(Option::is_some) {
+            self.wake(self.now);
+        } else if let Some(due) = self.coordinator.domains.next_lender_due() {
+            self.wake(due);
         }
     }
 
@@ -165,7 +159,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         if pages == 0 {
             // Its ceiling is in the way, for which we are not told when it moves by the toolstack's hand.
             let now = self.now;
-            self.amend(i, |domain| domain.declined.fail(now))?;
+            self.change(i, |domain| domain.declined.fail(now))?;
             return Ok(0);
         }
         // There was room, or what is in flight now would never be answered.

@@ -32,11 +32,6 @@ impl<T: Copy, const N: usize> Top<T, N> {
         }
     }
 
-    /// Whether there may have been more than it kept.
-    pub(super) fn is_full(&self) -> bool {
-        self.items.iter().all(Option::is_some)
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, T)> + '_ {
         self.items.iter().flatten().copied()
     }

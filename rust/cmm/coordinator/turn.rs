@@ -50,7 +50,6 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         books.transfer(domains, from, to, pages);
         if to == Place::Free && pages > 0 {
             coordinator.free_grew = true;
-            coordinator.repayment.after = 0;
         }
     }
 

@@ -12,6 +12,8 @@ use cmm::coordinator::{
 use cmm::protocol::{Down, RequestReason, Up, Violation};
 use cmm::DomId;
 
+use crate::counted::Counted;
+
 /// Of each domain, in pages.
 pub const SIZE: u64 = 262_144;
 
@@ -65,11 +67,11 @@ impl Host for Ledger {
 /// Domains with front-ends, numbered from 1 on, and a coordinator.
 pub struct Machine {
     /// Decides.
-    pub coordinator: Coordinator<Vec<Entry>>,
+    pub coordinator: Coordinator<Counted<Vec<Entry>>>,
     /// What time it is. It passes only where that is said.
     pub now: Nanos,
     /// Another storage, when there is one to move to.
-    pub storage: Vec<Entry>,
+    pub storage: Counted<Vec<Entry>>,
     domains: u16,
     ledger: Ledger,
     last_id: u32,
@@ -84,9 +86,9 @@ impl Machine {
         };
         let room = usize::from(domains) + 1;
         let mut machine = Self {
-            coordinator: Coordinator::new(vec![Entry::default(); room], settings),
+            coordinator: Coordinator::new(storage(room), settings),
             now: SECOND,
-            storage: Vec::new(),
+            storage: storage(0),
             domains,
             ledger: Ledger {
                 sizes: vec![size; room],
@@ -119,8 +121,12 @@ impl Machine {
 
     /// How many requests wait.
     pub fn waiting(&self) -> usize {
-        let waiting = self.coordinator.domains().map(|view| view.waiting);
-        waiting.map(usize::from).sum()
+        self.coordinator.waiting()
+    }
+
+    /// How often the coordinator has used its storage since this was last asked for.
+    pub fn take_steps(&self) -> u64 {
+        self.coordinator.storage().take()
     }
 
     /// How many domains have lent.
@@ -266,6 +272,11 @@ impl Machine {
             self.answer_all();
         }
     }
+}
+
+/// Storage for so many domains.
+pub fn storage(room: usize) -> Counted<Vec<Entry>> {
+    Counted::new(vec![Entry::default(); room])
 }
 
 /// The domain of this number.

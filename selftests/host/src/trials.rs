@@ -9,7 +9,7 @@
 use cmm::coordinator::{Event, Nanos, Policy, Settings, MILLISECOND, SECOND};
 use cmm::protocol::{Down, Up, MAX_ASKS, MAX_PAGES, MAX_REQUESTS};
 
-use crate::machine::{dom, Machine, SIZE};
+use crate::machine::{dom, storage, Machine, SIZE};
 
 /// Of a small request, in pages.
 const PAGES: u64 = 16;
@@ -356,11 +356,11 @@ pub const TRIALS: &[Trial] = &[
         machine: plenty,
         prepare: |machine, _| {
             let places = usize::from(machine.domains()) + 2;
-            machine.storage = vec![Default::default(); places];
+            machine.storage = storage(places);
             true
         },
         act: |machine, _| {
-            let storage = std::mem::take(&mut machine.storage);
+            let storage = std::mem::replace(&mut machine.storage, storage(0));
             machine.storage = machine.coordinator.grow(storage);
         },
     },

@@ -62,7 +62,7 @@ impl Purpose {
         !self.is_give() && self != Self::Revoke
     }
 
-    pub(in super::super) fn is_late(self) -> bool {
+    fn is_late(self) -> bool {
         matches!(self, Self::Late { .. })
     }
 
@@ -183,6 +183,14 @@ impl Asks {
         waited_for
             .map(|ask| ask.since.saturating_add(ask.allowed))
             .min()
+    }
+
+    /// When the last of those was asked that may yet be answered, more time counting likewise.
+    pub(in super::super) fn asked_last(&self) -> Option<Nanos> {
+        let awaited = self.iter().filter(|ask| !ask.purpose.is_late());
+        awaited
+            .map(|ask| ask.since.saturating_add(ask.allowed))
+            .max()
     }
 
     /// Gives up waiting for one that is late now. Returns what it was.

@@ -16,7 +16,7 @@ pub use cap::Cap;
 pub(super) use credit::Credit;
 pub(super) use pace::Pace;
 pub(super) use rate::{Price, RateLimit};
-pub(super) use requests::{Request, Requests};
+pub(super) use requests::{Class, Request, Requests};
 
 use super::host::Reservation;
 use super::policy::{readiness, Candidate};
@@ -24,6 +24,7 @@ use super::record::Record;
 use super::settings::Limits;
 use super::view::View;
 use crate::pages::signed;
+use crate::protocol::MAX_REQUESTS;
 use crate::tables::Index;
 use crate::time::Nanos;
 use crate::DomId;
@@ -98,12 +99,16 @@ pub(super) struct Summary {
     pub(super) answer_due: Option<Nanos>,
     /// Since when somebody waits for its answer.
     pub(super) asked_since: Option<Nanos>,
+    /// When it was last asked something that it may yet answer, if it has no room for another question.
+    pub(super) full_since: Option<Nanos>,
     /// How many of its requests wait for an answer.
     pub(super) waiting: u8,
     /// Not asked to give before this.
     pub(super) shy_until: Nanos,
     /// Not asked for the reserve before this.
     pub(super) refused_until: Nanos,
+    /// Not given back what it lent before this.
+    pub(super) declined_until: Nanos,
     /// What it could give without hurting itself, in pages.
     pub(super) spare: u64,
     /// What it borrowed and could be made to give, in pages.
@@ -112,21 +117,17 @@ pub(super) struct Summary {
     pub(super) readiness: u64,
     /// What it lent, less what is on its way back, in pages.
     pub(super) owed: u64,
+    /// Whose turn it is of its requests that lack pages.
+    pub(super) unserved: [Option<Class>; MAX_REQUESTS],
 }
 
 impl Summary {
-    /// Whether it would answer a question now, and not because it wants something itself.
-    pub(super) fn is_willing(&self, now: Nanos) -> bool {
-        self.connected && self.waiting == 0 && self.shy_until <= now
-    }
-
     /// As a donor, for somebody who may recall what it lent or may not.
     pub(super) fn candidate(&self, index: Index, recalls: bool) -> Candidate {
         Candidate {
             index,
             spare: self.spare,
             recallable: if recalls { self.recallable } else { 0 },
-            readiness: self.readiness,
         }
     }
 }
@@ -185,13 +186,24 @@ impl Domain {
                 .next_deadline()
                 .filter(|_| self.is_connected()),
             asked_since: self.asks.waited_for_since(),
+            full_since: if self.asks.has_room() {
+                None
+            } else {
+                self.asks.asked_last()
+            },
             waiting: self.requests.waiting(),
             shy_until: self.shy.until(),
             refused_until: self.refused.until(),
+            declined_until: self.declined.until(),
             spare: self.spare(),
             recallable: self.recallable(),
             readiness: (self.readiness >> shift).max(1),
             owed: self.owed(),
+            unserved: if self.is_connected() {
+                self.requests.unserved(self.owed())
+            } else {
+                [None; MAX_REQUESTS]
+            },
         }
     }
 

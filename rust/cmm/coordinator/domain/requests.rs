@@ -43,6 +43,23 @@ impl Request {
     }
 }
 
+/// Whose turn it is among requests that lack pages: the first, first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in super::super) enum Class {
+    /// It wants no more than its domain is owed.
+    Recall,
+    Emergency,
+    Other,
+}
+
+impl Class {
+    pub(in super::super) const COUNT: usize = 3;
+
+    pub(in super::super) fn nth(n: usize) -> Option<Self> {
+        [Self::Recall, Self::Emergency, Self::Other].get(n).copied()
+    }
+}
+
 /// The table of requests, and what there is of them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in super::super) struct Requests {
@@ -68,6 +85,31 @@ impl Requests {
 
     pub(in super::super) fn iter_waiting(&self) -> impl Iterator<Item = &Request> {
         self.iter().filter(|request| request.is_waiting())
+    }
+
+    /// In which class each waits that lacks pages, if its domain is `owed` so many.
+    pub(in super::super) fn unserved(&self, mut owed: u64) -> [Option<Class>; MAX_REQUESTS] {
+        let mut classes = [None; MAX_REQUESTS];
+        if self.waiting == 0 {
+            return classes;
+        }
+        for (class, request) in classes.iter_mut().zip(&self.table) {
+            let Some(request) = request.filter(Request::is_waiting) else {
+                continue;
+            };
+            let recalls = request.want <= owed;
+            if recalls {
+                owed -= request.want;
+            }
+            *class = (request.lacks() > 0).then_some(if recalls {
+                Class::Recall
+            } else if request.reason == RequestReason::Emergency {
+                Class::Emergency
+            } else {
+                Class::Other
+            });
+        }
+        classes
     }
 
     /// The one at a place, of [`MAX_REQUESTS`], if it waits.

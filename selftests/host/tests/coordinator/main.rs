@@ -7,6 +7,7 @@ mod boost;
 mod cap;
 mod claims;
 mod credit;
+mod crowd;
 mod donors;
 mod large;
 mod liars;

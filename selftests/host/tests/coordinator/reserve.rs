@@ -7,12 +7,13 @@ use super::*;
 #[test]
 fn paused_donors_do_not_hide_another_from_the_reserve() {
     let mut sim = all_but_a_small_one_are_paused(Settings::default());
-    // What A says it has to spare is the least of all.
+    // What A and B say they have to spare is the least of all, and the same.
     let event = Event::SetReserve { pages: 2_500 };
     sim.handle(event).expect("in range");
     sim.advance(MILLISECOND);
     run(&mut sim);
-    assert_eq!((balance(&sim, A), balance(&sim, B)), (-1_000, -1_500));
+    let given = [balance(&sim, A), balance(&sim, B)];
+    assert!(given == [-1_000, -1_500] || given == [-1_500, -1_000]);
 }
 
 #[test]
