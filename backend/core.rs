@@ -6,10 +6,17 @@
 //! The lock is taken in interrupt context, where a message is decided on and answered on the spot:
 //! nothing in between ever waits.
 
-use crate::link::{
-    Dom0Host,
-    Link,
-    Links, //
+use crate::{
+    link::{
+        Dom0Host,
+        Link,
+        Links, //
+    },
+    room::{
+        self,
+        Room,
+        CHUNK, //
+    }, //
 };
 use cmm::{
     coordinator::{
@@ -25,6 +32,7 @@ use cmm::{
         layout::UP,
         Violation, //
     },
+    tables::Chunks,
     timing::{
         Histograms,
         Stopwatch, //
@@ -49,8 +57,11 @@ use xen::{
     }, //
 };
 
-/// Domains to have room for beyond those that are known.
+/// Domains to have room for beyond those that are known, as some may come at the same time.
 const SPARE_ROOM: usize = 16;
+
+/// At how many places the lock is held to look when all are looked at.
+const LOOKED_AT_ONCE: usize = 64;
 
 /// The coordinator, the connections and their timer, shared by all who tell them something.
 #[derive(Clone)]
@@ -65,7 +76,7 @@ struct Guarded {
 
 /// What the lock guards.
 struct Inside {
-    coordinator: Coordinator<KVVec<Entry>>,
+    coordinator: KBox<Coordinator<Room<Entry>>>,
     links: Links,
 }
 
@@ -132,16 +143,16 @@ impl Inside {
     }
 }
 
-/// Storage for so many domains.
-fn room_for(count: usize) -> Result<KVVec<Entry>> {
-    let mut room = KVVec::with_capacity(count, GFP_KERNEL)?;
-    room.resize(count, Entry::default(), GFP_KERNEL)?;
-    Ok(room)
+/// What `look` finds under the lock.
+fn locked<T>(inside: &SpinLockIrq<Inside>, look: impl FnOnce(&Inside) -> T) -> T {
+    look(&inside.lock())
 }
 
 impl Core {
     pub(crate) fn new(control: DomainControl, settings: Settings) -> Result<Self> {
-        let coordinator = Coordinator::new(room_for(SPARE_ROOM)?, settings);
+        // It is too large to be moved about on the stack.
+        let coordinator = Coordinator::new(Chunks(KVVec::new()), settings);
+        let coordinator = KBox::new(coordinator, GFP_KERNEL)?;
         let links = Links::new()?;
         let guarded = pin_init!(Guarded {
             inside <- new_spinlock_irq!(Inside {
@@ -182,11 +193,26 @@ impl Core {
     /// `ENOMEM`.
     pub(crate) fn make_room(&self) -> Result {
         let inside = &self.guarded().inside;
+        let chunks = |known: usize, chunks: usize| {
+            let is_short = known + SPARE_ROOM > chunks * CHUNK;
+            is_short.then_some(chunks)
+        };
         // Domains without a connection are known, too.
-        let known = inside.lock().coordinator.len();
-        let storage = room_for((known + SPARE_ROOM).next_power_of_two())?;
-        let unused = inside.lock().coordinator.grow(storage);
-        drop(unused);
+        let domains = |inside: &Inside| {
+            let coordinator = &inside.coordinator;
+            chunks(coordinator.len(), coordinator.storage().0.len())
+        };
+        let links = |inside: &Inside| chunks(inside.links.len(), inside.links.room().0.len());
+        while let Some(chunks) = locked(inside, domains) {
+            let room = room::after(chunks)?;
+            let unused = room::extend(inside.lock().coordinator.storage_mut(), room);
+            drop(unused);
+        }
+        while let Some(chunks) = locked(inside, links) {
+            let room = room::after(chunks)?;
+            let unused = room::extend(inside.lock().links.room_mut(), room);
+            drop(unused);
+        }
         Ok(())
     }
 
@@ -199,27 +225,21 @@ impl Core {
         let dom = link.dom;
         self.make_room()?;
         let Guarded { inside, control } = self.guarded();
-        let links = inside.lock().links.len();
-        let room = KVec::with_capacity(links + 1, GFP_KERNEL)?;
-
-        let (unused, rejected, result) = {
+        let (rejected, result) = {
             let mut inside = inside.lock();
             inside.links.begin_turn();
-            if inside.links.len() + 1 > room.capacity() {
-                return Err(EAGAIN);
-            }
-            let (unused, rejected) = inside.links.insert(link, room);
+            let rejected = inside.links.insert(link).err();
             let result = match rejected {
                 Some(_) => Err(EEXIST),
                 None => inside.handle(attach, control).map_err(|_| EINVAL),
             };
             let result = result.and_then(|()| inside.coordinator.domain(dom).ok_or(EINVAL));
             inside.end_turn(&self.0);
-            (unused, rejected, result)
+            (rejected, result)
         };
         // The link there is already is a good one.
         let is_ours = rejected.is_none();
-        drop((unused, rejected));
+        drop(rejected);
 
         if result.is_err() && is_ours {
             self.detach(dom);
@@ -316,47 +336,57 @@ impl Core {
         self.guarded().inside.lock().coordinator.settings()
     }
 
-    /// Which domains are known.
-    pub(crate) fn known(&self) -> Result<KVec<DomId>> {
+    /// Looks at all places, of which there are as many as `places` says, and returns what `look` finds. Others have the
+    /// lock in between, so that what is found is not of one moment.
+    fn look<T>(
+        &self,
+        places: impl FnOnce(&Inside) -> usize,
+        look: impl Fn(&Inside, usize) -> Option<T>,
+    ) -> Result<KVVec<T>> {
         let inside = &self.guarded().inside;
-        let count = inside.lock().coordinator.len();
-        let mut known = KVec::with_capacity(count, GFP_KERNEL)?;
-
-        let inside = inside.lock();
-        for view in inside.coordinator.domains().take(count) {
-            // One that came meanwhile is hardly gone.
-            let _ = known.push_within_capacity(view.dom);
+        let count = locked(inside, places);
+        let mut found = KVVec::with_capacity(count, GFP_KERNEL)?;
+        for first in (0..count).step_by(LOOKED_AT_ONCE) {
+            let inside = inside.lock();
+            for place in first..count.min(first + LOOKED_AT_ONCE) {
+                if let Some(one) = look(&inside, place) {
+                    // There are no more than places.
+                    let _ = found.push_within_capacity(one);
+                }
+            }
         }
-        drop(inside);
-        Ok(known)
+        Ok(found)
+    }
+
+    /// What is known of all domains, in no order. One that came meanwhile may be missing.
+    pub(crate) fn views(&self) -> Result<KVVec<View>> {
+        self.look(
+            |inside| inside.coordinator.places(),
+            |inside, place| inside.coordinator.domain_at(place),
+        )
     }
 
     /// What is known of all domains, in the order of their numbers, the size of the pool, and whether the books
     /// balance.
-    pub(crate) fn books(&self) -> Result<(KVec<View>, u64, bool)> {
-        let inside = &self.guarded().inside;
-        let count = inside.lock().coordinator.len();
-        let mut views = KVec::with_capacity(count, GFP_KERNEL)?;
-
-        let inside = inside.lock();
-        for view in inside.coordinator.domains().take(count) {
-            // A domain that came meanwhile may be missing.
-            let _ = views.push_within_capacity(view);
-        }
-        let balanced = inside.coordinator.check().is_ok();
-        let pool = inside.coordinator.pool();
-        drop(inside);
+    pub(crate) fn books(&self) -> Result<(KVVec<View>, u64, bool)> {
+        let mut views = self.views()?;
         views.sort_unstable_by_key(|view| view.dom);
-        Ok((views, pool, balanced))
+        let inside = self.guarded().inside.lock();
+        Ok((
+            views,
+            inside.coordinator.pool(),
+            inside.coordinator.is_balanced(),
+        ))
     }
 
     /// Where the time of each domain's last request went.
-    pub(crate) fn stopwatches(&self) -> Result<KVec<(DomId, Stopwatch)>> {
-        let inside = &self.guarded().inside;
-        let count = inside.lock().links.len();
-        let mut room = KVec::with_capacity(count, GFP_KERNEL)?;
-        inside.lock().links.stopwatches(&mut room);
-        Ok(room)
+    pub(crate) fn stopwatches(&self) -> Result<KVVec<(DomId, Stopwatch)>> {
+        let mut stopwatches = self.look(
+            |inside| inside.links.places(),
+            |inside, place| inside.links.stopwatch_at(place),
+        )?;
+        stopwatches.sort_unstable_by_key(|(dom, _)| *dom);
+        Ok(stopwatches)
     }
 
     /// How often each phase of what is done here took how long.

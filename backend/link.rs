@@ -2,6 +2,7 @@
 
 //! Memory: this end of the shared pages, and what the coordinator does through them.
 
+use crate::room::Room;
 use cmm::{
     coordinator::{
         Activity,
@@ -23,6 +24,15 @@ use cmm::{
         Consumer,
         Producer,
         PushError, //
+    },
+    tables::{
+        Arena,
+        Chunks,
+        Holds,
+        Place,
+        Queue,
+        Queued,
+        Storage, //
     },
     timing::{
         Histograms,
@@ -60,10 +70,6 @@ pub(crate) struct Link {
     down: Producer,
     notifier: Notifier,
     waker: Waker,
-    /// Something was sent since the last event.
-    touched: bool,
-    /// A request of the domain's came in, or was answered, since the last event.
-    served: bool,
     /// Where the time of its last request went.
     stopwatch: Stopwatch,
     /// The front-end writes faster than it is read: the channel's thread reads it, now and then.
@@ -88,8 +94,6 @@ impl Link {
             down: Producer::new(DOWN),
             notifier: channel.notifier(),
             waker: channel.waker(),
-            touched: false,
-            served: false,
             stopwatch: Stopwatch::default(),
             flooding: false,
             broken: false,
@@ -115,24 +119,63 @@ impl Link {
     }
 }
 
-/// All links, in the order of their domains' numbers.
+/// Those who were sent something since the last event.
+#[derive(Clone, Copy)]
+struct Touched;
+
+/// Those of whom a request came in, or was answered, since the last event.
+#[derive(Clone, Copy)]
+struct Served;
+
+/// The nodes of a link.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Nodes {
+    touched: Queued,
+    served: Queued,
+}
+
+impl Holds<Queued, Touched> for Nodes {
+    fn node(&self, _part: usize) -> Option<&Queued> {
+        Some(&self.touched)
+    }
+
+    fn node_mut(&mut self, _part: usize) -> Option<&mut Queued> {
+        Some(&mut self.touched)
+    }
+}
+
+impl Holds<Queued, Served> for Nodes {
+    fn node(&self, _part: usize) -> Option<&Queued> {
+        Some(&self.served)
+    }
+
+    fn node_mut(&mut self, _part: usize) -> Option<&mut Queued> {
+        Some(&mut self.served)
+    }
+}
+
+/// Room for links.
+type LinkRoom = Room<Place<Nodes, Option<Link>>>;
+
+/// All links.
 pub(crate) struct Links {
-    links: KVec<Link>,
+    links: Arena<LinkRoom>,
+    touched: Queue<Touched>,
+    served: Queue<Served>,
     /// Where the time of this turn goes.
     turn: Stopwatch,
     /// Where that of all turns has gone.
     turns: KBox<Histograms>,
-    /// A link's time goes there, too: one is `served`.
-    serving: bool,
 }
 
 impl Links {
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            links: KVec::new(),
+            links: Arena::new(Chunks(KVVec::new())),
+            touched: Queue::default(),
+            served: Queue::default(),
             turn: Stopwatch::default(),
             turns: KBox::new(Histograms::default(), GFP_KERNEL)?,
-            serving: false,
         })
     }
 
@@ -142,11 +185,8 @@ impl Links {
     }
 
     pub(crate) fn get(&mut self, dom: DomId) -> Option<&mut Link> {
-        let i = self
-            .links
-            .binary_search_by_key(&dom, |link| link.dom)
-            .ok()?;
-        self.links.get_mut(i)
+        let at = self.links.find(dom)?;
+        self.links.get_mut(at)?.as_mut()
     }
 
     /// How many there are.
@@ -154,40 +194,33 @@ impl Links {
         self.links.len()
     }
 
-    /// Adds a link, with the help of a table that has room for one more than there are. The table
-    /// that is not used any more, and the link if its domain has one already, come back.
-    pub(crate) fn insert(
-        &mut self,
-        link: Link,
-        mut room: KVec<Link>,
-    ) -> (KVec<Link>, Option<Link>) {
-        let Err(place) = self.links.binary_search_by_key(&link.dom, |link| link.dom) else {
-            return (room, Some(link));
-        };
-
-        let mut rest = Some(link);
-        for (i, old) in core::mem::take(&mut self.links).into_iter().enumerate() {
-            if i == place {
-                if let Some(link) = rest.take() {
-                    let _ = room.push_within_capacity(link);
-                }
-            }
-            let _ = room.push_within_capacity(old);
-        }
-        if let Some(link) = rest {
-            let _ = room.push_within_capacity(link);
-        }
-        self.links = room;
-        (KVec::new(), None)
+    /// The room for them.
+    pub(crate) fn room(&self) -> &LinkRoom {
+        self.links.storage()
     }
 
-    /// Takes a link out.
+    /// The room for them, to be extended.
+    pub(crate) fn room_mut(&mut self) -> &mut LinkRoom {
+        self.links.storage_mut()
+    }
+
+    /// Adds a link; it comes back if its domain has one already, or there is no room.
+    pub(crate) fn insert(&mut self, link: Link) -> Result<(), Link> {
+        let dom = link.dom;
+        // It must not be dropped here, under the lock.
+        if self.links.find(dom).is_some() || self.links.len() == self.room().places() {
+            return Err(link);
+        }
+        let _ = self.links.insert(dom, Some(link));
+        Ok(())
+    }
+
+    /// Takes a link out. What it was sent has been notified: turns end before the lock is let go.
     pub(crate) fn remove(&mut self, dom: DomId) -> Option<Link> {
-        let i = self
-            .links
-            .binary_search_by_key(&dom, |link| link.dom)
-            .ok()?;
-        self.links.remove(i).ok()
+        let at = self.links.find(dom)?;
+        self.touched.remove(&mut self.links, at);
+        self.served.remove(&mut self.links, at);
+        self.links.remove(at)?
     }
 
     /// Takes down that a domain has said something.
@@ -196,36 +229,41 @@ impl Links {
             return;
         };
         let stopwatch = self.turn.again(*id, *pages);
-        if let Some(link) = self.get(dom) {
-            link.served = true;
+        let Some(at) = self.links.find(dom) else {
+            return;
+        };
+        if let Some(Some(link)) = self.links.get_mut(at) {
             link.stopwatch = stopwatch;
-            self.serving = true;
+            self.served.push(&mut self.links, at, 0);
         }
     }
 
     /// Ends a turn: sends one event to each front-end that was sent something.
     pub(crate) fn notify(&mut self) {
         self.turn.split(Phase::Decide, now());
-        for link in &mut self.links {
-            if core::mem::take(&mut link.touched) {
+        while let Some(at) = self.touched.pop(&mut self.links) {
+            if let Some(Some(link)) = self.links.get_mut(at) {
                 link.notifier.notify();
             }
         }
         self.turn.split(Phase::Notify, now());
         self.turns.add(&self.turn);
-        if core::mem::take(&mut self.serving) {
-            for link in self.links.iter_mut().filter(|link| link.served) {
-                link.served = false;
+        while let Some(at) = self.served.pop(&mut self.links) {
+            if let Some(Some(link)) = self.links.get_mut(at) {
                 link.stopwatch.join(Phase::Donors, &self.turn);
             }
         }
     }
 
-    /// Where the time of each domain's last request went; of `room`'s capacity at most.
-    pub(crate) fn stopwatches(&self, room: &mut KVec<(DomId, Stopwatch)>) {
-        for link in self.links.iter().take(room.capacity()) {
-            let _ = room.push_within_capacity((link.dom, link.stopwatch));
-        }
+    /// How many places there are to look at.
+    pub(crate) fn places(&self) -> usize {
+        self.links.places()
+    }
+
+    /// Whose link is in a place, if one is, and where the time of its last request went.
+    pub(crate) fn stopwatch_at(&self, place: usize) -> Option<(DomId, Stopwatch)> {
+        let link = self.links.get(self.links.at(place)?)?.as_ref()?;
+        Some((link.dom, link.stopwatch))
     }
 
     /// How often each phase of a turn took how long.
@@ -261,19 +299,20 @@ fn from_xen(activity: scheduling::Activity) -> Activity {
 
 impl Host for Dom0Host<'_> {
     fn send(&mut self, dom: DomId, message: &Down) -> Result<(), SendError> {
-        let link = self.links.get(dom).ok_or(SendError::Gone)?;
-        if link.broken {
-            return Err(SendError::Gone);
-        }
+        let links = &mut *self.links;
+        let at = links.links.find(dom).ok_or(SendError::Gone)?;
+        let link = links.links.get_mut(at).and_then(Option::as_mut);
+        let link = link
+            .filter(|link| !link.broken)
+            .ok_or(SendError::Gone)?;
         match link
             .down
             .push_leaving(&link.page, &message.encode(), message.leaves_free())
         {
             Ok(()) => {
-                link.touched = true;
+                links.touched.push(&mut links.links, at, 0);
                 if matches!(message, Down::Grant { .. }) {
-                    link.served = true;
-                    self.links.serving = true;
+                    links.served.push(&mut links.links, at, 0);
                 }
                 Ok(())
             }

@@ -50,11 +50,12 @@ struct Deaths {
 
 impl Watcher for Deaths {
     fn changed(&self) {
-        let Ok(known) = self.core.known() else {
+        let Ok(known) = self.core.views() else {
             pr_warn!("cannot look which domains are gone: no memory\n");
             return;
         };
-        for dom in known {
+        for view in &known {
+            let dom = view.dom;
             if is_gone(dom) {
                 self.core.tell(Event::Died { dom });
             }

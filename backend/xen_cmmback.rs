@@ -9,7 +9,8 @@
 //!   [`service`], what belongs to no device;
 //! - locks: [`core`], the coordinator and the connections, and the timer that drives them;
 //!   [`debugfs`], the books, and where the time went;
-//! - memory: [`link`], this end of the shared pages;
+//! - memory: [`link`], this end of the shared pages; [`room`], where what is known of domains is
+//!   kept;
 //! - errnos: [`knobs`].
 
 mod backend;
@@ -18,6 +19,7 @@ mod core;
 mod debugfs;
 mod knobs;
 mod link;
+mod room;
 mod service;
 
 use backend::{

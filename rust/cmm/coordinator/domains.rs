@@ -51,6 +51,8 @@ pub(super) struct Tally {
     pub(super) held: u64,
     /// Pages that they have been asked for to fill the reserve.
     pub(super) filling: u64,
+    /// What our hand adds to their caps, in pages.
+    pub(super) ours: i64,
 }
 
 impl Tally {
@@ -62,6 +64,7 @@ impl Tally {
             lacking: domain.credit.lacks(),
             held: domain.requests.held(),
             filling: domain.asks.filling(),
+            ours: domain.ours(),
         }
     }
 
@@ -72,6 +75,7 @@ impl Tally {
         self.lacking += one.lacking;
         self.held += one.held;
         self.filling += one.filling;
+        self.ours += one.ours;
     }
 
     /// Takes one out that is in it.
@@ -82,6 +86,7 @@ impl Tally {
         self.lacking -= one.lacking;
         self.held -= one.held;
         self.filling -= one.filling;
+        self.ours -= one.ours;
     }
 }
 
@@ -95,13 +100,12 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         }
     }
 
-    /// Moves into a larger storage and returns the old one; a storage too small for the domains is returned as it is.
-    pub(super) fn grow(&mut self, storage: S) -> S {
-        self.entries.grow(storage)
-    }
-
     pub(super) fn storage(&self) -> &S {
         self.entries.storage()
+    }
+
+    pub(super) fn storage_mut(&mut self) -> &mut S {
+        self.entries.storage_mut()
     }
 
     /// All domains, in no order: for tests and debugfs.

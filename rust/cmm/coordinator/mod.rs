@@ -66,6 +66,7 @@ pub use refused::Refused;
 pub use settings::{Limits, Settings};
 pub use view::View;
 
+use crate::pages::signed;
 use crate::protocol::{Up, Violation};
 use crate::tables::{Index, Storage};
 use crate::DomId;
@@ -98,14 +99,14 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
         .handle(event)
     }
 
-    /// Moves into a larger storage and returns the old one; a storage too small for the domains is returned as it is.
-    pub fn grow(&mut self, storage: S) -> S {
-        self.domains.grow(storage)
-    }
-
     /// The storage, to look at.
     pub fn storage(&self) -> &S {
         self.domains.storage()
+    }
+
+    /// The storage, for more places to be added behind those that are there, which must stay as they are.
+    pub fn storage_mut(&mut self) -> &mut S {
+        self.domains.storage_mut()
     }
 
     /// When a [`Tick`](Event::Tick) is due; perhaps earlier than anything happens, never later.
@@ -128,6 +129,22 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
     /// All domains, in no order.
     pub fn domains(&self) -> impl Iterator<Item = View> + '_ {
         self.domains.all().map(|(_, domain)| domain.view())
+    }
+
+    /// How many places there are to look at for [`domain_at`](Self::domain_at), used or not.
+    pub fn places(&self) -> usize {
+        self.domains.places()
+    }
+
+    /// The domain in a place, if one is there: for walks through all that go on where they stopped.
+    pub fn domain_at(&self, place: usize) -> Option<View> {
+        Some(self.domains.get(self.domains.at(place)?)?.view())
+    }
+
+    /// Whether the books balance. Costs nothing, and proves less than [`check`](Self::check).
+    pub fn is_balanced(&self) -> bool {
+        let sum = self.domains.tally().ours + signed(self.pool()) + self.books.unbooked();
+        sum == 0 && self.books.shortfalls() == 0
     }
 
     /// How many domains are known.

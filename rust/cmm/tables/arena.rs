@@ -258,23 +258,6 @@ where
         &mut self.storage
     }
 
-    /// Moves into a larger storage and returns the old one; a storage too small is returned as it
-    /// is. Copies every entry once, and hashes none anew.
-    pub fn grow(&mut self, mut storage: S) -> S
-    where
-        T: Copy,
-    {
-        if storage.places() < self.buckets {
-            return storage;
-        }
-        for at in 0..self.buckets {
-            if let (Some(old), Some(new)) = (self.storage.place(at), storage.place_mut(at)) {
-                *new = *old;
-            }
-        }
-        core::mem::replace(&mut self.storage, storage)
-    }
-
     /// Proves that every entry is found, and every place is either used or free. Slow.
     ///
     /// # Errors

@@ -22,6 +22,11 @@ impl<S> Counted<S> {
         }
     }
 
+    /// What is counted, for more places to be added.
+    pub fn inner_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
     /// How often a place was read or written since this was last asked for.
     pub fn take(&self) -> u64 {
         self.accesses.take()

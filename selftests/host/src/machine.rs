@@ -10,6 +10,7 @@ use cmm::coordinator::{
     Settings, SECOND,
 };
 use cmm::protocol::{Down, RequestReason, Up, Violation};
+use cmm::tables::Chunks;
 use cmm::DomId;
 
 use crate::counted::Counted;
@@ -19,6 +20,9 @@ pub const SIZE: u64 = 262_144;
 
 /// What a domain has to spare that has much, in pages.
 pub const SPARE: u64 = 65_536;
+
+/// Storage comes in chunks for so many domains.
+const CHUNK: usize = 64;
 
 /// Does what the coordinator wants by writing it down.
 struct Ledger {
@@ -67,11 +71,11 @@ impl Host for Ledger {
 /// Domains with front-ends, numbered from 1 on, and a coordinator.
 pub struct Machine {
     /// Decides.
-    pub coordinator: Coordinator<Counted<Vec<Entry>>>,
+    pub coordinator: Coordinator<Counted<Chunks<Vec<Vec<Entry>>, CHUNK>>>,
     /// What time it is. It passes only where that is said.
     pub now: Nanos,
-    /// Another storage, when there is one to move to.
-    pub storage: Counted<Vec<Entry>>,
+    /// More storage, when there is some to be added.
+    pub more: Option<Vec<Entry>>,
     domains: u16,
     ledger: Ledger,
     last_id: u32,
@@ -85,10 +89,11 @@ impl Machine {
             maximum: SIZE + 256,
         };
         let room = usize::from(domains) + 1;
+        let chunks = (0..room.div_ceil(CHUNK)).map(|_| chunk()).collect();
         let mut machine = Self {
-            coordinator: Coordinator::new(storage(room), settings),
+            coordinator: Coordinator::new(Counted::new(Chunks(chunks)), settings),
             now: SECOND,
-            storage: storage(0),
+            more: None,
             domains,
             ledger: Ledger {
                 sizes: vec![size; room],
@@ -274,9 +279,9 @@ impl Machine {
     }
 }
 
-/// Storage for so many domains.
-pub fn storage(room: usize) -> Counted<Vec<Entry>> {
-    Counted::new(vec![Entry::default(); room])
+/// Storage for some more domains.
+pub fn chunk() -> Vec<Entry> {
+    vec![Entry::default(); CHUNK]
 }
 
 /// The domain of this number.

@@ -9,7 +9,7 @@
 use cmm::coordinator::{Event, Nanos, Policy, Settings, MILLISECOND, SECOND};
 use cmm::protocol::{Down, Up, MAX_ASKS, MAX_PAGES, MAX_REQUESTS};
 
-use crate::machine::{dom, storage, Machine, SIZE};
+use crate::machine::{chunk, dom, Machine, SIZE};
 
 /// Of a small request, in pages.
 const PAGES: u64 = 16;
@@ -354,14 +354,16 @@ pub const TRIALS: &[Trial] = &[
     Trial {
         name: "grow",
         machine: plenty,
-        prepare: |machine, _| {
-            let places = usize::from(machine.domains()) + 2;
-            machine.storage = storage(places);
+        prepare: |machine, round| {
+            if round > 0 {
+                machine.coordinator.storage_mut().inner_mut().0.pop();
+            }
+            machine.more = Some(chunk());
             true
         },
         act: |machine, _| {
-            let storage = std::mem::replace(&mut machine.storage, storage(0));
-            machine.storage = machine.coordinator.grow(storage);
+            let chunks = &mut machine.coordinator.storage_mut().inner_mut().0;
+            chunks.extend(machine.more.take());
         },
     },
 ];
