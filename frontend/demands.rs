@@ -32,7 +32,7 @@ impl Session {
                 return;
             };
             // What takes long leaves others their share of the CPU meanwhile.
-            let _patience = (demand.pages() > BATCH as u64).then(NormalPriority::begin);
+            let _patience = (demand.pages() >= BATCH as u64).then(NormalPriority::begin);
             let mut stopwatch = start(&demand);
             let moved = self.move_for(epoch, &demand, &mut stopwatch);
             let told = moved.is_some_and(|pages| self.client.lock().answer(epoch, &demand, pages));
