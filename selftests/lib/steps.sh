@@ -11,7 +11,8 @@
 #   returning  alice has given it back; bob has been told, and has not begun to take
 #   stocked    both have credit, alice has used some, and there is a reserve
 
-AMOUNT=16384
+# One portion, which bob gives as a whole: he has given nothing before he has answered.
+AMOUNT=8192
 
 nonzero() { [ "$("$@")" -gt 0 ] || { echo "$*: 0"; return 1; }; }
 
