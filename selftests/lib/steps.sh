@@ -12,7 +12,7 @@
 #   stocked    both have credit, alice has used some, and there is a reserve
 
 # One portion, which bob gives as a whole: he has given nothing before he has answered.
-AMOUNT=8192
+AMOUNT=16384
 
 nonzero() { [ "$("$@")" -gt 0 ] || { echo "$*: 0"; return 1; }; }
 
@@ -61,7 +61,7 @@ reach() {
 		ask && eventually 20 nonzero ledger "$bob" asked
 		;;
 	working)
-		tries=30
+		tries=10
 		until catch_bob; do
 			tries=$((tries - 1))
 			[ $tries -gt 0 ] && run bob && settle alice && settle bob &&

@@ -21,9 +21,9 @@ const PAUSE: Nanos = 100 * MILLISECOND;
 /// How many answers that are late are given up in one event; the others follow in the next.
 const PASSED_OVER_AT_ONCE: usize = 16;
 
-/// The most that one question is for: 8 MiB. A larger need is met by several questions, one after the other to each
+/// The most that one question is for: 16 MiB. A larger need is met by several questions, one after the other to each
 /// donor, so that who is fast gives more of it than who is slow, and a small need waits behind one of them at most.
-const PORTION: u64 = 4 * EXTENT_PAGES;
+const PORTION: u64 = 8 * EXTENT_PAGES;
 
 impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Asks donors for what a request lacks and nobody has been asked for. `false` if there is none to wait for besides

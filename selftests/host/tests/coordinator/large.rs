@@ -8,7 +8,7 @@ use super::*;
 const PAGE: Nanos = 2_000;
 
 /// The most that one question is for.
-const PORTION: u64 = 2_048;
+const PORTION: u64 = 4_096;
 
 /// Donors that take their time.
 struct Busy {
@@ -128,7 +128,7 @@ fn a_small_request_waits_behind_one_portion_of_a_large_one() {
     let mut busy = Busy::new([(B, 0)]);
     let (small, took) = busy.until_granted(&mut sim, A, 10 * SECOND);
     assert_eq!(small, (1, GrantReason::Full));
-    assert!(took < 3 * 2_048 * PAGE, "{} ms", took / MILLISECOND);
+    assert!(took < 3 * PORTION * PAGE, "{} ms", took / MILLISECOND);
 }
 
 #[test]

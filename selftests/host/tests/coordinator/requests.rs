@@ -158,8 +158,8 @@ fn who_has_donors_asked_for_much_and_does_not_wait_is_limited() {
         sim.advance(MILLISECOND);
         run(&mut sim);
     }
-    // In a second there is time for a thousand extents, or requests. Each is one, and its first question is for four.
-    assert_eq!(asked, 201);
+    // In a second there is time for a thousand extents, or requests. Each is one, and its first question is for eight.
+    assert_eq!(asked, 112);
 }
 
 #[test]
