@@ -302,9 +302,7 @@ impl Host for Dom0Host<'_> {
         let links = &mut *self.links;
         let at = links.links.find(dom).ok_or(SendError::Gone)?;
         let link = links.links.get_mut(at).and_then(Option::as_mut);
-        let link = link
-            .filter(|link| !link.broken)
-            .ok_or(SendError::Gone)?;
+        let link = link.filter(|link| !link.broken).ok_or(SendError::Gone)?;
         match link
             .down
             .push_leaving(&link.page, &message.encode(), message.leaves_free())
