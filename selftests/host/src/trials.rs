@@ -241,7 +241,8 @@ pub const TRIALS: &[Trial] = &[
         name: "tick, all credits change",
         machine: |domains| {
             let mut machine = reserved(domains);
-            machine.handle(Event::SetCredit { pages: 8 });
+            let credit = credit_for_all(&machine);
+            machine.handle(credit);
             machine
         },
         prepare: |machine, _| {
@@ -321,18 +322,25 @@ pub const TRIALS: &[Trial] = &[
             machine.quiet();
             next_round(machine)
         },
-        act: |machine, _| machine.handle(Event::SetCredit { pages: 8 }),
+        act: |machine, _| {
+            let credit = credit_for_all(machine);
+            machine.handle(credit);
+        },
     },
     Trial {
         name: "knob: credit, as it was",
         machine: |domains| {
             let mut machine = reserved(domains);
-            machine.handle(Event::SetCredit { pages: 8 });
+            let credit = credit_for_all(&machine);
+            machine.handle(credit);
             machine.quiet();
             machine
         },
         prepare: |machine, _| next_round(machine),
-        act: |machine, _| machine.handle(Event::SetCredit { pages: 8 }),
+        act: |machine, _| {
+            let credit = credit_for_all(machine);
+            machine.handle(credit);
+        },
     },
     Trial {
         name: "knob: donor timeout",
@@ -585,4 +593,12 @@ fn open_all(machine: &mut Machine) -> bool {
     }
     assert_eq!(machine.waiting(), 4 + MAX_REQUESTS);
     next_round(machine)
+}
+
+/// A credit of which all domains together want the same, however many they are: what is asked of donors for it is not to
+/// depend on that either.
+fn credit_for_all(machine: &Machine) -> Event {
+    Event::SetCredit {
+        pages: LARGE / u64::from(machine.domains()),
+    }
 }

@@ -13,9 +13,6 @@ const TIMES: u64 = 3;
 /// What any of them may cost.
 const MOST: u64 = 20_000;
 
-/// So many are few: what goes in portions fills one among many, and may not among few.
-const LITTLE: u64 = 512;
-
 /// How often the storage is used in the dearest round of a trial; `None` if there is none.
 fn steps(trial: &Trial, domains: u16) -> Option<u64> {
     let mut machine = (trial.machine)(domains);
@@ -39,7 +36,7 @@ fn no_event_is_dearer_among_many() {
         let (few, many) = (steps(trial, FEW), steps(trial, MANY));
         let many = many.expect("it happens");
         println!("{:30} {few:?} {many}", trial.name);
-        let too_many = few.is_some_and(|few| many > TIMES * few.max(LITTLE));
+        let too_many = few.is_some_and(|few| many > TIMES * few);
         if too_many || many > MOST {
             dear.push((trial.name, few, many));
         }
