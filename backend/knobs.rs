@@ -33,7 +33,10 @@ use xen::{
         Attribute as Knob,
         Text, //
     },
-    series::EDQUOT,
+    series::{
+        EDQUOT,
+        ENOTCONN, //
+    },
     xenbus::Device, //
 };
 
