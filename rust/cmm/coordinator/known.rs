@@ -115,8 +115,9 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
         since.map_or(0, |since| since.saturating_add(self.settings.donor_timeout))
     }
 
-    /// Whether one who waits until a donor has room for a question should try again now: one has, or none will.
-    pub(super) fn is_crowd_to_go(&mut self, now: Nanos) -> bool {
+    /// Lets all who wait until a donor has room for a question try again, once each, if one has, or none will. Returns
+    /// whether there is one to try now.
+    pub(super) fn rouse_crowd(&mut self, now: Nanos) -> bool {
         let is_hopeless = self.may_give_until(true) <= now;
         if self.domains.have_donors_changed() || is_hopeless {
             // Each tries once: whoever does not succeed waits again, behind the others.

@@ -213,17 +213,17 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
 
     /// Asks for a tick when the first of the domains is due; or at once, if not all that is due was done.
     fn wake_for_rest(&mut self) {
-        let is_crowd_to_go = self.coordinator.is_crowd_to_go(self.now);
+        let is_crowd_roused = self.coordinator.rouse_crowd(self.now);
         let domains = &self.coordinator.domains;
         let is_behind = self.coordinator.requests_come_first()
             || domains.is_any_ready()
-            || is_crowd_to_go
+            || is_crowd_roused
             || (self.coordinator.shutting_down && domains.tally().waiting > 0);
         let (answer, asked) = (domains.first_to_answer(), domains.first_asked());
         if is_behind {
             self.wake(self.now);
         }
-        if self.coordinator.domains.crowd() > 0 && !is_crowd_to_go {
+        if self.coordinator.domains.crowd() > 0 && !is_crowd_roused {
             self.wake(self.coordinator.may_give_until(true));
         }
         if let Some((due, _)) = answer {

@@ -182,7 +182,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Whose turn it is of those whose requests wait until a donor has room for a question, if to ask again is of use.
     fn next_of_crowd(&mut self) -> Option<Index> {
         let coordinator = &mut *self.coordinator;
-        if !coordinator.is_crowd_to_go(self.now) {
+        if !coordinator.rouse_crowd(self.now) {
             return None;
         }
         coordinator.retries -= 1;
