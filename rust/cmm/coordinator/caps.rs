@@ -35,9 +35,9 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     pub(super) fn retarget(&mut self, i: Index, target: u64) -> Result<(), Gone> {
         let found = self.ask_xen(i)?;
         self.amend(i, |domain| {
-            let (ours, reclaiming) = (domain.ours(), domain.asks.reclaiming());
+            let (ours, uncertain) = (domain.ours(), domain.uncertain());
             let target = target.min(MOST_PAGES);
-            domain.cap.retarget(target, found, ours, reclaiming);
+            domain.cap.retarget(target, found, ours, uncertain);
         })?;
         self.set_cap(i, found, 0)
     }
@@ -45,8 +45,8 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Sets the cap to the toolstack's, which may be the one that Xen has, with our part in it, and `by` more.
     fn move_cap(&mut self, i: Index, found: Reservation, by: i64) -> Result<(), Gone> {
         self.amend(i, |domain| {
-            let (ours, reclaiming) = (domain.ours(), domain.asks.reclaiming());
-            domain.cap.heard(found, ours, reclaiming);
+            let (ours, uncertain) = (domain.ours(), domain.uncertain());
+            domain.cap.heard(found, ours, uncertain);
         })?;
         self.set_cap(i, found, by)
     }

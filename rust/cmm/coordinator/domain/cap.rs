@@ -127,15 +127,16 @@ impl Cap {
         self.forgiven += pages - passed;
     }
 
-    /// Xen says what the domain has and what cap. `reclaiming` is what it was asked for and may have given.
-    pub fn heard(&mut self, found: Reservation, ours: i64, reclaiming: u64) {
+    /// Xen says what the domain has and what cap. `uncertain` is what it was asked for and may
+    /// have given, and what it was granted and may not have taken.
+    pub fn heard(&mut self, found: Reservation, ours: i64, uncertain: u64) {
         self.fix_margin(found.maximum, ours);
         if !self.known {
             self.known = true;
             self.toolstack = found.maximum;
             self.over = above(signed(found.current), self.due(ours));
         } else if found.maximum != self.seen {
-            self.believe(found.maximum, found.current, ours, reclaiming);
+            self.believe(found.maximum, found.current, ours, uncertain);
             self.came_first = true;
         }
         self.set(found.maximum);
@@ -143,7 +144,7 @@ impl Cap {
 
     /// The toolstack wants the domain to have another size. It has set the cap before; if we have seen that since it
     /// last said what it wants, it is likely to be the one.
-    pub fn retarget(&mut self, target: u64, found: Reservation, ours: i64, reclaiming: u64) {
+    pub fn retarget(&mut self, target: u64, found: Reservation, ours: i64, uncertain: u64) {
         self.fix_margin(found.maximum, ours);
         let changed = core::mem::replace(&mut self.target, target) != target;
         let meant = self.meant();
@@ -151,9 +152,9 @@ impl Cap {
         let overlooked = found.maximum == self.seen && !self.fits() && had.contains(&meant);
         let same = meant == signed(found.maximum);
         if changed && overlooked && (same || !self.came_first) {
-            self.believe(meant.max(0).unsigned_abs(), found.current, ours, reclaiming);
+            self.believe(meant.max(0).unsigned_abs(), found.current, ours, uncertain);
         }
-        self.heard(found, ours, reclaiming);
+        self.heard(found, ours, uncertain);
         if changed {
             self.between = (self.seen, self.seen);
         }
@@ -164,7 +165,7 @@ impl Cap {
     }
 
     /// Takes a cap for the toolstack's word, when the domain has `current` pages.
-    fn believe(&mut self, cap: u64, current: u64, ours: i64, reclaiming: u64) {
+    fn believe(&mut self, cap: u64, current: u64, ours: i64, uncertain: u64) {
         let most = self.most(ours);
         self.toolstack = cap;
         self.forgiven = 0;
@@ -172,7 +173,7 @@ impl Cap {
         self.over = above(most, due);
         // It may have raised the cap and lowered it again while no back-end was loaded.
         if signed(current) > due {
-            let had = signed(current) + signed(reclaiming);
+            let had = signed(current) + signed(uncertain);
             self.over = self.over.max(above(had, due));
         }
     }

@@ -331,6 +331,12 @@ impl Domain {
         self.balance + signed(self.in_flight)
     }
 
+    /// Pages of which it is not known whether it has them: asked for and perhaps not given, or granted and perhaps not
+    /// taken.
+    pub(super) fn uncertain(&self) -> u64 {
+        self.asks.reclaiming() + self.in_flight
+    }
+
     pub(super) fn is_lender(&self) -> bool {
         self.balance < 0
     }

@@ -171,3 +171,19 @@ fn memory_is_made_of_nothing_up_to_the_slack_and_not_over_and_over() {
         assert_eq!(sim.world.domains[&dom(A)].maximum, 2_100 + CAP_MARGIN);
     }
 }
+
+#[test]
+fn who_took_nothing_is_believed_though_the_toolstack_let_it_grow_and_shrink_unheard() {
+    let mut sim = three(Settings::default());
+    let (dom, pages) = (dom(B), 10);
+    sim.handle(Event::Give { dom, pages }).expect("accepted");
+    sim.mem_set(dom, 2_300, false);
+    sim.balloon(dom, 300, 1_000);
+    // It is as large as it could be if it had taken them, and larger than it now may be.
+    sim.reload_after(|world| {
+        world.mem_set(dom, 300);
+        Vec::new()
+    });
+    let view = sim.coordinator.domain(dom).expect("known");
+    assert_eq!((view.balance, view.disbelieved), (0, 0));
+}
