@@ -337,8 +337,21 @@ fn steps(step: impl Strategy<Value = Step>) -> impl Strategy<Value = Vec<Step>> 
     prop::collection::vec(step, 0..250)
 }
 
+/// What proptest reads from the environment comes first: PROPTEST_CASES, PROPTEST_MAX_SHRINK_ITERS.
+fn config() -> ProptestConfig {
+    let given = |name| std::env::var_os(name).is_some();
+    let mut config = ProptestConfig::default();
+    if !given("PROPTEST_CASES") {
+        config.cases = 2_500;
+    }
+    if !given("PROPTEST_MAX_SHRINK_ITERS") {
+        config.max_shrink_iters = 3_000;
+    }
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_500, max_shrink_iters: 3_000, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     /// Nobody cheats: then in the end every request is answered, and every page accounted for.
     #[test]
