@@ -3,7 +3,8 @@
 //! The wire protocol: what is accepted is exactly what may be written.
 
 use cmm::protocol::{
-    Bytes, Down, GrantReason, RequestReason, Up, Urgency, Violation, MAX_PAGES, MESSAGE_SIZE,
+    default_deadline_us, Bytes, Down, GrantReason, RequestReason, Up, Urgency, Violation,
+    MAX_PAGES, MESSAGE_SIZE,
 };
 use proptest::prelude::*;
 
@@ -207,5 +208,18 @@ proptest! {
         if let Ok(down) = Down::decode(&bytes) {
             prop_assert_eq!(down.encode(), bytes);
         }
+    }
+}
+
+#[test]
+fn a_large_request_may_take_longer() {
+    let cases = [
+        (0, 1_000_000),
+        (1, 1_000_064),
+        (262_144, 17_777_216),
+        (MAX_PAGES, 60_000_000),
+    ];
+    for (pages, us) in cases {
+        assert_eq!(default_deadline_us(pages), us, "{pages}");
     }
 }

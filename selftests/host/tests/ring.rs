@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use cmm::protocol::layout::{Bytes, Lane, DOWN, MESSAGE_SIZE, PAGE_SIZE, UP};
-use cmm::protocol::{RequestReason, Up, Violation, MAX_ASKS, MAX_REQUESTS};
+use cmm::protocol::{Down, RequestReason, Up, Violation, MAX_ASKS, MAX_REQUESTS};
 use cmm::ring::{Consumer, Memory, Producer, PushError};
 use cmm_host_tests::page::Page;
 use proptest::prelude::*;
@@ -84,6 +84,29 @@ fn a_front_ends_answers_fit_behind_whatever_else_it_says() {
         for answer in answers.iter().cycle().take(MAX_REQUESTS + MAX_ASKS) {
             assert_eq!(say(answer), Ok(()), "{other:?}");
         }
+    }
+}
+
+#[test]
+fn what_dom0_says_unasked_leaves_room_for_answers_and_demands() {
+    let unasked = [
+        Down::Limits {
+            floor: 1,
+            ceiling: 2,
+        },
+        Down::Credit { pages: 1 },
+    ];
+    for message in unasked {
+        let page = Page::default();
+        let mut producer = Producer::new(DOWN);
+        let mut say =
+            |down: &Down| producer.push_leaving(&page, &down.encode(), down.leaves_free());
+        while say(&message).is_ok() {}
+        let give = Down::Give { id: 1, pages: 1 };
+        for _ in 0..MAX_REQUESTS + MAX_ASKS {
+            assert_eq!(say(&give), Ok(()), "{message:?}");
+        }
+        assert_eq!(say(&give), Err(PushError::Full), "{message:?}");
     }
 }
 

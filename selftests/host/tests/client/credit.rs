@@ -39,3 +39,15 @@ fn dom0_hears_at_once_when_half_of_the_credit_is_used() {
         assert_eq!(guest.hear_all().len(), told);
     }
 }
+
+#[test]
+fn what_could_not_be_populated_is_tried_again() {
+    let mut guest = Guest::open();
+    guest.tell(&Down::Credit { pages: 100 }, NOW);
+    assert_eq!(guest.client.prepopulate(), Some(100));
+    assert_eq!(guest.client.prepopulate(), None);
+    guest.client.fell_short(40);
+    assert_eq!(guest.client.prepopulate(), None, "most of it is there");
+    guest.client.fell_short(11);
+    assert_eq!(guest.client.prepopulate(), Some(51));
+}

@@ -9,14 +9,15 @@ mod lane;
 mod report;
 mod requests;
 mod returns;
+mod wake;
 
 use cmm::client::{
-    plan, plan_frozen, take_again, Answer, Change, Demand, Figures, Holdings, Outcome, Refusal,
-    SendError, Stage, Step, Task, Ticket, Way, Wish, IDLE,
+    plan, plan_frozen, take_again, Answer, Change, Demand, Event, Figures, Holdings, Outcome,
+    Refusal, SendError, Stage, Step, Task, Ticket, Waiting, Way, Wish, IDLE, INTERVAL,
 };
 use cmm::protocol::{
-    Down, GrantReason, RequestReason, Up, Urgency, Violation, COORDINATOR_ID, MAX_ASKS, MAX_PAGES,
-    MAX_REQUESTS,
+    default_deadline_us, Down, GrantReason, RequestReason, Up, Urgency, Violation, COORDINATOR_ID,
+    MAX_ASKS, MAX_PAGES, MAX_REQUESTS,
 };
 use cmm::time::SECOND;
 use cmm_host_tests::guest::Guest;

@@ -59,3 +59,8 @@ fn a_domain_of_more_than_a_message_can_name_is_not_thrown_out_for_it() {
     };
     assert_eq!(guest.hear_all(), [said]);
 }
+
+#[test]
+fn dom0_hears_ten_times_a_second() {
+    assert_eq!(INTERVAL * 10, SECOND);
+}
