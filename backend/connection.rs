@@ -21,10 +21,7 @@ use kernel::{
     device,
     prelude::*,
     str::CString,
-    sync::{
-        aref::ARef,
-        Arc, //
-    }, //
+    sync::Arc,
     time::{
         delay::fsleep,
         Delta, //
@@ -35,8 +32,10 @@ use xen::{
     event_channel::{
         EventChannel,
         Handler,
+        Notifier,
         Outcome,
-        Port, //
+        Port,
+        Thread, //
     },
     grant::{
         GrantRef,
@@ -130,7 +129,7 @@ struct Details {
 
 impl Details {
     fn read(dev: &Device<device::Bound>) -> Result<Self, Failure> {
-        let dir = dev.otherend().ok_or(Failure::Service(ENODEV))?;
+        let dir = &dev.otherend().map_err(Failure::Service)?;
         let number = |node: &'static CStr| {
             xenstore::read_number(dir, node).map_err(|err| Failure::Node(node, err))
         };
@@ -187,27 +186,28 @@ fn default_limits(dom: DomId, target: u64) -> Result<Limits> {
 /// Handles the events of a connection.
 pub(crate) struct Events {
     core: Core,
-    dev: ARef<Device>,
     dom: DomId,
 }
 
 impl Handler for Events {
-    fn handle(&self, _channel: &EventChannel<Self>) -> Outcome {
+    fn handle(&self, _notifier: &Notifier) -> Outcome {
         self.core.receive(self.dom)
     }
 
-    fn handle_threaded(&self, _channel: &EventChannel<Self>) {
-        // Whoever writes faster than it is read has its turn a thousand times a second, and no more of
-        // this CPU.
-        while self.core.receive_more(self.dom) {
-            fsleep(Delta::from_millis(1));
+    fn handle_threaded(&self, thread: &Thread<'_>) -> Outcome {
+        // Whoever has had more of this CPU than is its due has it wait, and no event comes meanwhile.
+        let wait = self.core.patience(self.dom);
+        if wait > 0 {
+            fsleep(Delta::from_nanos(i64::try_from(wait).unwrap_or(i64::MAX)));
         }
-        report_fault(&self.core, &self.dev, self.dom);
+        let outcome = self.core.receive_lane(self.dom);
+        report_fault(&self.core, thread.device(), self.dom);
+        outcome
     }
 }
 
 /// Says what the front-end did wrong, once.
-fn report_fault(core: &Core, dev: &Device, dom: DomId) {
+fn report_fault(core: &Core, dev: &Device<device::Bound>, dom: DomId) {
     if let Some(fault) = core.take_fault(dom) {
         dev.dev_fatal(
             EPROTO,
@@ -235,7 +235,7 @@ fn report_claim(begun: &View, claim: Option<i64>) {
 pub(crate) struct Connection {
     core: Core,
     dom: DomId,
-    _channel: Pin<KBox<EventChannel<Events>>>,
+    _channel: EventChannel<Events>,
     _page: Arc<MappedPage>,
 }
 
@@ -254,14 +254,10 @@ impl Connection {
             .map_err(|err| Failure::Map(details.grant, err))?;
         let events = Events {
             core: core.clone(),
-            dev: dev.into(),
             dom,
         };
-        let channel = KBox::pin_init(
-            EventChannel::connect(dev, details.port, c"xen-cmmback", events),
-            GFP_KERNEL,
-        )
-        .map_err(|err| Failure::Bind(details.port, err))?;
+        let channel = EventChannel::connect(dev, details.port, c"xen-cmmback", events)
+            .map_err(|err| Failure::Bind(details.port, err))?;
 
         let link = Link::new(dom, page.clone(), &channel);
         let target = target(dom).map_err(Failure::Service)?;
@@ -295,7 +291,7 @@ impl Connection {
     /// Takes in what the front-end said last, a lane of it at the most, which still counts. Returns
     /// whether it has broken the protocol.
     pub(crate) fn hear_out(&self, dev: &Device<device::Bound>) -> bool {
-        let _ = self.core.receive_more(self.dom);
+        let _ = self.core.receive_lane(self.dom);
         report_fault(&self.core, dev, self.dom);
         self.core.is_broken(self.dom)
     }

@@ -19,6 +19,7 @@ use crate::{
     }, //
 };
 use cmm::{
+    budget::Worth,
     coordinator::{
         Coordinator,
         Entry,
@@ -30,6 +31,7 @@ use cmm::{
     },
     protocol::{
         layout::UP,
+        Up,
         Violation, //
     },
     tables::Chunks,
@@ -116,11 +118,11 @@ impl Inside {
         }
     }
 
-    /// Takes one message of a front-end's in; `Ok(false)` if there is none.
-    fn receive(&mut self, dom: DomId, control: &DomainControl) -> Result<bool, Violation> {
+    /// Takes one message of a front-end's in, and returns it, if there is one.
+    fn receive(&mut self, dom: DomId, control: &DomainControl) -> Result<Option<Up>, Violation> {
         let link = match self.links.get(dom) {
             Some(link) if !link.broken => link,
-            _ => return Ok(false),
+            _ => return Ok(None),
         };
         match link.receive()? {
             Some(up) => {
@@ -128,9 +130,51 @@ impl Inside {
                 // The coordinator refuses only what comes from a front-end it has given up, whose
                 // link it has had broken off.
                 let _ = self.handle(Event::Up { dom, up }, control);
-                Ok(true)
+                Ok(Some(up))
             }
-            None => Ok(false),
+            None => Ok(None),
+        }
+    }
+
+    /// How long a front-end has to wait before it is listened to, in ns.
+    fn patience(&mut self, dom: DomId) -> u64 {
+        match self.links.get(dom) {
+            Some(link) if !link.broken => link.budget.wait(now()),
+            _ => 0,
+        }
+    }
+
+    /// Takes in what a front-end has sent. No more than a lane at a time, lest one that never stops
+    /// keeps this CPU.
+    fn receive_lane(&mut self, dom: DomId, guarded: &Guarded, timer: &Timer<Guarded>) -> Outcome {
+        self.links.begin_turn();
+        let began = now();
+        let mut worth = Worth::NONE;
+
+        let outcome = loop {
+            match self.receive(dom, &guarded.control) {
+                Ok(Some(up)) => worth.add(&up),
+                Ok(None) if worth == Worth::NONE => break Outcome::Spurious,
+                Ok(None) => break Outcome::Handled,
+                Err(why) => {
+                    self.break_off(dom, why, &guarded.control);
+                    break Outcome::Mute;
+                }
+            }
+            if worth.messages() >= UP.slots {
+                break Outcome::WakeThread;
+            }
+        };
+        self.end_turn(timer);
+        let broken = self.links.get(dom).is_some_and(|link| {
+            let ended = now();
+            link.budget.pay(&worth, ended - began, ended);
+            link.broken
+        });
+        if broken {
+            Outcome::Mute
+        } else {
+            outcome
         }
     }
 
@@ -254,54 +298,25 @@ impl Core {
         drop(link);
     }
 
-    /// Takes in what a front-end has sent, unless it is left to the channel's thread. May be called in any
-    /// context.
+    /// Takes in what a front-end has sent, unless it has to wait: that is left to the channel's thread. May
+    /// be called in any context.
     pub(crate) fn receive(&self, dom: DomId) -> Outcome {
         let mut inside = self.guarded().inside.lock();
-        match inside.links.get(dom) {
-            Some(link) if link.flooding => Outcome::Handled,
-            _ => self.receive_lane(&mut inside, dom),
+        if inside.patience(dom) > 0 {
+            return Outcome::WakeThread;
         }
+        inside.receive_lane(dom, self.guarded(), &self.0)
     }
 
-    /// Takes in what a front-end has sent, for the channel's thread. Returns whether there may be more.
-    pub(crate) fn receive_more(&self, dom: DomId) -> bool {
+    /// How long a front-end has to wait before it is listened to, in ns.
+    pub(crate) fn patience(&self, dom: DomId) -> u64 {
+        self.guarded().inside.lock().patience(dom)
+    }
+
+    /// As [`Core::receive`], whether the front-end has to wait or not.
+    pub(crate) fn receive_lane(&self, dom: DomId) -> Outcome {
         let mut inside = self.guarded().inside.lock();
-        if let Some(link) = inside.links.get(dom) {
-            link.flooding = false;
-        }
-        self.receive_lane(&mut inside, dom) == Outcome::WakeThread
-    }
-
-    /// No more than a lane at a time, lest a front-end that never stops keeps this CPU.
-    fn receive_lane(&self, inside: &mut Inside, dom: DomId) -> Outcome {
-        let control = &self.guarded().control;
-        inside.links.begin_turn();
-        let mut count = 0;
-
-        let outcome = loop {
-            match inside.receive(dom, control) {
-                Ok(true) if count < UP.slots => count += 1,
-                Ok(true) => break Outcome::WakeThread,
-                Ok(false) if count > 0 => break Outcome::Handled,
-                Ok(false) => break Outcome::Spurious,
-                Err(why) => {
-                    inside.break_off(dom, why, control);
-                    break Outcome::Mute;
-                }
-            }
-        };
-        let link = inside.links.get(dom);
-        let broken = link.is_some_and(|link| {
-            link.flooding = outcome == Outcome::WakeThread;
-            link.broken
-        });
-        inside.end_turn(&self.0);
-        if broken {
-            Outcome::Mute
-        } else {
-            outcome
-        }
+        inside.receive_lane(dom, self.guarded(), &self.0)
     }
 
     /// Whether a front-end has broken the protocol.

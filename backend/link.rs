@@ -4,6 +4,7 @@
 
 use crate::room::Room;
 use cmm::{
+    budget::Budget,
     coordinator::{
         Activity,
         Gone,
@@ -72,8 +73,8 @@ pub(crate) struct Link {
     waker: Waker,
     /// Where the time of its last request went.
     stopwatch: Stopwatch,
-    /// The front-end writes faster than it is read: the channel's thread reads it, now and then.
-    pub(crate) flooding: bool,
+    /// What the front-end may cost.
+    pub(crate) budget: Budget,
     /// The front-end has broken the protocol, and is believed nothing any more.
     pub(crate) broken: bool,
     /// What it did, until that has been reported.
@@ -95,7 +96,7 @@ impl Link {
             notifier: channel.notifier(),
             waker: channel.waker(),
             stopwatch: Stopwatch::default(),
-            flooding: false,
+            budget: Budget::new(),
             broken: false,
             fault: None,
         }

@@ -19,7 +19,9 @@ use xen::{
     event_channel::{
         EventChannel,
         Handler,
-        Outcome, //
+        Notifier,
+        Outcome,
+        Thread, //
     },
     grant::GrantedPage,
     timer::now,
@@ -36,22 +38,24 @@ pub(crate) struct Events {
 }
 
 impl Handler for Events {
-    fn handle(&self, _channel: &EventChannel<Self>) -> Outcome {
+    fn handle(&self, _notifier: &Notifier) -> Outcome {
         let event = self.session.client.lock().event(now());
         let outcome = match event {
             Event::Nothing => return Outcome::Spurious,
             Event::Some => Outcome::Handled,
-            Event::Work => Outcome::WakeThread,
+            // Dom0's answers to what this domain asks meanwhile are not to wait for the thread.
+            Event::Work => Outcome::WakeThreadAndListen,
         };
         self.session.changed.notify_all();
         outcome
     }
 
-    fn handle_threaded(&self, _channel: &EventChannel<Self>) {
-        self.session.carry_out();
+    fn handle_threaded(&self, thread: &Thread<'_>) -> Outcome {
+        self.session.carry_out(thread);
         self.session.prepopulate();
         self.session.tidy_up();
-        self.session.report_fault();
+        self.session.report_fault(thread.device());
+        Outcome::Handled
     }
 }
 
@@ -59,7 +63,7 @@ impl Handler for Events {
 ///
 /// The channel is closed before the page is taken back.
 pub(crate) struct Connection {
-    _channel: Pin<KBox<EventChannel<Events>>>,
+    _channel: EventChannel<Events>,
     _page: Arc<GrantedPage>,
 }
 
@@ -70,13 +74,10 @@ impl Connection {
         let events = Events {
             session: session.clone(),
         };
-        let channel = KBox::pin_init(
-            EventChannel::listen(dev, c"xen-cmmfront", events),
-            GFP_KERNEL,
-        )?;
+        let channel = EventChannel::listen(dev, c"xen-cmmfront", events)?;
 
-        let back = dev.otherend().ok_or(ENODEV)?;
-        let cancel = matches!(xenstore::read_number(back, c"feature-cancel"), Ok(1));
+        let back = dev.otherend()?;
+        let cancel = matches!(xenstore::read_number(&back, c"feature-cancel"), Ok(1));
         let balance = session.begin(Link::new(page.clone(), &channel, cancel))?;
         let published = Transaction::run(|transaction| {
             let node = dev.node();

@@ -18,13 +18,14 @@ use cmm::{
 };
 use kernel::prelude::*;
 use xen::{
+    event_channel::Thread,
     out_of_tree::priority::NormalPriority,
     timer::now, //
 };
 
 impl Session {
     /// Does what Dom0 has demanded, one demand at a time.
-    pub(crate) fn carry_out(&self) {
+    pub(crate) fn carry_out(&self, thread: &Thread<'_>) {
         loop {
             // Not in the loop's condition, which would keep the lock.
             let next = self.client.lock().next_demand();
@@ -32,7 +33,7 @@ impl Session {
                 return;
             };
             // What takes long leaves others their share of the CPU meanwhile.
-            let _patience = (demand.pages() >= BATCH as u64).then(NormalPriority::begin);
+            let _patience = (demand.pages() >= BATCH as u64).then(|| NormalPriority::begin(thread));
             let mut stopwatch = start(&demand);
             let moved = self.move_for(epoch, &demand, &mut stopwatch);
             let told = moved.is_some_and(|pages| self.client.lock().answer(epoch, &demand, pages));

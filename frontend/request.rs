@@ -197,7 +197,7 @@ impl Session {
 
     /// Waits a little while for an answer without going idle, if this CPU has nothing else to do.
     fn linger(&self, ticket: Ticket) {
-        let Some(halter) = self.client.lock().shell().map(|link| link.halter) else {
+        let Some(halter) = self.client.lock().shell().map(|link| link.halter.clone()) else {
             return;
         };
         let began = now();

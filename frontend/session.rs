@@ -195,12 +195,11 @@ impl Session {
     }
 
     /// Reports what Dom0 did wrong, if it did, to all whom it concerns.
-    pub(crate) fn report_fault(&self) {
+    pub(crate) fn report_fault(&self, dev: &Device<device::Bound>) {
         let fault = self.client.lock().report_fault();
         if let Ok(fault) = fault {
             self.changed.notify_all();
-            self.dev
-                .dev_fatal(EPROTO, format_args!("Dom0 breaks the protocol: it {fault}"));
+            dev.dev_fatal(EPROTO, format_args!("Dom0 breaks the protocol: it {fault}"));
         }
     }
 }

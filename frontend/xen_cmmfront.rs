@@ -148,7 +148,7 @@ impl xenbus::Driver for Frontend {
     }
 
     fn unbind(dev: &Device<device::Core<'_>>, _context: &(), this: Pin<&Self>) {
-        if dev.otherend().is_none() {
+        if !dev.has_otherend() {
             // The domain was restored without the device. The connection is that of the domain it
             // was, and so are its debts.
             this.session.hang_up();

@@ -13,7 +13,7 @@ use kernel::sync::atomic::{Acquire, Release};
 use kernel::sync::Mutex;
 use kernel::{new_mutex, prelude::*};
 use xen::attribute::Attribute;
-use xen::event_channel::{EventChannel, Handler, Outcome, Port};
+use xen::event_channel::{EventChannel, Handler, Notifier, Outcome, Port};
 use xen::grant::{GrantRef, MappedPage};
 use xen::series::{new_spinlock_irq, SpinLockIrq, ENOTCONN};
 use xen::xenbus::{self, Device, Fate, Half, XenbusState, XenbusState::*};
@@ -38,7 +38,7 @@ struct Dialogue {
 }
 
 impl Handler for Dialogue {
-    fn handle(&self, channel: &EventChannel<Self>) -> Outcome {
+    fn handle(&self, notifier: &Notifier) -> Outcome {
         let mut heard = self.heard.lock();
         if heard.is_some() || self.page.word(ASKED).load(Acquire) != 1 {
             return Outcome::Spurious;
@@ -47,13 +47,13 @@ impl Handler for Dialogue {
         *heard = Some(question);
         self.page.write(ANSWER, answer_to(question));
         self.page.word(ANSWERED).store(1, Release);
-        channel.notify();
+        notifier.notify();
         Outcome::Handled
     }
 }
 
 /// A connection. Dropping it closes the channel, and then unmaps the page.
-type Connection = Pin<KBox<EventChannel<Dialogue>>>;
+type Connection = EventChannel<Dialogue>;
 
 /// The driver's data of a device.
 #[pin_data]
@@ -129,15 +129,19 @@ impl Back {
         if connection.is_some() {
             return Ok(());
         }
-        let dir = dev.otherend().ok_or(ENODEV)?;
-        let page = GrantRef(xenstore::read_number(dir, c"page-ref")?);
-        let port = Port(xenstore::read_number(dir, c"event-channel")?);
+        let dir = dev.otherend()?;
+        let page = GrantRef(xenstore::read_number(&dir, c"page-ref")?);
+        let port = Port(xenstore::read_number(&dir, c"event-channel")?);
         let dialogue = try_pin_init!(Dialogue {
             page: MappedPage::new(dev, page)?,
             heard <- new_spinlock_irq!(None),
         });
-        let channel = EventChannel::connect(dev, port, c"xen-hello-back", dialogue);
-        *connection = Some(KBox::pin_init(channel, GFP_KERNEL)?);
+        *connection = Some(EventChannel::connect(
+            dev,
+            port,
+            c"xen-hello-back",
+            dialogue,
+        )?);
         dev.switch_state(Connected);
         Ok(())
     }

@@ -13,7 +13,7 @@ use kernel::sync::atomic::{Acquire, Release};
 use kernel::sync::Mutex;
 use kernel::{new_mutex, prelude::*};
 use xen::attribute::Attribute;
-use xen::event_channel::{EventChannel, Handler, Outcome};
+use xen::event_channel::{EventChannel, Handler, Notifier, Outcome, Thread};
 use xen::series::{new_spinlock_irq, SpinLockIrq, ENOTCONN, EPROTO};
 use xen::xenbus::{self, Device, Fate, Half, XenbusState, XenbusState::*};
 use xen::{domain, grant::GrantedPage, xenstore::Transaction};
@@ -37,7 +37,7 @@ struct Dialogue {
 }
 
 impl Handler for Dialogue {
-    fn handle(&self, _channel: &EventChannel<Self>) -> Outcome {
+    fn handle(&self, _notifier: &Notifier) -> Outcome {
         let mut answer = self.answer.lock();
         if answer.is_some() || self.page.word(ANSWERED).load(Acquire) != 1 {
             return Outcome::Spurious;
@@ -49,14 +49,15 @@ impl Handler for Dialogue {
         Outcome::Handled
     }
 
-    fn handle_threaded(&self, channel: &EventChannel<Self>) {
-        let dev = channel.device();
+    fn handle_threaded(&self, thread: &Thread<'_>) -> Outcome {
+        let dev = thread.device();
         dev.dev_fatal(EPROTO, fmt!("the answer is wrong"));
+        Outcome::Mute
     }
 }
 
 /// A connection. Dropping it closes the channel, and then takes the page back.
-type Connection = Pin<KBox<EventChannel<Dialogue>>>;
+type Connection = EventChannel<Dialogue>;
 
 /// The driver's data of a device.
 #[pin_data]
@@ -135,8 +136,7 @@ impl Front {
             page: GrantedPage::new(dev.otherend_id())?,
             answer <- new_spinlock_irq!(None),
         });
-        let channel = EventChannel::listen(dev, c"xen-hello-front", dialogue);
-        let channel: Connection = KBox::pin_init(channel, GFP_KERNEL)?;
+        let channel = EventChannel::listen(dev, c"xen-hello-front", dialogue)?;
         let (page, port) = (channel.handler().page.grant(), channel.port());
         Transaction::run(|transaction| {
             transaction.write(dev.node(), c"page-ref", fmt!("{}", page.0))?;

@@ -7,10 +7,14 @@
 #include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/stat.h>
 #include <linux/suspend.h>
+#include <linux/tick.h>
 #include <linux/timekeeping.h>
+#include <uapi/linux/sched/types.h>
 #include <xen/interface/xen.h>
 #include <asm/pvclock.h>
 #include <asm/xen/hypercall.h>
@@ -106,9 +110,24 @@ void xen_helper_refuse_to_freeze(void)
 		schedule_timeout_uninterruptible(1);
 }
 
-struct task_struct *xen_helper_current(void)
+void xen_helper_make_normal(struct xen_helper_priority *before)
 {
-	return current;
+	before->policy = current->policy;
+	before->priority = current->rt_priority;
+	before->nice = task_nice(current);
+	sched_set_normal(current, 0);
+}
+
+void xen_helper_restore_priority(const struct xen_helper_priority *before)
+{
+	struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = before->policy,
+		.sched_priority = before->priority,
+		.sched_nice = before->nice,
+	};
+
+	sched_setattr_nocheck(current, &attr);
 }
 
 bool xen_helper_is_freezing(void)
@@ -141,34 +160,36 @@ bool xen_helper_clocks(u64 *monotonic, u64 *system_time)
 	return now.cs_id == CSID_GENERIC;
 }
 
-unsigned long xen_helper_irq_save(void)
+/* Turns interrupts off, but only for a caller who may sleep. */
+bool xen_helper_begin_halt(void)
 {
-	unsigned long flags;
+	if (irqs_disabled() || preempt_count() || rcu_preempt_depth())
+		return false;
 
-	local_irq_save(flags);
-	return flags;
-}
-
-void xen_helper_irq_restore(unsigned long flags)
-{
-	local_irq_restore(flags);
+	local_irq_disable();
+	return true;
 }
 
 /*
- * Does nobody else want this CPU, and do the events of irq come here? Then they
- * wait while interrupts are off, and none can be missed. Interrupts must be off.
+ * Does nobody else want this CPU, does it tick meanwhile, and do the events of
+ * irq come here? Then they wait while interrupts are off, and none can be
+ * missed. Interrupts must be off.
  */
 bool xen_helper_may_halt(unsigned int irq)
 {
 	struct irq_data *data = irq_get_irq_data(irq);
+	int cpu = smp_processor_id();
 
 	return data && single_task_running() && !need_resched() &&
-	       cpumask_test_cpu(smp_processor_id(),
-				irq_data_get_effective_affinity_mask(data));
+	       !tick_nohz_full_cpu(cpu) &&
+	       cpumask_test_cpu(cpu, irq_data_get_effective_affinity_mask(data));
 }
 
-/* Interrupts must be off, and are on afterwards. */
-void xen_helper_halt(void)
+/* Halts, or does not. Interrupts must be off, and are on afterwards. */
+void xen_helper_end_halt(bool halts)
 {
-	raw_safe_halt();
+	if (halts)
+		safe_halt();
+	else
+		local_irq_enable();
 }

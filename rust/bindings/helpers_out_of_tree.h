@@ -28,12 +28,19 @@ bool xen_helper_wait_for_freeze(void);
 void xen_helper_refuse_to_freeze(void);
 void xen_helper_freeze(void);
 bool xen_helper_is_freezing(void);
-struct task_struct *xen_helper_current(void);
+
+/* How urgent the calling thread is. */
+struct xen_helper_priority {
+	unsigned int policy;
+	unsigned int priority;
+	int nice;
+};
+void xen_helper_make_normal(struct xen_helper_priority *before);
+void xen_helper_restore_priority(const struct xen_helper_priority *before);
 
 /* Waiting for an event without going idle. */
-unsigned long xen_helper_irq_save(void);
-void xen_helper_irq_restore(unsigned long flags);
+bool xen_helper_begin_halt(void);
 bool xen_helper_may_halt(unsigned int irq);
-void xen_helper_halt(void);
+void xen_helper_end_halt(bool halts);
 
 #endif

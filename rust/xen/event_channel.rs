@@ -2,10 +2,15 @@
 
 //! Inter-domain event channels: one bit of news from one domain to another.
 //!
-//! An event arrives as an interrupt. Linux masks the channel until the handler has sent an end of
-//! interrupt (*late EOI*), so that a hostile peer cannot drown this domain in events: an event
-//! after which there was nothing to do is [`Outcome::Spurious`], and Linux answers such events
-//! with growing delays. Saying `Spurious` wrongly costs latency, not saying it costs protection.
+//! An event arrives as an interrupt. Linux masks the channel until it is told the end of the
+//! interrupt (*late EOI*), so that a hostile peer cannot drown this domain in events. It is told
+//! when the work is done: after [`Handler::handle`], or after [`Handler::handle_threaded`] if that
+//! has to do it ([`Outcome::WakeThread`]). An event after which there was nothing to do is
+//! [`Outcome::Spurious`], and Linux answers such events with growing delays. Saying `Spurious`
+//! wrongly costs latency, not saying it costs protection.
+//!
+//! With `threadirqs` on its command line, or if it is built for real time, Linux has a thread call
+//! [`Handler::handle`], too. Another one calls [`Handler::handle_threaded`] still.
 //!
 //! C header: [`include/xen/events.h`](srctree/include/xen/events.h)
 
@@ -17,12 +22,24 @@ use crate::{
     },
     xenbus::Device, //
 };
-use core::marker::PhantomPinned;
+use core::marker::PhantomData;
 use kernel::{
     device,
+    devres::Devres,
     error::to_result,
     prelude::*,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Relaxed,
+            Release, //
+        },
+        rcu,
+        Arc, //
+    }, //
 };
 
 /// A port of an event channel, as the domain that opened it counts them. [`EventChannel`] has an
@@ -38,38 +55,344 @@ pub enum Outcome {
     Handled,
     /// There was nothing to do.
     Spurious,
-    /// Something was done, and more is left for [`Handler::handle_threaded`].
+    /// The rest is left for [`Handler::handle_threaded`], and no event comes before that has
+    /// returned: what the thread has not done yet cannot become more. When the thread itself says
+    /// so, it is called again.
     WakeThread,
+    /// As [`WakeThread`](Self::WakeThread), but events are handled meanwhile. For a peer that
+    /// would not drown this domain in them.
+    WakeThreadAndListen,
     /// The peer breaks the protocol: the channel stays masked, and no event comes any more.
     Mute,
 }
 
 /// Handles the events of a channel. [`EventChannel`] has an example of its use.
 pub trait Handler: Send + Sync + Sized + 'static {
-    /// Handles an event of `channel`, in interrupt context.
-    fn handle(&self, channel: &EventChannel<Self>) -> Outcome;
+    /// Handles an event, in interrupt context. `notifier` is the channel's.
+    fn handle(&self, notifier: &Notifier) -> Outcome;
 
-    /// Does what [`Handler::handle`] left, in a thread of this channel's own, where it may sleep.
-    /// Events are handled meanwhile.
-    fn handle_threaded(&self, channel: &EventChannel<Self>) {
-        let _ = channel;
+    /// Does what [`Handler::handle`] left or a [`Waker`] wants, in a thread of this channel's own,
+    /// where it may sleep.
+    fn handle_threaded(&self, thread: &Thread<'_>) -> Outcome {
+        let _ = thread;
+        Outcome::Handled
     }
 }
 
-/// Opens a port to which the other half of `dev` may bind.
-fn open(dev: &Device<device::Bound>) -> Result<Port> {
-    let mut port = 0;
-    // SAFETY: The device is valid, and knows its other half's domain; `port` may be written.
-    to_result(unsafe { bindings::xenbus_alloc_evtchn(dev.as_raw(), &mut port) })?;
-    Ok(Port(port))
-}
-
-/// A bound event channel, closed when dropped.
+/// The thread of a channel, which is to be found in [`Handler::handle_threaded`] only.
 ///
 /// # Invariants
 ///
-/// `irq` is bound to the channel, and its handler is registered with a pointer to `self` as its
-/// cookie.
+/// Made in the thread of an interrupt's, and not sent out of it. The device is bound as long as it
+/// lives.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::prelude::*;
+/// use xen::event_channel::{Handler, Notifier, Outcome, Thread};
+///
+/// /// Believes nothing.
+/// struct Sceptic;
+///
+/// impl Handler for Sceptic {
+///     fn handle(&self, _notifier: &Notifier) -> Outcome {
+///         Outcome::WakeThread
+///     }
+///
+///     fn handle_threaded(&self, thread: &Thread<'_>) -> Outcome {
+///         thread.device().dev_fatal(EPROTO, fmt!("the other half says something"));
+///         Outcome::Mute
+///     }
+/// }
+/// ```
+pub struct Thread<'a> {
+    dev: &'a Device<device::Bound>,
+    line: &'a Line,
+    /// Not to be sent to another thread.
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl Thread<'_> {
+    /// The device the channel belongs to, which is not unbound before the thread has come back.
+    pub fn device(&self) -> &Device<device::Bound> {
+        self.dev
+    }
+
+    /// Sends an event.
+    pub fn notify(&self) {
+        self.line.notify();
+    }
+}
+
+/// No interrupt: the channel has been closed.
+const CLOSED: u32 = u32::MAX;
+
+/// What is owed to Linux.
+mod eoi {
+    /// Nothing, or it is about to be told.
+    pub(super) const NONE: u32 = 0;
+    /// The end of an interrupt, by the thread, which has been woken for that.
+    pub(super) const LEFT: u32 = 1;
+    /// The end of an interrupt, by the thread, which is at it.
+    pub(super) const TAKEN: u32 = 2;
+}
+
+/// A channel's interrupt, for whoever may outlive it.
+///
+/// # Invariants
+///
+/// `irq` is bound to a channel, whose handler has `cookie`; or it is [`CLOSED`]. Whoever has read
+/// it in an RCU read-side critical section may rely on that until the section ends.
+struct Line {
+    irq: Atomic<u32>,
+    /// The address of what the handler gets.
+    cookie: Atomic<usize>,
+    /// Somebody has asked for the thread, other than the handler.
+    woken: Atomic<bool>,
+    /// One of [`eoi`].
+    eoi: Atomic<u32>,
+}
+
+impl Line {
+    #[inline]
+    fn notify(&self) {
+        let _guard = rcu::read_lock();
+        let irq = self.irq.load(Acquire);
+        if irq != CLOSED {
+            // SAFETY: By the type invariants the interrupt is bound to a channel, until the RCU
+            // critical section ends. May be called in any context.
+            unsafe { bindings::notify_remote_via_irq(irq as c_int) };
+        }
+    }
+
+    fn wake(&self) {
+        let _guard = rcu::read_lock();
+        let irq = self.irq.load(Acquire);
+        if irq != CLOSED {
+            // Before the thread is woken: it may be `hard_irq` that runs.
+            self.woken.store(true, Release);
+            let cookie = core::ptr::without_provenance_mut(self.cookie.load(Relaxed));
+            // SAFETY: By the type invariants the interrupt is one, until the RCU critical section
+            // ends. Linux compares the cookie with those of its handlers, no more. May be called
+            // in any context.
+            unsafe { bindings::irq_wake_thread(irq, cookie) };
+        }
+    }
+
+    /// Whoever uses the interrupt has done so after this, and nobody begins.
+    fn close(&self) {
+        // INVARIANT: It is closed; and those who have read another value are waited for.
+        self.irq.store(CLOSED, Release);
+        // SAFETY: May be called wherever one may sleep, as here: the interrupt is about to be
+        // freed, which sleeps, too.
+        unsafe { bindings::synchronize_rcu() };
+    }
+}
+
+/// An interrupt that is bound to a channel, and has no handler yet.
+///
+/// # Invariants
+///
+/// `irq` is bound to an event channel, and has no handler.
+struct BoundIrq {
+    irq: u32,
+}
+
+impl BoundIrq {
+    /// # Errors
+    ///
+    /// As [`EventChannel::listen`].
+    fn listen(dev: &Device<device::Bound>) -> Result<(Self, Port)> {
+        let mut port = 0;
+        // SAFETY: The device is valid, and knows its other half's domain; `port` may be written.
+        to_result(unsafe { bindings::xenbus_alloc_evtchn(dev.as_raw(), &mut port) })?;
+        // SAFETY: The port is open, and nobody has bound it here. On success the interrupt owns it.
+        let irq = unsafe { bindings::bind_evtchn_to_irq_lateeoi(port) };
+        if irq < 0 {
+            // SAFETY: The port is open, is no interrupt's, and is not used again.
+            unsafe { bindings::xenbus_free_evtchn(dev.as_raw(), port) };
+            return Err(Error::from_errno(irq));
+        }
+        // INVARIANT: It has just been bound.
+        Ok((Self { irq: irq as u32 }, Port(port)))
+    }
+
+    /// # Errors
+    ///
+    /// As [`EventChannel::connect`].
+    fn connect(dev: &Device<device::Bound>, port: Port) -> Result<Self> {
+        // SAFETY: The device is valid, and knows its other half's domain; Xen checks the port.
+        let irq = unsafe { bindings::bind_interdomain_evtchn_to_irq_lateeoi(dev.as_raw(), port.0) };
+        if irq < 0 {
+            return Err(Error::from_errno(irq));
+        }
+        // INVARIANT: It has just been bound.
+        Ok(Self { irq: irq as u32 })
+    }
+}
+
+impl Drop for BoundIrq {
+    /// What gives an interrupt back (`unbind_from_irqhandler`) wants a handler to free, and warns
+    /// if there is none. By its port here, which only Linux knows, it can be given back without.
+    fn drop(&mut self) {
+        /// So many ports a domain has at most (`EVTCHN_FIFO_NR_CHANNELS`).
+        const PORTS: u32 = 1 << 17;
+        // SAFETY: Looks a number up, whatever it is, in any context.
+        let is_ours = |port: &u32| unsafe { bindings::irq_from_evtchn(*port) } == self.irq;
+        if let Some(port) = (0..PORTS).find(is_ours) {
+            // SAFETY: By the type invariants the port is bound, to an interrupt without a handler,
+            // and nobody uses either again.
+            unsafe { bindings::evtchn_put(port) };
+        }
+    }
+}
+
+/// What the handlers of a channel get: all of it but its registration.
+#[pin_data]
+struct Inner<T> {
+    dev: ARef<Device>,
+    line: Arc<Line>,
+    #[pin]
+    handler: T,
+}
+
+/// A handler that is registered for an interrupt.
+///
+/// # Invariants
+///
+/// `inner.line` is not closed, and its interrupt is bound to a channel and has [`Self::hard_irq`]
+/// and [`Self::thread`] as its handlers, with `inner` as their cookie.
+struct Registration<T: Handler> {
+    inner: Arc<Inner<T>>,
+}
+
+impl<T: Handler> Registration<T> {
+    fn new(inner: Arc<Inner<T>>, irq: BoundIrq, name: &'static CStr) -> Result<Self> {
+        let cookie = core::ptr::from_ref(&*inner);
+        inner.line.cookie.store(cookie.addr(), Relaxed);
+        // INVARIANT (of `Line`): The interrupt is bound, and will have a handler with that cookie.
+        // If it has none in the end, it is closed before it is given back.
+        inner.line.irq.store(irq.irq, Release);
+
+        // SAFETY: The callbacks are for an `Inner<T>` as their cookie, and this is one: it stays
+        // valid, and in place, as long as the `Arc` that is kept until `drop` has freed the
+        // interrupt, which waits for both. The device is bound until then: this is dropped before
+        // it is unbound. The name is as long-lived as the module.
+        let result = to_result(unsafe {
+            bindings::request_threaded_irq(
+                irq.irq,
+                Some(Self::hard_irq),
+                Some(Self::thread),
+                0,
+                name.as_char_ptr(),
+                cookie.cast_mut().cast::<c_void>(),
+            )
+        });
+        if result.is_err() {
+            inner.line.close();
+        }
+        result?;
+        // It has a handler, and is given back together with that.
+        core::mem::forget(irq);
+        // INVARIANT: As registered above.
+        Ok(Self { inner })
+    }
+
+    /// # Safety
+    ///
+    /// Only for an interrupt whose handler was registered with an `Inner<T>` as its cookie.
+    unsafe extern "C" fn hard_irq(irq: c_int, cookie: *mut c_void) -> bindings::irqreturn_t {
+        // SAFETY: By the safety requirements the cookie is an `Inner<T>`, which is valid until the
+        // interrupt is freed, which waits for this.
+        let inner = unsafe { &*cookie.cast::<Inner<T>>() };
+        let line = &inner.line;
+        // A thread of Linux's may have called this for a `Waker`, without an event.
+        let is_woken = line.woken.xchg(false, Full);
+        if line.eoi.load(Acquire) != eoi::NONE {
+            // The channel is masked.
+            return IRQ_WAKE_THREAD;
+        }
+
+        let outcome = inner.handler.handle(Notifier::of(line));
+        match outcome {
+            Outcome::Mute => (),
+            Outcome::WakeThread => line.eoi.store(eoi::LEFT, Release),
+            // SAFETY: This is the interrupt being handled, bound with late EOI, and this is the one
+            // end of it; or the end of none, which changes nothing.
+            Outcome::Spurious if !is_woken => unsafe {
+                bindings::xen_irq_lateeoi(irq as c_uint, bindings::XEN_EOI_FLAG_SPURIOUS)
+            },
+            Outcome::Spurious | Outcome::Handled | Outcome::WakeThreadAndListen => {
+                // SAFETY: As above.
+                unsafe { bindings::xen_irq_lateeoi(irq as c_uint, 0) };
+            }
+        }
+
+        let wants_thread = matches!(outcome, Outcome::WakeThread | Outcome::WakeThreadAndListen);
+        if wants_thread || is_woken {
+            IRQ_WAKE_THREAD
+        } else {
+            IRQ_HANDLED
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for `hard_irq`, and the device of the `Inner<T>` must be bound.
+    unsafe extern "C" fn thread(irq: c_int, cookie: *mut c_void) -> bindings::irqreturn_t {
+        // SAFETY: By the safety requirements the cookie is an `Inner<T>`, which is valid until the
+        // interrupt is freed, which waits for this.
+        let inner = unsafe { &*cookie.cast::<Inner<T>>() };
+        let line = &inner.line;
+        // SAFETY: By the safety requirements the device is bound, and the context is a zero-sized
+        // marker.
+        let dev = unsafe { &*core::ptr::from_ref::<Device>(&inner.dev).cast() };
+        // INVARIANT: This is the thread of an interrupt. The device is bound until this returns.
+        let thread = Thread {
+            dev,
+            line,
+            _not_send: PhantomData,
+        };
+
+        // Only what was left when the thread was woken is done when it comes back.
+        let owes_end = line.eoi.cmpxchg(eoi::LEFT, eoi::TAKEN, Full).is_ok();
+        line.woken.store(false, Relaxed);
+        let outcome = loop {
+            match inner.handler.handle_threaded(&thread) {
+                Outcome::WakeThread | Outcome::WakeThreadAndListen => (),
+                outcome => break outcome,
+            }
+        };
+        if owes_end && outcome != Outcome::Mute {
+            let flags = match outcome {
+                Outcome::Spurious => bindings::XEN_EOI_FLAG_SPURIOUS,
+                _ => 0,
+            };
+            // The next event may come before this returns.
+            line.eoi.store(eoi::NONE, Release);
+            // SAFETY: This is the interrupt that was handled, bound with late EOI, and this is the
+            // one end of it: only who has taken it gets here.
+            unsafe { bindings::xen_irq_lateeoi(irq as c_uint, flags) };
+        }
+        IRQ_HANDLED
+    }
+}
+
+impl<T: Handler> Drop for Registration<T> {
+    fn drop(&mut self) {
+        let line = &self.inner.line;
+        let irq = line.irq.load(Relaxed);
+        line.close();
+        let cookie = core::ptr::from_ref(&*self.inner).cast_mut();
+        // SAFETY: By the type invariants the interrupt is bound, with `inner` as its handlers'
+        // cookie. This waits for both handlers, and closes the channel. Nobody uses its number
+        // after it: the line has been closed.
+        unsafe { bindings::unbind_from_irqhandler(irq, cookie.cast::<c_void>()) };
+    }
+}
+
+/// A bound event channel, closed when dropped, or else when its device is unbound.
 ///
 /// # Examples
 ///
@@ -78,7 +401,7 @@ fn open(dev: &Device<device::Bound>) -> Result<Port> {
 /// ```
 /// use kernel::{device::Bound, prelude::*, sync::atomic::{Acquire, Atomic, Relaxed, Release}};
 /// use xen::{
-///     event_channel::{EventChannel, Handler, Outcome, Port},
+///     event_channel::{EventChannel, Handler, Notifier, Outcome, Port},
 ///     grant::MappedPage,
 ///     shared_page::Offset,
 ///     xenbus::Device,
@@ -94,141 +417,101 @@ fn open(dev: &Device<device::Bound>) -> Result<Port> {
 /// }
 ///
 /// impl Handler for Echo {
-///     fn handle(&self, channel: &EventChannel<Self>) -> Outcome {
+///     fn handle(&self, notifier: &Notifier) -> Outcome {
 ///         let asked = self.page.word(ASKED).load(Acquire);
 ///         if asked == self.answered.load(Relaxed) {
 ///             return Outcome::Spurious;
 ///         }
 ///         self.answered.store(asked, Relaxed);
 ///         self.page.word(ANSWERED).store(asked, Release);
-///         channel.notify();
+///         notifier.notify();
 ///         Outcome::Handled
 ///     }
 /// }
 ///
-/// fn connect(dev: &Device<Bound>, page: MappedPage) -> Result<Pin<KBox<EventChannel<Echo>>>> {
-///     let dir = dev.otherend().ok_or(ENODEV)?;
-///     let port = Port(xenstore::read_number(dir, c"event-channel")?);
+/// fn connect(dev: &Device<Bound>, page: MappedPage) -> Result<EventChannel<Echo>> {
+///     let port = Port(xenstore::read_number(&dev.otherend()?, c"event-channel")?);
 ///     let echo = Echo { page, answered: Atomic::new(0) };
-///     KBox::pin_init(EventChannel::connect(dev, port, c"echo", echo), GFP_KERNEL)
+///     EventChannel::connect(dev, port, c"echo", echo)
 /// }
 /// ```
-#[pin_data(PinnedDrop)]
 pub struct EventChannel<T: Handler> {
-    dev: ARef<Device>,
+    // Dropped before what it uses.
+    _registration: Devres<Registration<T>>,
+    inner: Arc<Inner<T>>,
     port: Port,
-    irq: u32,
-    #[pin]
-    handler: T,
-    #[pin]
-    _pin: PhantomPinned,
 }
 
 impl<T: Handler> EventChannel<T> {
-    /// Opens a channel for the other half of `dev` to bind to, as front-ends do.
+    /// Opens a channel for the other half of `dev` to bind to, as front-ends do. May sleep.
     ///
     /// # Errors
     ///
     /// What Xen says, after the device has begun to close: `ENOSPC` if this domain has no port
     /// left. What Linux says: `ENOMEM`, and others, if there is no interrupt or no thread.
-    pub fn listen<'a, E: 'a>(
-        dev: &'a Device<device::Bound>,
+    pub fn listen<E>(
+        dev: &Device<device::Bound>,
         name: &'static CStr,
-        handler: impl PinInit<T, E> + 'a,
-    ) -> impl PinInit<Self, Error> + 'a
+        handler: impl PinInit<T, E>,
+    ) -> Result<Self>
     where
         Error: From<E>,
     {
-        Self::new(dev, name, handler, move || {
-            let port = open(dev)?;
-            // SAFETY: The port is open, and nobody has bound it here. On success the interrupt owns
-            // it.
-            let irq = unsafe { bindings::bind_evtchn_to_irq_lateeoi(port.0) };
-            if irq < 0 {
-                // SAFETY: The port is open, is no interrupt's, and is not used again.
-                unsafe { bindings::xenbus_free_evtchn(dev.as_raw(), port.0) };
-                return Err(Error::from_errno(irq));
-            }
-            Ok((port, irq as u32))
-        })
+        let (irq, port) = BoundIrq::listen(dev)?;
+        Self::new(dev, name, handler, irq, port)
     }
 
-    /// Binds to the channel the other half of `dev` has opened as `port`, as back-ends do.
+    /// Binds to the channel the other half of `dev` has opened as `port`, as back-ends do. May
+    /// sleep.
     ///
     /// # Errors
     ///
     /// What Xen says: there may be no such port, or it may not be for this domain. What Linux says,
     /// as in [`listen`](Self::listen).
-    pub fn connect<'a, E: 'a>(
-        dev: &'a Device<device::Bound>,
+    pub fn connect<E>(
+        dev: &Device<device::Bound>,
         port: Port,
         name: &'static CStr,
-        handler: impl PinInit<T, E> + 'a,
-    ) -> impl PinInit<Self, Error> + 'a
+        handler: impl PinInit<T, E>,
+    ) -> Result<Self>
     where
         Error: From<E>,
     {
-        Self::new(dev, name, handler, move || {
-            // SAFETY: The device is valid, and knows its other half's domain; Xen checks the port.
-            let irq =
-                unsafe { bindings::bind_interdomain_evtchn_to_irq_lateeoi(dev.as_raw(), port.0) };
-            if irq < 0 {
-                return Err(Error::from_errno(irq));
-            }
-            Ok((port, irq as u32))
-        })
+        let irq = BoundIrq::connect(dev, port)?;
+        Self::new(dev, name, handler, irq, port)
     }
 
-    fn new<'a, E: 'a>(
-        dev: &'a Device<device::Bound>,
+    fn new<E>(
+        dev: &Device<device::Bound>,
         name: &'static CStr,
-        handler: impl PinInit<T, E> + 'a,
-        bind: impl FnOnce() -> Result<(Port, u32)> + 'a,
-    ) -> impl PinInit<Self, Error> + 'a
+        handler: impl PinInit<T, E>,
+        irq: BoundIrq,
+        port: Port,
+    ) -> Result<Self>
     where
         Error: From<E>,
     {
-        // `bind` takes an interrupt that only `drop` gives back, so a failure after it must, too.
-        try_pin_init!(&this in Self {
-            dev: dev.into(),
-            port: Port(0),
-            irq: 0,
-            handler <- handler,
-            _pin: PhantomPinned,
-            _: {
-                let (port, irq) = bind()?;
-                let this = this.as_ptr();
-                // SAFETY: The field is initialised and has no destructor, and nobody else uses it
-                // yet.
-                unsafe { (*this).port = port };
-                // SAFETY: As for `port`.
-                unsafe { (*this).irq = irq };
-
-                // INVARIANT: The interrupt is bound to the channel; once this has succeeded its
-                // handler has `this` as its cookie, and if it fails there is no `Self`.
-                //
-                // SAFETY: The callbacks are for a `Self` as their cookie, and `this` is one: all of
-                // its fields are initialised, and it stays valid and in place until `drop` frees
-                // the interrupt, which waits for both. The name is as long-lived as the module.
-                let result = to_result(unsafe {
-                    bindings::request_threaded_irq(
-                        irq,
-                        Some(Self::hard_irq),
-                        Some(Self::thread),
-                        0,
-                        name.as_char_ptr(),
-                        this.cast::<c_void>(),
-                    )
-                });
-                if result.is_err() {
-                    // The kernel warns that it has none to free, but this is the only way to give
-                    // the interrupt back.
-                    //
-                    // SAFETY: The interrupt is bound, has no handler, and is not used again.
-                    unsafe { bindings::unbind_from_irqhandler(irq, core::ptr::null_mut()) };
-                }
-                result?;
-            },
+        // INVARIANT: It is closed.
+        let line = Line {
+            irq: Atomic::new(CLOSED),
+            cookie: Atomic::new(0),
+            woken: Atomic::new(false),
+            eoi: Atomic::new(eoi::NONE),
+        };
+        let line = Arc::new(line, GFP_KERNEL)?;
+        let inner = Arc::pin_init::<Error>(
+            try_pin_init!(Inner {
+                dev: dev.into(),
+                line,
+                handler <- handler,
+            }),
+            GFP_KERNEL,
+        )?;
+        let registration = Registration::new(inner.clone(), irq, name)?;
+        Ok(Self {
+            _registration: Devres::new::<core::convert::Infallible>(dev.as_ref(), registration)?,
+            inner,
+            port,
         })
     }
 
@@ -237,96 +520,29 @@ impl<T: Handler> EventChannel<T> {
         self.port
     }
 
-    /// The device it belongs to.
-    pub fn device(&self) -> &Device {
-        &self.dev
-    }
-
     /// What handles its events.
     pub fn handler(&self) -> &T {
-        &self.handler
+        &self.inner.handler
     }
 
     /// Sends an event. May be called in any context.
     #[inline]
     pub fn notify(&self) {
-        self.notifier().notify();
+        self.inner.line.notify();
     }
 
-    /// The sending end, which may be used in any context while the channel lives.
-    #[inline]
+    /// The sending end.
     pub fn notifier(&self) -> Notifier {
-        Notifier {
-            irq: self.irq as c_int,
-        }
+        Notifier(self.inner.line.clone())
     }
 
-    /// What wakes the channel's thread, in any context.
+    /// What wakes the channel's thread.
     pub fn waker(&self) -> Waker {
-        Waker {
-            irq: self.irq,
-            cookie: core::ptr::from_ref(self).addr(),
-        }
-    }
-
-    /// The number of the interrupt the channel is bound to.
-    pub(crate) fn irq(&self) -> u32 {
-        self.irq
-    }
-
-    /// # Safety
-    ///
-    /// Only for an interrupt whose handler was registered with a `Self` as its cookie.
-    unsafe extern "C" fn hard_irq(irq: c_int, this: *mut c_void) -> bindings::irqreturn_t {
-        // SAFETY: By the safety requirements the cookie is a `Self`. It is initialised, for it was
-        // registered last, and valid until the interrupt is freed, which waits for this.
-        let this = unsafe { &*this.cast::<Self>() };
-        let outcome = this.handler.handle(this);
-
-        let flags = match outcome {
-            Outcome::Mute => return IRQ_HANDLED,
-            Outcome::Spurious => bindings::XEN_EOI_FLAG_SPURIOUS,
-            Outcome::Handled | Outcome::WakeThread => 0,
-        };
-        // SAFETY: `irq` is the interrupt being handled, bound with late EOI, and this is the one
-        // EOI for it.
-        unsafe { bindings::xen_irq_lateeoi(irq as c_uint, flags) };
-
-        if outcome == Outcome::WakeThread {
-            IRQ_WAKE_THREAD
-        } else {
-            IRQ_HANDLED
-        }
-    }
-
-    /// # Safety
-    ///
-    /// As for `hard_irq`.
-    unsafe extern "C" fn thread(_irq: c_int, this: *mut c_void) -> bindings::irqreturn_t {
-        // SAFETY: By the safety requirements the cookie is a `Self`, initialised and valid until
-        // the interrupt is freed, which waits for this.
-        let this = unsafe { &*this.cast::<Self>() };
-        this.handler.handle_threaded(this);
-        IRQ_HANDLED
+        Waker(self.inner.line.clone())
     }
 }
 
-#[pinned_drop]
-impl<T: Handler> PinnedDrop for EventChannel<T> {
-    fn drop(self: Pin<&mut Self>) {
-        // SAFETY: Nothing is moved out of it.
-        let this = core::ptr::from_mut(unsafe { self.get_unchecked_mut() });
-        // SAFETY: By the type invariants the interrupt is bound, with `this` as its handler's
-        // cookie. This waits for both handlers, and closes the channel; nobody uses the number
-        // after it but those that know that it may be another's.
-        unsafe { bindings::unbind_from_irqhandler((*this).irq, this.cast::<c_void>()) };
-    }
-}
-
-/// The sending end of an [`EventChannel`].
-///
-/// It may outlive the channel, whose number may then be another's: an event that means nothing to
-/// whoever gets it.
+/// The sending end of an [`EventChannel`], which may outlive it and does nothing then.
 ///
 /// # Examples
 ///
@@ -342,28 +558,35 @@ impl<T: Handler> PinnedDrop for EventChannel<T> {
 ///     }
 /// }
 /// ```
-#[derive(Clone, Copy)]
-pub struct Notifier {
-    irq: c_int,
-}
+#[repr(transparent)]
+#[derive(Clone)]
+pub struct Notifier(Arc<Line>);
 
 impl Notifier {
+    fn of(line: &Arc<Line>) -> &Self {
+        // SAFETY: It is a transparent wrapper, without further invariants.
+        unsafe { &*core::ptr::from_ref(line).cast() }
+    }
+
     /// Sends an event. May be called in any context.
     #[inline]
     pub fn notify(&self) {
-        // SAFETY: The number is that of a channel's interrupt, or was: Linux ignores one that is
-        // bound to no event channel.
-        //
-        // FIXME: It looks the number up without a lock, so the channel must not be closed on
-        // another CPU during the call. Callers have their own lock against that; the type does not
-        // ask for it.
-        unsafe { bindings::notify_remote_via_irq(self.irq) };
+        self.0.notify();
+    }
+
+    /// Calls `look` with the number of the interrupt, which is the channel's as long as that lasts;
+    /// `None` if it has been closed. May be called in any context.
+    pub(crate) fn with_irq<R>(&self, look: impl FnOnce(u32) -> R) -> Option<R> {
+        let _guard = rcu::read_lock();
+        match self.0.irq.load(Acquire) {
+            CLOSED => None,
+            irq => Some(look(irq)),
+        }
     }
 }
 
-/// Wakes the thread of an [`EventChannel`], as if an event had asked for it.
-///
-/// It may outlive the channel, and then does nothing.
+/// Wakes the thread of an [`EventChannel`], as if an event had asked for it. It may outlive the
+/// channel, and does nothing then.
 ///
 /// # Examples
 ///
@@ -381,19 +604,12 @@ impl Notifier {
 ///     }
 /// }
 /// ```
-#[derive(Clone, Copy)]
-pub struct Waker {
-    irq: c_uint,
-    cookie: usize,
-}
+#[derive(Clone)]
+pub struct Waker(Arc<Line>);
 
 impl Waker {
     /// Lets [`Handler::handle_threaded`] run. May be called in any context.
     pub fn wake(&self) {
-        let cookie = core::ptr::without_provenance_mut(self.cookie);
-        // SAFETY: Linux compares the cookie with those of the interrupt's handlers, no more.
-        //
-        // FIXME: As in `Notifier::notify`.
-        unsafe { bindings::irq_wake_thread(self.irq, cookie) };
+        self.0.wake();
     }
 }

@@ -138,8 +138,7 @@ impl Drop for GrantedPage {
 ///
 /// /// Maps the page that the other half has said.
 /// fn map(dev: &Device<Bound>) -> Result<MappedPage> {
-///     let dir = dev.otherend().ok_or(ENODEV)?;
-///     MappedPage::new(dev, GrantRef(xenstore::read_number(dir, c"page-ref")?))
+///     MappedPage::new(dev, GrantRef(xenstore::read_number(&dev.otherend()?, c"page-ref")?))
 /// }
 /// ```
 pub struct MappedPage {

@@ -282,6 +282,36 @@ static void flood_stats(void)
 	}
 }
 
+/* The lane is always full, and events come as fast as they can. */
+static void flood_both(void)
+{
+	while (!kthread_should_stop()) {
+		while (produced - get_index(64) < 32) {
+			u64 *message = put(STATS, 0, 1 << 14);
+
+			message[2] = message[3] = 1 << 15;
+		}
+		publish();
+		swallow();
+		cond_resched();
+	}
+}
+
+/* One message an event, and the next as soon as that has been read. */
+static void flood_singles(void)
+{
+	while (!kthread_should_stop()) {
+		if (produced == get_index(64)) {
+			u64 *message = put(STATS, 0, 1 << 14);
+
+			message[2] = message[3] = 1 << 15;
+			publish();
+			swallow();
+		}
+		cond_resched();
+	}
+}
+
 /* No crime, but the CPU that one takes. */
 static void busy(void)
 {
@@ -392,6 +422,8 @@ static const struct {
 	{ "flood-requests", flood_requests },
 	{ "flood-stats", flood_stats },
 	{ "flood-events", flood_events },
+	{ "flood-both", flood_both },
+	{ "flood-singles", flood_singles },
 	{ "flood-xenstore", flood_xenstore },
 	{ "never-reads", never_reads },
 	{ "change-messages", change_messages },

@@ -64,6 +64,26 @@ suffered() {
 	unharmed "$1"
 }
 
+# dom0_time: what CPU time Dom0 has had, in milliseconds.
+dom0_time() { xl list | awk '$1 == "Domain-0" { print $6 * 1000 }'; }
+
+# spent SECONDS: what CPU time Dom0 takes meanwhile, in milliseconds.
+spent() {
+	before=$(dom0_time)
+	sleep "$1"
+	echo $(($(dom0_time) - before))
+}
+
+# affordable CRIME PERCENT: Dom0 spends no more of a CPU on it than that.
+affordable() {
+	check "$1: connects" begin "$1"
+	sleep 1
+	taken=$(($(spent 5) - idle_time))
+	check "$1: costs Dom0 at most $2 % of a CPU" test $taken -le $(($2 * 50))
+	note "$1: $taken ms of 5 s"
+	unharmed "$1"
+}
+
 # refused CRIME TEXT: is not even connected, and Dom0's kernel says why.
 refused() {
 	begin "$1" >/dev/null
@@ -80,7 +100,7 @@ claims_loan() {
 
 told_of_claims() { dmesg | grep -c "domain $mallory claims"; }
 
-plan $((21 * 4 + 4 + 6 * 2 + 3 * 3 + 4 + 6))
+plan $((21 * 4 + 4 + 3 * 2 + 5 * 3 + 3 * 3 + 4 + 6))
 for name in alice bob; do
 	front $name deadline_us 30000000
 done
@@ -100,6 +120,8 @@ found=$(latency)
 note "beside a busy neighbour: $found us"
 busy=${found% *}
 check "alice and bob work beside that" test "$busy" -gt 0
+idle_time=$(spent 5)
+note "Dom0 takes $idle_time ms of 5 s"
 
 # These leave the CPU alone, at least once they are sent away.
 harmless=$idle
@@ -137,7 +159,11 @@ unharmed claims-loan
 harmless=$busy
 sent_away_for scribble ''
 sent_away_for change-messages ''
-for crime in flood-requests flood-stats flood-events flood-xenstore grant-anew; do
+for crime in flood-stats flood-events flood-both flood-singles; do
+	affordable $crime 5
+done
+affordable flood-requests 20
+for crime in flood-xenstore grant-anew; do
 	suffered $crime
 done
 # She does not survive this one.

@@ -38,13 +38,21 @@ borrow() {
 	eventually 15 has_spare bob $((AMOUNT * 2)) && front alice request_kb "$AMOUNT"
 }
 
+# reads_ahead NAME: small requests in a row fetch more than was asked for.
+reads_ahead() {
+	eventually 15 has_spare bob 16384 || return 1
+	# shellcheck disable=SC2016 # for the DomU's shell
+	guest -t 120 "$1" 'cd /sys/bus/xen/devices/cmm-0 && echo 60000000 >deadline_us &&
+		for i in 1 2 3 4; do echo 64 >request_kb || exit; done && [ "$(cat ahead_kb)" -gt 0 ]'
+}
+
 # removed NAME: both its directories at once, as the toolstack removes devices.
 removed() {
 	id=$(xl domid "$1")
 	xenstore-rm "/local/domain/$id/device/cmm/0" "/local/domain/0/backend/cmm/$id" && sleep 2 && vanished "$id"
 }
 
-plan 57
+plan 59
 all_memory=$(total)
 alice_size=$(size_of alice)
 bob_size=$(size_of bob)
@@ -107,6 +115,9 @@ watch=$!
 check "a domain that appears" xl create -q /etc/xen/carol.cfg
 check "loads its front-end" load_front carol
 check "is attached by --watch and connects" connected carol 20
+
+check "with interrupts in threads she reads ahead" reads_ahead carol
+check "and gives that back" eventually 10 equals 0 front carol ahead_kb
 
 check "detach" cmm-attach --detach carol
 check "it is gone" vanished "$(xl domid carol)"

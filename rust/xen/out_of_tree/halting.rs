@@ -8,7 +8,8 @@ use crate::{
     bindings,
     event_channel::{
         EventChannel,
-        Handler, //
+        Handler,
+        Notifier, //
     }, //
 };
 
@@ -22,7 +23,7 @@ use crate::{
 /// to search page tables for what it is to wait for, and the event, coming while interrupts are
 /// off, would take another VM exit to be delivered.
 ///
-/// It may outlive the channel, and then waits for the next interrupt.
+/// It may outlive the channel, and then does not wait.
 ///
 /// # Examples
 ///
@@ -44,37 +45,40 @@ use crate::{
 ///     false
 /// }
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Halter {
-    irq: u32,
+    notifier: Notifier,
 }
 
 impl<T: Handler> EventChannel<T> {
     /// What waits for an event of this channel without going idle.
     pub fn halter(&self) -> Halter {
-        Halter { irq: self.irq() }
+        Halter {
+            notifier: self.notifier(),
+        }
     }
 }
 
 impl Halter {
     /// Waits for an event, unless `ready` says that what it would bring is there already. Returns
-    /// `false`, having waited for nothing, if this CPU has something else to do meanwhile.
+    /// `false`, having waited for nothing, if this CPU has something else to do meanwhile, or has
+    /// no tick to end a wait that is in vain, or the caller may not sleep: whoever has interrupts
+    /// off does not find them on.
     ///
-    /// `ready` is called with interrupts off. To be called by a task that may sleep.
+    /// `ready` is called with interrupts off.
     pub fn halt_unless(&self, ready: impl FnOnce() -> bool) -> bool {
-        // SAFETY: May be called in any context; the flags are given back below.
-        let flags = unsafe { bindings::xen_helper_irq_save() };
-        // SAFETY: Interrupts are off, which is all that is asked: a number of no interrupt has no
-        // data, and one that is being freed is not while they are off.
-        let may_halt = unsafe { bindings::xen_helper_may_halt(self.irq) };
-        if may_halt && !ready() {
-            // SAFETY: Interrupts are off, and a task that may sleep had them on before: to take
-            // them again surprises nobody.
-            unsafe { bindings::xen_helper_halt() };
+        // SAFETY: May be called in any context; what it begins is ended below, in this one.
+        if !unsafe { bindings::xen_helper_begin_halt() } {
+            return false;
         }
-        // SAFETY: `flags` are from above, when interrupts were on: a task may have been moved to
-        // another CPU since, where they are on, too.
-        unsafe { bindings::xen_helper_irq_restore(flags) };
+        // SAFETY: The number is that of a channel's interrupt as long as this lasts, and interrupts
+        // are off.
+        let may_halt = |irq| unsafe { bindings::xen_helper_may_halt(irq) };
+        let may_halt = self.notifier.with_irq(may_halt).unwrap_or(false);
+        let halts = may_halt && !ready();
+        // SAFETY: It has been begun above, in this context, which may sleep: to take interrupts
+        // surprises nobody.
+        unsafe { bindings::xen_helper_end_halt(halts) };
         may_halt
     }
 }

@@ -4,49 +4,61 @@
 //!
 //! C header: [`include/linux/sched.h`](srctree/include/linux/sched.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    event_channel::Thread, //
+};
 use core::marker::PhantomData;
 
-/// While it lives, an interrupt's thread is one thread among others (`SCHED_NORMAL`).
+/// While it lives, a channel's thread is one thread among others (`SCHED_NORMAL`).
 ///
 /// Such a thread goes before all that is not real-time. That is right for what takes microseconds,
-/// and would keep everything else from its CPU where it has much to do.
+/// and would keep everything else from its CPU where it has much to do. Afterwards it is what it
+/// was before, by the kernel's or by the administrator's choice.
 ///
 /// # Invariants
 ///
-/// Made in, and not sent out of, the thread of an interrupt.
+/// Made in, and not sent out of, the thread of an interrupt, which had `before` when it was made.
 ///
 /// # Examples
 ///
 /// In [`Handler::handle_threaded`](crate::event_channel::Handler::handle_threaded):
 ///
 /// ```
-/// use xen::out_of_tree::priority::NormalPriority;
+/// use xen::{event_channel::Thread, out_of_tree::priority::NormalPriority};
 ///
-/// fn zero(pages: &mut [[u8; 4096]]) {
-///     let _patience = (pages.len() > 2048).then(NormalPriority::begin);
+/// fn zero(thread: &Thread<'_>, pages: &mut [[u8; 4096]]) {
+///     let _patience = (pages.len() > 2048).then(|| NormalPriority::begin(thread));
 ///     for page in pages {
 ///         page.fill(0);
 ///     }
 /// }
 /// ```
-pub struct NormalPriority(PhantomData<*mut ()>);
+pub struct NormalPriority<'a> {
+    before: bindings::xen_helper_priority,
+    /// Of the thread that it was made in.
+    _thread: PhantomData<&'a Thread<'a>>,
+}
 
-impl NormalPriority {
-    /// For the calling thread, which must be an interrupt's.
-    pub fn begin() -> Self {
-        // SAFETY: The calling thread is there as long as it runs, and may change its own priority
-        // wherever it may sleep.
-        unsafe { bindings::sched_set_normal(bindings::xen_helper_current(), 0) };
-        // INVARIANT: The caller is the thread of an interrupt; the pointer is not `Send`.
-        Self(PhantomData)
+impl<'a> NormalPriority<'a> {
+    /// For the calling thread, which is the channel's: nobody else has a [`Thread`].
+    pub fn begin(_thread: &'a Thread<'a>) -> Self {
+        let mut before = bindings::xen_helper_priority::default();
+        // SAFETY: `before` may be written. The calling thread may change its own priority, for it
+        // may sleep.
+        unsafe { bindings::xen_helper_make_normal(&mut before) };
+        // INVARIANT: That is what it had. What borrows a `Thread` is no more `Send` than that.
+        Self {
+            before,
+            _thread: PhantomData,
+        }
     }
 }
 
-impl Drop for NormalPriority {
+impl Drop for NormalPriority<'_> {
     fn drop(&mut self) {
-        // SAFETY: The calling thread is there as long as it runs. By the type invariants it is an
-        // interrupt's, which the kernel made so.
-        unsafe { bindings::sched_set_fifo(bindings::xen_helper_current()) };
+        // SAFETY: By the type invariants the calling thread had this before. It may change its own
+        // priority, for it may sleep.
+        unsafe { bindings::xen_helper_restore_priority(&self.before) };
     }
 }

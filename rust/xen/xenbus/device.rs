@@ -20,6 +20,7 @@ use kernel::{
     device,
     fmt,
     prelude::*,
+    str::CString,
     sync::aref::AlwaysRefCounted,
     types::Opaque, //
 };
@@ -39,8 +40,7 @@ use kernel::{
 /// use xen::{xenbus::{Device, XenbusState}, xenstore};
 ///
 /// fn size_wanted(dev: &Device<Bound>) -> Result<u32> {
-///     let dir = dev.otherend().ok_or(ENODEV)?;
-///     xenstore::read_number(dir, c"size").inspect_err(|err| {
+///     xenstore::read_number(&dev.otherend()?, c"size").inspect_err(|err| {
 ///         dev.dev_fatal(*err, fmt!("domain {} says no size", dev.otherend_id().0));
 ///         dev.switch_state(XenbusState::Closed);
 ///     })
@@ -79,7 +79,9 @@ impl<Ctx: device::DeviceContext> Device<Ctx> {
         let path = unsafe { (&raw const (*self.as_raw()).otherend).read_volatile() };
         !path.is_null()
     }
+}
 
+impl Device<device::Bound> {
     /// Shows the other half a new state. May sleep.
     ///
     /// It cannot fail for the caller: if xenstore refuses, the bus reports that itself.
@@ -102,18 +104,28 @@ impl<Ctx: device::DeviceContext> Device<Ctx> {
             )
         };
     }
-}
 
-impl Device<device::Bound> {
-    /// The other half's directory in xenstore. A front-end's device has none after its domain was
-    /// restored without one, until it is removed.
-    pub fn otherend(&self) -> Option<&CStr> {
-        // SAFETY: By the type invariant the device is valid. The bus reads the path before it
-        // probes, and changes it only when the domain is resumed, in which no callback of the
-        // device's runs.
-        let path = unsafe { (*self.as_raw()).otherend };
-        // SAFETY: A path that is not null is a C string, and lives as long as shown above.
-        (!path.is_null()).then(|| unsafe { CStr::from_char_ptr(path) })
+    /// The other half's directory in xenstore. May sleep.
+    ///
+    /// It is read anew: the path that the bus keeps is freed when the domain is restored, which may
+    /// be while somebody is at it.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if there is none: a front-end's device has none after its domain was restored
+    /// without one, until it is removed. `ENOMEM`.
+    pub fn otherend(&self) -> Result<CString> {
+        if !self.has_otherend() {
+            return Err(ENODEV);
+        }
+        // A back-end's own directory is below `backend`, in its own domain.
+        let is_backend = self.node().to_bytes().starts_with(b"backend/");
+        let node = if is_backend { c"frontend" } else { c"backend" };
+        let path = xenstore::read(self.node(), node).map_err(|err| match err {
+            ENOENT => ENODEV,
+            err => err,
+        })?;
+        CString::try_from_fmt(fmt!("{}", path.as_str()?))
     }
 
     /// The domain of the other half.
@@ -126,7 +138,7 @@ impl Device<device::Bound> {
 
     /// The state the other half shows now.
     pub fn otherend_state(&self) -> XenbusState {
-        let Some(path) = self.otherend() else {
+        let Ok(path) = self.otherend() else {
             return XenbusState::Unknown;
         };
         // SAFETY: By the type invariant the device is valid, and `path` is a C string for the call.
@@ -139,7 +151,7 @@ impl Device<device::Bound> {
     /// front-end's side.
     pub fn is_taken_away(&self) -> bool {
         let back = self.otherend();
-        back.is_some_and(|back| matches!(xenstore::read_number(back, c"online"), Ok(0u32)))
+        back.is_ok_and(|back| matches!(xenstore::read_number(&back, c"online"), Ok(0u32)))
     }
 
     /// Whether the toolstack still wants the device (`online` in the back-end's directory).

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a front-end may cost Dom0: a share of one CPU, which it earns as time passes.
+//!
+//! Each turn in which it is listened to is paid for by how long that took. What Dom0 has asked it for costs it nothing,
+//! so that nobody is held up for being asked much. What neither asks nor answers, and more than a front-end has reason
+//! to say at once, costs it several times as much: whoever floods has a smaller share than whoever asks as fast as it
+//! can. Who has used up its share waits until it has earned enough again. The interrupt itself takes time, too, which
+//! nobody measures: a turn costs a little more than it took.
+
+use crate::protocol::layout::UP;
+use crate::protocol::Up;
+use crate::time::{Nanos, MICROSECOND, MILLISECOND};
+
+/// A front-end earns a nanosecond of Dom0's time in so many.
+const EARNS_IN: Nanos = 5;
+
+/// How many times as much what has no worth costs: then its share is a twentieth.
+const WORTHLESS_COSTS: Nanos = 4;
+
+/// What a turn costs besides the time that it took.
+const INTERRUPT: Nanos = 10 * MICROSECOND;
+
+/// How much may be saved up, which is what somebody can have who has been quiet.
+const MOST: Nanos = 20 * MILLISECOND;
+
+/// What a turn in which a front-end was listened to was worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Worth {
+    messages: u32,
+    asks: bool,
+    answers: bool,
+}
+
+impl Worth {
+    /// That of a turn in which nothing was said.
+    pub const NONE: Self = Self {
+        messages: 0,
+        asks: false,
+        answers: false,
+    };
+
+    /// Something was said in this turn.
+    pub fn add(&mut self, up: &Up) {
+        self.messages += 1;
+        match up {
+            Up::Offered { .. } | Up::Took { .. } => self.answers = true,
+            Up::Request { .. } | Up::Release { .. } | Up::Drew { .. } => self.asks = true,
+            Up::Stats { .. } | Up::Cancel { .. } => (),
+        }
+    }
+
+    /// How many messages that were.
+    pub const fn messages(&self) -> u32 {
+        self.messages
+    }
+
+    const fn price(&self, took: Nanos) -> Nanos {
+        let took = took.saturating_add(INTERRUPT);
+        if self.messages >= UP.slots || !(self.asks || self.answers) {
+            took.saturating_mul(WORTHLESS_COSTS)
+        } else if self.asks {
+            took
+        } else {
+            0
+        }
+    }
+}
+
+/// What a front-end has left of its share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// When it will have saved up [`MOST`], if it is quiet until then. It is in debt if that takes longer than to earn
+    /// so much.
+    full_at: Nanos,
+}
+
+impl Budget {
+    /// Of a front-end that has been quiet.
+    pub const fn new() -> Self {
+        Self { full_at: 0 }
+    }
+
+    /// Pays for a turn that has ended `now`.
+    pub fn pay(&mut self, worth: &Worth, took: Nanos, now: Nanos) {
+        let earned_in = worth.price(took).saturating_mul(EARNS_IN);
+        self.full_at = self.full_at.max(now).saturating_add(earned_in);
+    }
+
+    /// How long it is not to be listened to.
+    pub const fn wait(&self, now: Nanos) -> Nanos {
+        self.full_at
+            .saturating_sub(now)
+            .saturating_sub(MOST * EARNS_IN)
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a front-end may cost Dom0.
+
+use cmm::budget::{Budget, Worth};
+use cmm::protocol::{RequestReason, Up};
+use cmm::time::{Nanos, MICROSECOND, MILLISECOND, SECOND};
+
+const REQUEST: Up = Up::Request {
+    id: 1,
+    pages: 1,
+    deadline_us: 0,
+    reason: RequestReason::Manual,
+};
+const OFFERED: Up = Up::Offered { id: 1, pages: 1 };
+const TOOK: Up = Up::Took { id: 1, pages: 1 };
+const STATS: Up = Up::Stats {
+    available: 1,
+    size: 1,
+    total_ram: 1,
+};
+
+fn said(ups: &[Up]) -> Worth {
+    let mut worth = Worth::NONE;
+    for up in ups {
+        worth.add(up);
+    }
+    worth
+}
+
+/// Says the same as fast as it is listened to, for ten seconds; returns how much of these Dom0 has spent on it, in
+/// thousandths. The interrupt takes five microseconds each time.
+fn share(ups: &[Up], took: Nanos) -> Nanos {
+    let (mut budget, mut now, mut spent) = (Budget::new(), SECOND, 0);
+    while now < 11 * SECOND {
+        now += budget.wait(now);
+        let all = took + 5 * MICROSECOND;
+        now += all;
+        spent += all;
+        budget.pay(&said(ups), took, now);
+    }
+    spent / (10 * SECOND / 1000)
+}
+
+#[test]
+fn who_floods_has_a_twentieth() {
+    for took in [MICROSECOND, 10 * MICROSECOND, MILLISECOND] {
+        assert!(share(&[], took) <= 53, "events, {took} ns each");
+        assert!(share(&[STATS], took) <= 53, "reports, {took} ns each");
+        assert!(
+            share(&[REQUEST; 32], took) <= 53,
+            "full lanes, {took} ns each"
+        );
+    }
+    assert!(share(&[STATS], MILLISECOND) >= 40, "but it has that");
+}
+
+#[test]
+fn who_asks_has_a_fifth() {
+    for took in [MICROSECOND, 10 * MICROSECOND, MILLISECOND] {
+        assert!(share(&[REQUEST], took) <= 205, "{took} ns each");
+        assert!(
+            share(&[REQUEST, TOOK, STATS], took) <= 205,
+            "{took} ns each"
+        );
+    }
+    assert!(share(&[REQUEST], MILLISECOND) >= 160, "but it has that");
+}
+
+#[test]
+fn who_is_asked_is_not_held_up() {
+    let mut budget = Budget::new();
+    for i in 0..100_000 {
+        budget.pay(&said(&[OFFERED]), 50 * MICROSECOND, i);
+        budget.pay(&said(&[TOOK, OFFERED]), 50 * MICROSECOND, i);
+    }
+    assert_eq!(budget.wait(100_000), 0);
+}
+
+#[test]
+fn a_quiet_one_may_say_much_at_once() {
+    let mut budget = Budget::new();
+    let now = 5 * SECOND;
+    for _ in 0..500 {
+        budget.pay(&said(&[REQUEST]), 20 * MICROSECOND, now);
+        assert_eq!(budget.wait(now), 0);
+    }
+    for _ in 0..500 {
+        budget.pay(&said(&[REQUEST]), 20 * MICROSECOND, now);
+    }
+    let wait = budget.wait(now);
+    assert!(wait > 0);
+    assert_eq!(
+        budget.wait(now + wait),
+        0,
+        "it is listened to when it has earned enough"
+    );
+    assert_eq!(Budget::default().wait(0), 0);
+}
+
+#[test]
+fn time_that_never_ends_is_no_overflow() {
+    let mut budget = Budget::new();
+    budget.pay(&said(&[]), Nanos::MAX, Nanos::MAX);
+    budget.pay(&said(&[]), Nanos::MAX, 0);
+    assert!(budget.wait(0) > 0);
+    assert_eq!(budget.wait(Nanos::MAX), 0);
+}
