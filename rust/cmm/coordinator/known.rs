@@ -3,10 +3,11 @@
 //! All that the coordinator knows.
 
 use super::books::Books;
-use super::domain::{Backoff, Price};
+use super::domain::Price;
 use super::domains::{Domains, Entry};
 use super::settings::Settings;
 use super::watched::Watched;
+use crate::backoff::Backoff;
 use crate::pages::{signed, MOST_PAGES};
 use crate::protocol::MAX_PAGES;
 use crate::tables::Storage;

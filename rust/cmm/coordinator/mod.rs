@@ -55,7 +55,7 @@ mod watched;
 
 pub use crate::time::{Nanos, MICROSECOND, MILLISECOND, SECOND};
 pub use check::Broken;
-pub use domain::{Backoff, Cap};
+pub use domain::Cap;
 pub use domains::Entry;
 pub use event::Event;
 pub use host::{Activity, Gone, Host, Reservation, SendError};

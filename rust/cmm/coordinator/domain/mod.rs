@@ -3,7 +3,6 @@
 //! What the coordinator remembers about one domain.
 
 mod asks;
-mod backoff;
 mod cap;
 mod credit;
 mod pace;
@@ -11,7 +10,6 @@ mod rate;
 mod requests;
 
 pub(super) use asks::{Ask, Asks, Purpose};
-pub use backoff::Backoff;
 pub use cap::Cap;
 pub(super) use credit::Credit;
 pub(super) use pace::Pace;
@@ -23,6 +21,7 @@ use super::policy::{readiness, Candidate};
 use super::record::Record;
 use super::settings::Limits;
 use super::view::View;
+use crate::backoff::Backoff;
 use crate::pages::signed;
 use crate::protocol::MAX_REQUESTS;
 use crate::tables::Index;

@@ -2,7 +2,8 @@
 
 //! Whose cap it is, and how long somebody is left alone: the parts, each by itself.
 
-use cmm::coordinator::{Backoff, Cap, Reservation};
+use cmm::backoff::Backoff;
+use cmm::coordinator::{Cap, Reservation};
 
 use super::*;
 

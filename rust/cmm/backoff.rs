@@ -20,6 +20,14 @@ pub struct Backoff {
 }
 
 impl Backoff {
+    /// Nobody has disappointed.
+    pub const fn new() -> Self {
+        Self {
+            until: 0,
+            failures: 0,
+        }
+    }
+
     /// Until when it lasts.
     pub const fn until(&self) -> Nanos {
         self.until
