@@ -11,17 +11,21 @@
 //! - `release`, `settle`: what goes back unasked;
 //! - `serve`: what Dom0 demands, and what it lends on credit;
 //! - `report`: when Dom0 is told how the domain fares;
+//! - `auto`: when the domain asks by itself, and gives that back;
 //! - `wake`: who is woken when;
 //! - `hear`, `say`: what comes in, and what goes out;
 //! - `machine`: the client itself, and its connections;
 //! - `connection`, `wire`, `shell`: one connection, and the states it goes through, as a table;
+//! - `pressure`, `appetite`: how fast memory is used up, and what bursts are like;
 //! - `requests`, `demands`, `credit`, `readahead`, `news`: what is known of each;
 //! - `holdings`, `spare`, `image`, `reason`: arithmetic on numbers of pages.
 //!
 //! A file uses those below it in this list only. Who is asked is written down in two places,
 //! [`Way`] and [`Client::request`], and that a request is given up in one, [`Client::give_up`].
 
+mod appetite;
 mod ask;
+mod auto;
 mod connection;
 mod credit;
 mod demands;
@@ -30,6 +34,7 @@ mod holdings;
 mod image;
 mod machine;
 mod news;
+mod pressure;
 mod readahead;
 mod reason;
 mod release;
@@ -43,13 +48,16 @@ mod spare;
 mod wake;
 mod wire;
 
+pub use appetite::{Appetite, Histogram};
 pub use ask::{Refusal, Ticket, Way, Wish};
+pub use auto::{Auto, Move, Next, Tally};
 pub use connection::{Change, Refused, Stage};
 pub use demands::Demand;
 pub use holdings::Holdings;
 pub use image::{is_restorable, least_left};
 pub use machine::Client;
 pub use news::{is_worth_telling, INTERVAL};
+pub use pressure::{Pressure, Sample};
 pub use readahead::{Readahead, IDLE, MAX_READAHEAD};
 pub use reason::Reason;
 pub use report::Figures;
