@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/cpu.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/oom.h>
 #include <linux/page-flags.h>
 #include <linux/preempt.h>
+#include <linux/sched/mm.h>
 #include <linux/sort.h>
 #include <linux/spinlock.h>
+#include <linux/swap.h>
+#include <linux/timer.h>
+#include <linux/vmstat.h>
 #include <xen/grant_table.h>
 #include <xen/interface/memory.h>
 #include <xen/interface/xen.h>
@@ -162,6 +170,111 @@ void xen_helper_pages_make_single(struct page *page, unsigned int order)
 void xen_helper_attribute_init(struct attribute *attr)
 {
 	sysfs_attr_init(attr);
+}
+
+unsigned long xen_helper_free_pages(void)
+{
+	return global_zone_page_state(NR_FREE_PAGES);
+}
+
+unsigned long xen_helper_file_pages(void)
+{
+	/*
+	 * Not what is on the lists for reclaim: it gets there some pages late,
+	 * which would look like a rise of something else for a moment.
+	 */
+	unsigned long cached = global_node_page_state(NR_FILE_PAGES);
+	unsigned long kept = global_node_page_state(NR_SHMEM) +
+			     global_node_page_state(NR_UNEVICTABLE) +
+			     total_swapcache_pages();
+
+	return cached - min(cached, kept);
+}
+
+unsigned long xen_helper_reclaimable_pages(void)
+{
+	return global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B) +
+	       global_node_page_state(NR_KERNEL_MISC_RECLAIMABLE);
+}
+
+int xen_helper_register_oom_notifier(struct notifier_block *block)
+{
+	return register_oom_notifier(block);
+}
+
+void xen_helper_unregister_oom_notifier(struct notifier_block *block)
+{
+	unregister_oom_notifier(block);
+}
+
+unsigned int xen_helper_reserves_begin(void)
+{
+	return memalloc_noreclaim_save();
+}
+
+void xen_helper_reserves_end(unsigned int before)
+{
+	memalloc_noreclaim_restore(before);
+}
+
+void xen_helper_awake_timer_init(struct timer_list *timer,
+				 void (*function)(struct timer_list *))
+{
+	timer_setup(timer, function, TIMER_DEFERRABLE | TIMER_PINNED);
+}
+
+bool xen_helper_awake_timer_start(struct timer_list *timer, unsigned int cpu)
+{
+	bool online;
+
+	cpus_read_lock();
+	online = cpu < nr_cpu_ids && cpu_online(cpu);
+	if (online) {
+		timer->expires = jiffies;
+		add_timer_on(timer, cpu);
+	}
+	cpus_read_unlock();
+
+	return online;
+}
+
+/* From its own handler: it stays on this CPU. */
+void xen_helper_awake_timer_again(struct timer_list *timer, u64 delay)
+{
+	mod_timer(timer, jiffies + nsecs_to_jiffies(delay));
+}
+
+struct task_struct *xen_helper_run_thread(int (*run)(void *), void *data,
+					  const char *name)
+{
+	return kthread_run(run, data, "%s", name);
+}
+
+void xen_helper_want_work(struct task_struct *thread, u32 *wanted)
+{
+	/* What is wanted is seen before the thread is: it looks the other way round. */
+	WRITE_ONCE(*wanted, 1);
+	wake_up_process(thread);
+}
+
+/*
+ * For the thread itself: waits until it is wanted, or for as many ns, or for
+ * ever if that is U64_MAX. False when it is to stop.
+ */
+bool xen_helper_wait_for_work(u32 *wanted, u64 timeout)
+{
+	long left = timeout == U64_MAX ? MAX_SCHEDULE_TIMEOUT :
+					 (long)nsecs_to_jiffies(timeout) + 1;
+
+	for (;;) {
+		set_current_state(TASK_IDLE);
+		if (kthread_should_stop() || xchg(wanted, 0) || !left)
+			break;
+		left = schedule_timeout(left);
+	}
+	__set_current_state(TASK_RUNNING);
+
+	return !kthread_should_stop();
 }
 
 void xen_helper_preempt_disable(void)

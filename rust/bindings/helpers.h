@@ -8,8 +8,10 @@
 
 #include <linux/gfp_types.h>
 #include <linux/mm_types.h>
+#include <linux/notifier.h>
 #include <linux/spinlock_types.h>
 #include <linux/sysfs.h>
+#include <linux/timer.h>
 #include <xen/xen.h>
 
 /* What kind of domain this kernel runs in. */
@@ -47,6 +49,29 @@ void xen_helper_pages_make_single(struct page *page, unsigned int order);
 
 /* Sysfs. */
 void xen_helper_attribute_init(struct attribute *attr);
+
+/* What the kernel counts of its memory, in pages. */
+unsigned long xen_helper_free_pages(void);
+unsigned long xen_helper_file_pages(void);
+unsigned long xen_helper_reclaimable_pages(void);
+
+/* What is to be done before a process is killed for lack of memory. */
+int xen_helper_register_oom_notifier(struct notifier_block *block);
+void xen_helper_unregister_oom_notifier(struct notifier_block *block);
+unsigned int xen_helper_reserves_begin(void);
+void xen_helper_reserves_end(unsigned int before);
+
+/* A timer that expires on a CPU that is awake anyway. */
+void xen_helper_awake_timer_init(struct timer_list *timer,
+				 void (*function)(struct timer_list *));
+bool xen_helper_awake_timer_start(struct timer_list *timer, unsigned int cpu);
+void xen_helper_awake_timer_again(struct timer_list *timer, u64 delay);
+
+/* A thread that does something whenever it is wanted. */
+struct task_struct *xen_helper_run_thread(int (*run)(void *), void *data,
+					  const char *name);
+void xen_helper_want_work(struct task_struct *thread, u32 *wanted);
+bool xen_helper_wait_for_work(u32 *wanted, u64 timeout);
 
 /* Keeping the CPU. */
 void xen_helper_preempt_disable(void);

@@ -76,12 +76,6 @@ bool xen_helper_falls_asleep(void)
 	return READ_ONCE(falls_asleep);
 }
 
-struct task_struct *xen_helper_run_freezable(int (*run)(void *), void *data,
-					     const char *name)
-{
-	return kthread_run(run, data, "%s", name);
-}
-
 void xen_helper_stop(struct task_struct *thread)
 {
 	kthread_stop(thread);

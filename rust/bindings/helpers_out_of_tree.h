@@ -21,8 +21,6 @@ void xen_helper_unwatch_sleep(void);
 bool xen_helper_falls_asleep(void);
 
 /* A thread that is asked whether kernel threads may freeze. */
-struct task_struct *xen_helper_run_freezable(int (*run)(void *), void *data,
-					     const char *name);
 void xen_helper_stop(struct task_struct *thread);
 bool xen_helper_wait_for_freeze(void);
 void xen_helper_refuse_to_freeze(void);

@@ -16,14 +16,15 @@
 //! - [`frames`]: page frames for memory from elsewhere;
 //! - [`balloon`]: the stock balloon driver, which owns the rest of it.
 //!
-//! Besides, [`domain`] says what this kernel runs in and what others have, and [`attribute`] and
-//! [`timer`] have what the `kernel` crate lacks. What could not go into Linux's own tree is in
-//! [`out_of_tree`].
+//! Besides, [`domain`] says what this kernel runs in and what others have, and [`attribute`],
+//! [`timer`], [`awake_timer`], [`worker`], [`vmstat`] and [`oom`] have what the `kernel` crate
+//! lacks. What could not go into Linux's own tree is in [`out_of_tree`].
 //!
 //! This crate is the only place with `unsafe` code: drivers need none. It depends on no other but
 //! `kernel`; `samples/` has the smallest split driver that there can be.
 
 pub mod attribute;
+pub mod awake_timer;
 pub mod balloon;
 mod bindings;
 pub mod domain;
@@ -33,11 +34,14 @@ mod frame_section;
 pub mod frames;
 pub mod grant;
 pub mod memory;
+pub mod oom;
 pub mod out_of_tree;
 mod removal;
 pub mod series;
 pub mod shared_page;
 pub mod timer;
+pub mod vmstat;
+pub mod worker;
 mod x86;
 pub mod xenbus;
 pub mod xenstore;

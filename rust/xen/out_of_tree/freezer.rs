@@ -124,7 +124,7 @@ impl<T: Freeze> Freezer<T> {
         // SAFETY: `run` takes a pointer to a `T`, and what is in the box stays where it is until
         // the thread has been stopped, in `drop`. The name is a C string, and is copied.
         let thread = from_err_ptr(unsafe {
-            bindings::xen_helper_run_freezable(Some(Self::run), data, name.as_char_ptr())
+            bindings::xen_helper_run_thread(Some(Self::run), data, name.as_char_ptr())
         })?;
         // INVARIANT: The thread runs, and is stopped in `drop` only.
         Ok(Self {
