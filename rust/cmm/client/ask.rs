@@ -13,6 +13,10 @@ use crate::time::Nanos;
 /// Dom0 is not woken to hear that less than this has been taken: its own view may lag that far.
 const QUIET_PAGES: u64 = 512;
 
+/// How long an answer to a domain that asks by itself may take, in microseconds: what comes later
+/// comes too late, and more will have been asked for.
+const PATIENCE_US: u64 = 500_000;
+
 /// A wish for memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish {
@@ -27,6 +31,16 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// Of the domain's own, before anybody notices: for what it has lent, `own` says, or for more.
+    pub const fn by_itself(pages: u64, own: bool) -> Self {
+        Self {
+            pages,
+            deadline_us: PATIENCE_US,
+            reason: RequestReason::Automatic,
+            exact: own,
+        }
+    }
+
     /// For as much as this domain has lent, or has just given back.
     pub const fn take_back(pages: u64) -> Self {
         Self {
@@ -101,11 +115,31 @@ impl<S: Shell> Client<S> {
         self.ask_dom0(wish, has, now).map(Way::Dom0)
     }
 
+    /// How much larger the domain may become, in pages.
+    fn room(&self, has: &Holdings) -> u64 {
+        self.ceiling.saturating_sub(has.size())
+    }
+
+    /// How much larger it may make itself: nothing if it cannot ask, or is about to be saved.
+    pub fn room_by_itself(&self, has: &Holdings) -> u64 {
+        if !self.is_open() || self.suspending {
+            return 0;
+        }
+        self.room(has)
+    }
+
+    /// Whether what was got for a reason may be taken in a connection: it is there still, and
+    /// the domain is not about to be saved with what nobody asked for.
+    pub fn may_take(&self, epoch: u32, reason: RequestReason) -> bool {
+        let by_itself = reason != RequestReason::Manual;
+        epoch == self.epoch() && !(by_itself && self.suspending)
+    }
+
     fn ask_dom0(&mut self, wish: &Wish, has: &Holdings, now: Nanos) -> Result<Ticket, Refusal> {
         if !self.is_open() {
             return Err(Refusal::Send(SendError::NotConnected));
         }
-        let room = self.ceiling.saturating_sub(has.size());
+        let room = self.room(has);
         if wish.pages > room {
             return Err(Refusal::Ceiling);
         }

@@ -16,7 +16,7 @@
 use super::appetite::Appetite;
 use super::holdings::Holdings;
 use super::pressure::{Pressure, Sample};
-use super::spare::spare;
+use super::spare::spare_borrowed;
 use crate::backoff::Backoff;
 use crate::protocol::EXTENT_PAGES;
 use crate::time::{Nanos, MILLISECOND, SECOND};
@@ -26,8 +26,10 @@ use crate::time::{Nanos, MILLISECOND, SECOND};
 const HORIZON: Nanos = 200 * MILLISECOND;
 
 /// The most to ask for in one request, in pages: 16 MiB, of which the last page comes soon after
-/// the first.
+/// the first; or what is used in this time, if that is more, up to 64 MiB: it all comes at once.
 const PIECE: u64 = 4_096;
+const PIECE_LASTS: Nanos = 100 * MILLISECOND;
+const LARGEST_PIECE: u64 = 16_384;
 
 /// The least to ask for, in pages: 4 MiB. Less costs as many messages and lasts less long.
 const LEAST: u64 = 1_024;
@@ -108,6 +110,8 @@ pub struct Auto {
     tally: Tally,
     /// Pages it got by asking by itself, and has not given back.
     got: u64,
+    /// What was available when it had borrowed nothing and its want did not rise.
+    before: u64,
     /// Since when something is idle, and the least that was in that time.
     idle: Option<(Nanos, u64)>,
     hold: Nanos,
@@ -124,6 +128,7 @@ impl Auto {
             backoff: Backoff::new(),
             tally: Tally::NONE,
             got: 0,
+            before: 0,
             idle: None,
             hold: SHORTEST_HOLD,
             gave: None,
@@ -148,6 +153,9 @@ impl Auto {
         self.pressure.see(sample, now);
         self.appetite.see(sample.used(), now);
         self.got = self.got.min(has.in_use());
+        if has.borrowed() == 0 && self.pressure.in_time(HORIZON) < LEAST {
+            self.before = sample.available;
+        }
         let ask = self.ask(sample, has, room, now);
         let idle = self.idle(sample, now);
         let step = match (ask, idle) {
@@ -166,7 +174,11 @@ impl Auto {
         let lacking = wanted - sample.available;
         let expected = self.appetite.remaining().saturating_sub(sample.available);
         let pages = lacking.max(expected).next_multiple_of(EXTENT_PAGES);
-        let pages = pages.clamp(LEAST, PIECE).min(room);
+        let piece = self.pressure.in_time(PIECE_LASTS);
+        let pages = pages
+            .min(piece.clamp(PIECE, LARGEST_PIECE))
+            .max(LEAST)
+            .min(room);
         Some(match has.lent() {
             0 => Move::Ask { pages, own: false },
             lent => Move::Ask {
@@ -178,8 +190,7 @@ impl Auto {
 
     /// How much has been idle for long enough.
     fn idle(&mut self, sample: &Sample, now: Nanos) -> Option<u64> {
-        let unused = spare(sample.available, sample.total).saturating_sub(self.cushion(sample));
-        let pages = unused.min(self.got);
+        let pages = self.unused(sample).min(self.got);
         // Pieces of an extent are worth giving back only if they are the rest.
         if pages < EXTENT_PAGES.min(self.got.max(1)) {
             self.idle = None;
@@ -189,6 +200,14 @@ impl Auto {
         let least = least.min(pages);
         self.idle = Some((since, least));
         (now.saturating_sub(since) >= self.hold).then_some(least)
+    }
+
+    /// What could go back without being asked for again at once.
+    fn unused(&self, sample: &Sample) -> u64 {
+        let beyond_level = sample.available.saturating_sub(2 * level(sample.total));
+        spare_borrowed(sample.available, sample.total, self.before)
+            .min(beyond_level)
+            .saturating_sub(self.cushion(sample))
     }
 
     /// What to keep for the next burst, so that there is time to ask.

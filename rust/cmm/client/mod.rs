@@ -7,6 +7,7 @@
 //! Dom0 must hear into the ring, through the shell's [`Shell`]. No call takes more steps than there
 //! are places in a lane. Read `machine` first; each of the others is about one thing:
 //!
+//! - `rescue`: what is asked for before the domain's kernel kills a process;
 //! - `ask`: how a wish for memory is met, and what becomes of a request;
 //! - `release`, `settle`: what goes back unasked;
 //! - `serve`: what Dom0 demands, and what it lends on credit;
@@ -40,6 +41,7 @@ mod reason;
 mod release;
 mod report;
 mod requests;
+mod rescue;
 mod say;
 mod serve;
 mod settle;
@@ -62,6 +64,7 @@ pub use readahead::{Readahead, IDLE, MAX_READAHEAD};
 pub use reason::Reason;
 pub use report::Figures;
 pub use requests::{Answer, Outcome};
+pub use rescue::{Attempt, Rescues};
 pub use say::SendError;
 pub use serve::Task;
 pub use settle::{plan, plan_frozen, take_again, Step};

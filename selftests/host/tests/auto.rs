@@ -2,7 +2,7 @@
 
 //! A domain that asks by itself, on curves of memory: what is used, and what is in the page cache.
 
-use cmm::client::{Auto, Histogram, Holdings, Move, Pressure, Sample, Tally};
+use cmm::client::{Appetite, Auto, Histogram, Holdings, Move, Pressure, Sample, Tally};
 use cmm::time::{Nanos, MILLISECOND, SECOND};
 
 const MIB: u64 = 256;
@@ -270,6 +270,57 @@ fn nothing_is_asked_for_above_the_ceiling() {
     );
 }
 
+/// Looks once a second at a domain of `total` pages that had `before` available, got `got` and has
+/// so much available since; returns what it gives back first.
+fn gives_back(total: u64, before: u64, got: u64, available: u64) -> Option<u64> {
+    let mut auto = Auto::new();
+    let sample = |total, available| Sample {
+        total,
+        free: available,
+        available,
+        ..Sample::default()
+    };
+    let mut has = Holdings {
+        baseline: total,
+        ..Holdings::default()
+    };
+    let _ = auto.look(&sample(total, before), &has, u64::MAX, START);
+    auto.asked(got, got, START);
+    has.balance = got as i64;
+    (0..20).find_map(|second| {
+        // Later: this is no steep burst.
+        let now = START + (60 + second) * SECOND;
+        match auto.look(&sample(total + got, available), &has, u64::MAX, now) {
+            (Move::GiveBack { pages }, _) => Some(pages),
+            _ => None,
+        }
+    })
+}
+
+#[test]
+fn who_got_along_with_little_gives_all_back() {
+    // It had 12 MiB available, less than a donor keeps, and has them again.
+    let (before, got) = (12 * MIB, 100 * MIB);
+    assert_eq!(
+        gives_back(160 * MIB, before, got, before + got),
+        Some(100 * MIB)
+    );
+    // What is in use still is kept, and what would be asked for at once.
+    let some = gives_back(160 * MIB, before, got, 56 * MIB).unwrap_or(0);
+    assert!((46 * MIB..50 * MIB).contains(&some), "{some}");
+}
+
+#[test]
+fn nothing_is_given_back_that_would_be_asked_for_at_once() {
+    // A large domain asks when less than 16 MiB are left, and keeps twice that.
+    let (before, got) = (10 * MIB, 100 * MIB);
+    assert_eq!(
+        gives_back(4_096 * MIB, before, got, 110 * MIB),
+        Some(78 * MIB)
+    );
+    assert_eq!(gives_back(4_096 * MIB, before, got, 33 * MIB), None);
+}
+
 #[test]
 fn what_somebody_asked_for_by_hand_is_his() {
     let sample = Sample {
@@ -363,4 +414,87 @@ fn a_histogram_forgets_what_was_long_ago() {
         heights.add(1_000);
     }
     assert_eq!(heights.quantile(100, 0), Some(1_024));
+}
+
+#[test]
+fn a_rise_that_goes_on_is_asked_for_in_whole_pieces() {
+    let mut auto = Auto::new();
+    let has = Holdings {
+        baseline: BASELINE,
+        ..Holdings::default()
+    };
+    let asks = (0..).find_map(|tick: u64| {
+        let free = (100 * MIB).saturating_sub(tick * 8 * 100 * MIB / 1_000);
+        let sample = Sample {
+            total: BASELINE,
+            free,
+            available: free,
+            ..Sample::default()
+        };
+        let now = START + tick * 8 * MILLISECOND;
+        match auto.look(&sample, &has, u64::MAX, now).0 {
+            Move::Rest => None,
+            step => Some((step, free)),
+        }
+    });
+    let Some((Move::Ask { pages, .. }, left)) = asks else {
+        panic!("{asks:?}");
+    };
+    // While there is a fifth of a second's worth left, and for as much again as it has risen.
+    assert!((20 * MIB..24 * MIB).contains(&left), "{left}");
+    assert_eq!(pages, 16 * MIB);
+}
+
+#[test]
+fn after_steep_bursts_more_is_kept_for_the_next() {
+    // What is left of what it got: 160 MiB more are used at once, and 20 MiB of that are freed.
+    let kept = |rate: u64| {
+        let seen = play(
+            20 * SECOND,
+            1_000 * MIB,
+            |_| true,
+            |at| {
+                let used = match at {
+                    _ if at < 4 * SECOND => rise(at, 100 * MIB, rate, 180 * MIB),
+                    _ => 260 * MIB,
+                };
+                (used, 0)
+            },
+        );
+        assert!(seen.tally.given_back > 0, "{seen:?}");
+        (BASELINE + seen.balance as u64 - 260 * MIB) / MIB
+    };
+    let (slow, steep) = (kept(60 * MIB), kept(400 * MIB));
+    assert!(slow < 40, "{slow}");
+    assert!(steep > slow + 20, "{steep} and {slow}");
+}
+
+#[test]
+fn the_next_burst_is_expected_to_be_like_the_last_ones() {
+    let mut appetite = Appetite::new();
+    let mut now = START;
+    // A burst of 100 MiB at 100 MiB a second, then nothing.
+    let mut run = |appetite: &mut Appetite, upto: u64| {
+        let mut used = 50 * MIB;
+        appetite.see(used, now);
+        for _ in 0..upto {
+            now += 10 * MILLISECOND;
+            used += MIB;
+            appetite.see(used, now);
+        }
+    };
+    run(&mut appetite, 100);
+    assert_eq!(appetite.remaining(), 100 * MIB);
+    run(&mut appetite, 0);
+    now += SECOND;
+    appetite.see(50 * MIB, now);
+    // 128 MiB, the power of two above it.
+    assert_eq!(appetite.rate(), 128 * MIB);
+    let mut used = 50 * MIB;
+    for _ in 0..40 {
+        now += 10 * MILLISECOND;
+        appetite.see(used, now);
+        used += MIB;
+    }
+    assert_eq!(appetite.remaining(), (128 - 39) * MIB);
 }

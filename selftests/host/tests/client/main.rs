@@ -2,6 +2,7 @@
 
 //! The client's rules, one by one.
 
+mod by_itself;
 mod connection;
 mod credit;
 mod demands;
