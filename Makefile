@@ -104,7 +104,7 @@ deb: modules ## Make Debian packages in build/deb: utilities, and modules for th
 	@scripts/deb
 
 # What suites build beside their sources.
-PROGRAMS := $(addprefix selftests/,*/mover */scribble badinput/badfront extents/holder extents/starver latency/cmm-latency latency/interference/hog)
+PROGRAMS := $(addprefix selftests/,*/mover */scribble */eater badinput/badfront extents/holder extents/starver latency/cmm-latency latency/interference/hog)
 
 .PHONY: clean
 clean: ## Remove what make has made here; the cache stays

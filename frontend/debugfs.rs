@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Locks: `transfer` and `phases` in `/sys/kernel/debug/xen-cmm/`, written under that of the timings.
+//! Locks: `transfer` and `phases` in `/sys/kernel/debug/xen-cmm/`, written under that of the timings,
+//! and `auto`, which is a copy.
 
-use crate::session::Session;
+use crate::{
+    auto::Automatic,
+    session::Session, //
+};
+use cmm::pages::to_kib;
 use kernel::{
     debugfs::{
         Dir,
@@ -19,15 +24,18 @@ use xen::out_of_tree::clock;
 pub(crate) struct Debugfs {
     _last: Pin<KBox<File<Last>>>,
     _all: Pin<KBox<File<All>>>,
+    _auto: Pin<KBox<File<ByItself>>>,
 }
 
 impl Debugfs {
-    pub(crate) fn new(session: Arc<Session>) -> Result<Self> {
+    pub(crate) fn new(session: Arc<Session>, automatic: Arc<Automatic>) -> Result<Self> {
         let dir = Dir::new(c"xen-cmm");
         let last = Last(session.clone());
+        let by_itself = ByItself(automatic);
         Ok(Self {
             _last: KBox::pin_init(dir.read_only_file(c"transfer", last), GFP_KERNEL)?,
             _all: KBox::pin_init(dir.read_only_file(c"phases", All(session)), GFP_KERNEL)?,
+            _auto: KBox::pin_init(dir.read_only_file(c"auto", by_itself), GFP_KERNEL)?,
         })
     }
 }
@@ -46,5 +54,24 @@ struct All(Arc<Session>);
 impl Writer for All {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.timings.lock().show_all(f)
+    }
+}
+
+struct ByItself(Arc<Automatic>);
+
+impl Writer for ByItself {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (tally, rate) = self.0.tally();
+        let rescues = *self.0.rescues.lock();
+        writeln!(f, "looks {}", tally.looks)?;
+        writeln!(f, "woken {}", self.0.woken())?;
+        writeln!(f, "rate_kb_s {}", to_kib(rate))?;
+        writeln!(f, "asked {}", tally.asked)?;
+        writeln!(f, "refused {}", tally.refused)?;
+        writeln!(f, "got_kb {}", to_kib(tally.got))?;
+        writeln!(f, "given_back_kb {}", to_kib(tally.given_back))?;
+        writeln!(f, "regrets {}", tally.regrets)?;
+        writeln!(f, "rescued {}", rescues.rescued)?;
+        writeln!(f, "not_rescued {}", rescues.failed)
     }
 }

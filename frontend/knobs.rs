@@ -38,6 +38,11 @@ type Dev = Device<device::Bound>;
 pub(crate) const KNOBS: &[Knob<Dev, Frontend>] = &[
     Knob::write_only(c"request_kb", request),
     Knob::write_only(c"release_kb", release),
+    Knob::read_write(
+        c"auto",
+        |_, this, text| show(text, this.automatic.is_enabled().into()),
+        set_auto,
+    ),
     Knob::read_only(c"borrowed_kb", |_, this, text| {
         show_kib(text, this.session.balance.load(Relaxed))
     }),
@@ -108,6 +113,15 @@ fn set_deadline(_dev: &Dev, this: &Frontend, text: &str) -> Result {
         }
         _ => Err(EINVAL),
     }
+}
+
+fn set_auto(_dev: &Dev, this: &Frontend, text: &str) -> Result {
+    match text {
+        "0" => this.automatic.set_enabled(false),
+        "1" => this.automatic.set_enabled(true),
+        _ => return Err(EINVAL),
+    }
+    Ok(())
 }
 
 fn set_fetch_ahead(_dev: &Dev, this: &Frontend, text: &str) -> Result {

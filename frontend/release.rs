@@ -35,14 +35,22 @@ impl Session {
     /// - `EAGAIN`: the kernel cannot spare that much now; what it could spare has been given back.
     pub(crate) fn release(&self, pages: u64) -> Result {
         self.release_by(pages, Pages::give_borrowed)
+            .and_then(|given| all(given, pages))
+    }
+
+    /// As [`Session::release`], for what the domain got by itself. Returns how many went back: what
+    /// the kernel needs after all is kept.
+    pub(crate) fn give_back(&self, pages: u64) -> Result<u64> {
+        self.release_by(pages, Pages::give_borrowed)
     }
 
     /// As [`Session::release`], in a domain whose processes are all frozen.
     pub(crate) fn release_frozen(&self, pages: u64) -> Result {
         self.release_by(pages, Pages::give_frozen)
+            .and_then(|given| all(given, pages))
     }
 
-    fn release_by(&self, pages: u64, give: fn(&mut Pages, u64) -> u64) -> Result {
+    fn release_by(&self, pages: u64, give: fn(&mut Pages, u64) -> u64) -> Result<u64> {
         if self.is_orphan() {
             return Err(ENODEV);
         }
@@ -57,10 +65,7 @@ impl Session {
             given + memory.give_readahead(pages - given, &mut Stopwatch::default())
         })?;
         self.tell_released(ticket, given);
-        if given < pages {
-            return Err(EAGAIN);
-        }
-        Ok(())
+        Ok(given)
     }
 
     /// Gives back what is kept for a next request once there has been none for a while.
@@ -95,4 +100,12 @@ impl Session {
         }
         self.client.lock().stalled(ticket);
     }
+}
+
+/// Whether all that was to be given has been.
+fn all(given: u64, pages: u64) -> Result {
+    if given < pages {
+        return Err(EAGAIN);
+    }
+    Ok(())
 }

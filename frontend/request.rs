@@ -34,7 +34,11 @@ use kernel::{
         atomic::Relaxed,
         CondVarTimeoutResult, //
     },
-    time::msecs_to_jiffies, //
+    time::{
+        delay::fsleep,
+        msecs_to_jiffies,
+        Delta, //
+    }, //
 };
 use xen::{
     balloon,
@@ -44,6 +48,9 @@ use xen::{
 /// How long after its deadline an answer is still waited for, in ms: Dom0 answers by the deadline,
 /// but its answer has to get here.
 const GRACE_MS: u32 = 1000;
+
+/// The same for whoever cannot wait, in ns.
+const SHORT_GRACE: u64 = 50_000_000;
 
 /// How long to wait for an answer before the CPU goes idle, in ns: after such a time what that costs
 /// does not matter any more.
@@ -111,6 +118,19 @@ impl Session {
         Ok(())
     }
 
+    /// Meets a wish of the domain's own. Returns how many pages have come.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::request`], and `EBUSY` also if this domain's memory is being moved.
+    pub(crate) fn meet_by_itself(&self, wish: &Wish) -> Result<u64> {
+        if self.is_orphan() {
+            return Err(ENODEV);
+        }
+        let mut stopwatch = Stopwatch::default();
+        Ok(self.meet(wish, &mut stopwatch, now())?.0)
+    }
+
     /// Meets a wish, the way the client says. Returns how many of the pages have come, and why not
     /// more.
     fn meet(&self, wish: &Wish, stopwatch: &mut Stopwatch, now: u64) -> Result<(u64, Reason)> {
@@ -120,15 +140,21 @@ impl Session {
             let way = self.client.lock().request(&wish, &has, now);
             match way.map_err(refused)? {
                 Way::Readahead => {
-                    if self.change(|memory| memory.take_readahead(pages, stopwatch)) == pages {
+                    let taken = self.change_for(wish.reason, |memory| {
+                        memory.take_readahead(pages, stopwatch)
+                    })?;
+                    if taken == pages {
                         return Ok((pages, Reason::GRANTED));
                     }
                     // Another was quicker.
                     has.readahead = 0;
                 }
                 Way::Credit { epoch } => {
-                    let drawn = self.change_in(epoch, |memory| memory.draw(pages, stopwatch))?;
-                    self.client.lock().drew(epoch, pages, drawn);
+                    let drawn = self
+                        .change_for_in(epoch, wish.reason, |memory| memory.draw(pages, stopwatch));
+                    // What was reserved is credit again if nothing was drawn.
+                    self.client.lock().drew(epoch, pages, drawn.unwrap_or(0));
+                    let drawn = drawn?;
                     if drawn > 0 {
                         let reason = Reason::of(pages, pages, GrantReason::Full, drawn);
                         return Ok((drawn, reason));
@@ -150,12 +176,12 @@ impl Session {
     ) -> Result<(u64, Reason)> {
         stopwatch.id = ticket.serial;
         stopwatch.split(Phase::Ask, now());
-        let answer = self.wait_for_answer(ticket, wish.patience_us())?;
+        let answer = self.wait_for_answer(ticket, wish)?;
         stopwatch.split(Phase::Answer, answer.at);
         stopwatch.split(Phase::WakeUp, now());
         let taken = match answer.pages {
             0 => Ok(0),
-            granted => self.take_in_portions(ticket.epoch, granted, wish.pages, stopwatch),
+            granted => self.take_in_portions(ticket.epoch, granted, wish, stopwatch),
         };
         let said = taken.unwrap_or(0);
         self.client.lock().took(ticket, answer.pages, said);
@@ -169,19 +195,22 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// `ENODEV`: the connection is over, and nothing was taken.
+    /// - `ENODEV`: the connection is over, and nothing was taken;
+    /// - `EBUSY`: the memory was being moved, and nothing was taken.
     fn take_in_portions(
         &self,
         epoch: u32,
         granted: u64,
-        wanted: u64,
+        wish: &Wish,
         stopwatch: &mut Stopwatch,
     ) -> Result<u64> {
         let mut taken = 0;
         while taken < granted {
             let portion = (granted - taken).min(BATCH as u64);
-            let wanted = wanted.saturating_sub(taken);
-            let more = self.change_in(epoch, |memory| memory.take(portion, wanted, stopwatch));
+            let wanted = wish.pages.saturating_sub(taken);
+            let more = self.change_for_in(epoch, wish.reason, |memory| {
+                memory.take(portion, wanted, stopwatch)
+            });
             match more {
                 Ok(more) => taken += more,
                 Err(err) if taken == 0 => return Err(err),
@@ -205,13 +234,20 @@ impl Session {
         while !is_over() && now() - began < LINGER && halter.halt_unless(is_over) {}
     }
 
-    fn wait_for_answer(&self, ticket: Ticket, patience_us: u64) -> Result<Answer> {
-        let deadline_ms = u32::try_from(patience_us / 1000).unwrap_or(u32::MAX);
+    fn wait_for_answer(&self, ticket: Ticket, wish: &Wish) -> Result<Answer> {
+        self.linger(ticket);
+        match wish.reason {
+            RequestReason::Emergency => self.wait_in_need(ticket, wish),
+            RequestReason::Manual | RequestReason::Automatic => self.wait(ticket, wish),
+        }
+    }
+
+    fn wait(&self, ticket: Ticket, wish: &Wish) -> Result<Answer> {
+        let deadline_ms = u32::try_from(wish.patience_us() / 1000).unwrap_or(u32::MAX);
         let mut jiffies = msecs_to_jiffies(deadline_ms.saturating_add(GRACE_MS));
         // Why it is not waited for any longer.
         let mut enough = None;
 
-        self.linger(ticket);
         let mut client = self.client.lock();
         loop {
             match client.look(ticket, enough.is_none()) {
@@ -229,6 +265,21 @@ impl Session {
                 CondVarTimeoutResult::Timeout => enough = Some(ETIMEDOUT),
                 CondVarTimeoutResult::Signal { .. } => enough = Some(EINTR),
             }
+        }
+    }
+
+    /// As [`Session::wait`], whatever signals come: a process that is about to be killed for want of
+    /// memory must not be because a timer of its own went off.
+    fn wait_in_need(&self, ticket: Ticket, wish: &Wish) -> Result<Answer> {
+        let end = now() + wish.patience_us() * 1000 + SHORT_GRACE;
+        loop {
+            match self.client.lock().look(ticket, now() < end) {
+                Waiting::Answered(answer) => return Ok(answer),
+                Waiting::Lost => return Err(ENODEV),
+                Waiting::GivenUp => return Err(ETIMEDOUT),
+                Waiting::On => (),
+            }
+            fsleep(Delta::from_millis(1));
         }
     }
 }

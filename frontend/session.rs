@@ -7,11 +7,14 @@ use crate::{
     pages::Pages,
     timings::Timings, //
 };
-use cmm::client::{
-    Client,
-    Holdings,
-    Reason,
-    Remains, //
+use cmm::{
+    client::{
+        Client,
+        Holdings,
+        Reason,
+        Remains, //
+    },
+    protocol::RequestReason, //
 };
 use kernel::{
     device,
@@ -23,6 +26,10 @@ use kernel::{
         atomic::{
             Atomic,
             Relaxed, //
+        },
+        lock::{
+            mutex::MutexBackend,
+            Guard, //
         },
         Arc,
         CondVar,
@@ -43,6 +50,10 @@ use xen::{
 
 /// How often, a millisecond apart, to try something before Dom0 is believed dead.
 pub(crate) const TRIES: u32 = 1000;
+
+/// How long somebody who may hold the memory already waits for it, in ms: longer than it takes to
+/// move a portion of it.
+const SOON_MS: u32 = 100;
 
 /// All that is known of the dealings with Dom0.
 #[pin_data]
@@ -67,6 +78,8 @@ pub(crate) struct Session {
     pub(crate) has_leftovers: Atomic<bool>,
     /// How often the balance has changed.
     pub(crate) moves: Atomic<u32>,
+    /// `pages` is being changed.
+    changing: Atomic<bool>,
     /// The domain has been as small as its toolstack wants: it is past its beginning.
     pub(crate) was_at_target: Atomic<bool>,
     pub(crate) last_granted: Atomic<u64>,
@@ -93,6 +106,7 @@ impl Session {
                 readahead: Atomic::new(0),
                 has_leftovers: Atomic::new(false),
                 moves: Atomic::new(0),
+                changing: Atomic::new(false),
                 was_at_target: Atomic::new(false),
                 last_granted: Atomic::new(0),
                 last_latency: Atomic::new(0),
@@ -168,8 +182,74 @@ impl Session {
 
     /// Changes the domain's memory, and shows what it has now.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Pages) -> R) -> R {
-        let mut pages = self.pages.lock();
+        self.change_locked(self.pages.lock(), change)
+    }
+
+    /// As [`Session::change`], for somebody who may hold the memory already, or whom its holder may
+    /// be waiting for: does not wait for that for long.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY`: nothing was changed.
+    fn change_soon<R>(&self, change: impl FnOnce(&mut Pages) -> R) -> Result<R> {
+        for _ in 0..SOON_MS {
+            if let Some(pages) = self.pages.try_lock() {
+                return Ok(self.change_locked(pages, change));
+            }
+            fsleep(Delta::from_millis(1));
+        }
+        Err(EBUSY)
+    }
+
+    /// As [`Session::change`], as it may be done for a request with this reason.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY`: another held it for too long, and nothing was changed.
+    pub(crate) fn change_for<R>(
+        &self,
+        reason: RequestReason,
+        change: impl FnOnce(&mut Pages) -> R,
+    ) -> Result<R> {
+        match reason {
+            RequestReason::Emergency => self.change_soon(change),
+            RequestReason::Manual | RequestReason::Automatic => Ok(self.change(change)),
+        }
+    }
+
+    /// As [`Session::change_for`], in connection `epoch` only: one made meanwhile has claimed a
+    /// balance without it.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV`: it is over, or the domain is about to be saved and would be with this.
+    pub(crate) fn change_for_in(
+        &self,
+        epoch: u32,
+        reason: RequestReason,
+        change: impl FnOnce(&mut Pages) -> u64,
+    ) -> Result<u64> {
+        self.change_for(reason, |pages| {
+            if !self.client.lock().may_take(epoch, reason) {
+                return Err(ENODEV);
+            }
+            Ok(change(pages))
+        })?
+    }
+
+    /// Whether memory is being moved: some may be in nobody's books.
+    pub(crate) fn is_changing(&self) -> bool {
+        self.changing.load(Relaxed)
+    }
+
+    fn change_locked<R>(
+        &self,
+        mut pages: Guard<'_, Pages, MutexBackend>,
+        change: impl FnOnce(&mut Pages) -> R,
+    ) -> R {
+        self.changing.store(true, Relaxed);
         let result = change(&mut pages);
+        self.changing.store(false, Relaxed);
         self.readahead.store(pages.readahead(), Relaxed);
         self.has_leftovers.store(pages.has_leftovers(), Relaxed);
         if pages.balance() != self.balance.load(Relaxed) {

@@ -2,12 +2,13 @@
 
 //! Xenbus: the driver xen-cmmfront, the DomU's half of coordinated memory management.
 //!
-//! It asks Dom0 for memory when somebody writes `request_kb`, and gives memory up when Dom0 asks.
+//! It asks Dom0 for memory when the domain is about to run out of it, or somebody writes `request_kb`,
+//! and gives memory up when Dom0 asks.
 //! What it decides is in [`cmm::client`]. Each file here is about one of four things:
 //!
 //! - xenbus: this, [`frontend`], and [`connection`];
 //! - locks: [`session`], what is known and who may touch it; [`request`], who waits; [`report`], the
-//!   timer; [`debugfs`];
+//!   timer; [`auto`] and [`rescue`], what the domain does by itself; [`debugfs`];
 //! - memory: [`pages`], and what makes it move, [`demands`], [`release`] and [`settle`]; [`link`],
 //!   the shared page; [`timings`];
 //! - errnos: [`knobs`], [`suspend`] and [`errors`].
@@ -15,6 +16,7 @@
 //! Lock order: the domain's memory, [`session::Session::change`], then
 //! [`session::Session::client`]. The latter is taken in interrupt context.
 
+mod auto;
 mod connection;
 mod debugfs;
 mod demands;
@@ -26,11 +28,17 @@ mod pages;
 mod release;
 mod report;
 mod request;
+mod rescue;
 mod session;
 mod settle;
 mod suspend;
 mod timings;
 
+use auto::{
+    Automatic,
+    Hand,
+    Watch, //
+};
 use cmm::client::Stage;
 use connection::Connection;
 use debugfs::Debugfs;
@@ -39,21 +47,28 @@ use kernel::{
     device,
     new_mutex,
     prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
     }, //
 };
+use rescue::Rescue;
 use session::Session;
 use suspend::Suspend;
 use xen::{
     attribute::Attribute as Knob,
+    awake_timer::AwakeTimer,
     domain,
+    oom::OomNotifier,
     out_of_tree::freezer::{
         self,
         Freezer, //
     },
     timer::Timer,
+    worker::Worker,
     xenbus::{
         self,
         Device,
@@ -69,6 +84,12 @@ xen::module_xenbus_driver! {
     description: "Coordinated memory management for Xen: the DomU half",
     license: "GPL v2",
     alias: ["xen:cmm"],
+    params: {
+        auto: bool {
+            default: true,
+            description: "Ask for memory and give it back by itself (default: 1); per device: the file auto",
+        },
+    },
 }
 
 static ID_TABLE: xenbus::IdArray<1> = xenbus::id_array([xenbus::DeviceId::new(c"cmm")]);
@@ -96,11 +117,20 @@ impl xenbus::Driver for Frontend {
     fn probe(dev: &Device<device::Core<'_>>, _context: &()) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let session = Session::new(dev, settle::handed_over())?;
+            let enabled = module_parameters::auto.value();
+            let automatic = Automatic::new(session.clone(), enabled)?;
+            let hand = Worker::new(c"xen-cmm-auto", Hand(automatic.clone()))?;
+            let hand = Arc::new(hand, GFP_KERNEL)?;
+            let rescue = OomNotifier::new(Rescue(hand.clone()));
             Ok(try_pin_init!(Self {
                 reports <- Timer::new(report::Reporter::new(session.clone())),
+                _watch: AwakeTimer::new(Arc::new(Watch(hand.clone()), GFP_KERNEL)?)?,
+                _rescue: KBox::try_pin_init(rescue, GFP_KERNEL)?,
+                _hand: hand,
                 connection <- new_mutex!(None),
-                _debugfs: Debugfs::new(session.clone())?,
+                _debugfs: Debugfs::new(session.clone(), automatic.clone())?,
                 _suspend: Freezer::new(c"xen-cmm-settle", Suspend::new(session.clone()))?,
+                automatic,
                 session,
                 has_failed: Atomic::new(false),
             }))
@@ -118,6 +148,7 @@ impl xenbus::Driver for Frontend {
             XenbusState::Connected => this.connected(dev),
             XenbusState::Closing => {
                 if dev.is_taken_away() {
+                    this.automatic.pause();
                     this.session.settle();
                     this.session.disconnect();
                 }
@@ -155,6 +186,7 @@ impl xenbus::Driver for Frontend {
             this.connection.lock().take();
             return this.session.write_off();
         }
+        this.automatic.pause();
         this.session.settle();
         this.session.disconnect();
         this.connection.lock().take();
@@ -205,6 +237,7 @@ impl Frontend {
             // It may have broken the protocol already.
             if self.session.client.lock().establish().is_ok() {
                 self.reports.arm(0);
+                self.automatic.resume();
             }
         }
     }

@@ -98,7 +98,7 @@ mend() {
 	target=$(xenstore-read "/local/domain/$mended/memory/target")
 	[ "$target" -eq $(($(memory_of "$1") * 1024)) ] || xl mem-set "$1" "$(memory_of "$1")" || return 1
 	! is_connected "$mended" || return 0
-	guest -t 120 "$1" '[ -d /sys/module/xen_cmmfront ] || insmod /modules/xen-cmmfront.ko' || return 1
+	guest -t 120 "$1" "[ -d /sys/module/xen_cmmfront ] || insmod /modules/xen-cmmfront.ko $FRONT_PARAMS" || return 1
 	xenstore-exists "/local/domain/0/backend/cmm/$mended" || cmm-attach "$mended" >/dev/null
 	eventually 20 is_connected "$mended"
 }

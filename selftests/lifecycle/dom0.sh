@@ -9,7 +9,7 @@
 AMOUNT=16384
 
 load_back() { insmod /modules/xen-cmmback.ko; }
-load_front() { guest -t 60 "$1" insmod /modules/xen-cmmfront.ko; }
+load_front() { guest -t 60 "$1" "insmod /modules/xen-cmmfront.ko $FRONT_PARAMS"; }
 unload_front() { guest -t 60 "$1" rmmod xen_cmmfront; }
 balance_is() { equals "$2 $3" echo "$(front "$1" borrowed_kb) $(front "$1" lent_kb)"; }
 size_is() { equals "$2" size_of "$1"; }

@@ -26,10 +26,8 @@ use crate::time::{Nanos, MILLISECOND, SECOND};
 const HORIZON: Nanos = 200 * MILLISECOND;
 
 /// The most to ask for in one request, in pages: 16 MiB, of which the last page comes soon after
-/// the first; or what is used in this time, if that is more, up to 64 MiB: it all comes at once.
+/// the first. Larger ones come all at once, later, and save no time.
 const PIECE: u64 = 4_096;
-const PIECE_LASTS: Nanos = 100 * MILLISECOND;
-const LARGEST_PIECE: u64 = 16_384;
 
 /// The least to ask for, in pages: 4 MiB. Less costs as many messages and lasts less long.
 const LEAST: u64 = 1_024;
@@ -174,11 +172,7 @@ impl Auto {
         let lacking = wanted - sample.available;
         let expected = self.appetite.remaining().saturating_sub(sample.available);
         let pages = lacking.max(expected).next_multiple_of(EXTENT_PAGES);
-        let piece = self.pressure.in_time(PIECE_LASTS);
-        let pages = pages
-            .min(piece.clamp(PIECE, LARGEST_PIECE))
-            .max(LEAST)
-            .min(room);
+        let pages = pages.clamp(LEAST, PIECE).min(room);
         Some(match has.lent() {
             0 => Move::Ask { pages, own: false },
             lent => Move::Ask {
