@@ -80,6 +80,13 @@ pub enum Event {
         /// To what; at least 1.
         weight: u32,
     },
+    /// The administrator says whether a domain is protected.
+    SetProtected {
+        /// Which domain.
+        dom: DomId,
+        /// Whether it is.
+        protected: bool,
+    },
     /// The administrator sets the reserve.
     SetReserve {
         /// To what.

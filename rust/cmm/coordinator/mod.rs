@@ -266,6 +266,9 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             Event::SetWeight { dom, weight } => {
                 self.set_limits(self.known(dom)?, |limits| limits.weight = weight)?;
             }
+            Event::SetProtected { dom, protected } => {
+                self.set_limits(self.known(dom)?, |limits| limits.protected = protected)?;
+            }
             Event::SetReserve { pages } => {
                 self.set(|settings| settings.reserve = pages)?;
                 self.resize_pool();

@@ -4,13 +4,13 @@
 
 use core::fmt;
 
-use super::settings::Limits;
+use super::settings::{parse_flag, Limits};
 use crate::pages::MOST_PAGES;
 
 /// What is known of a domain: enough to go on after the back-end has been loaded again.
 ///
-/// Its text form, in a xenstore node, is the twelve numbers separated by spaces, the last of which is what it was
-/// forgiven. Earlier back-ends did not write that one.
+/// Its text form, in a xenstore node, is the thirteen numbers separated by spaces, the last of which are what it was
+/// forgiven and whether it is protected. Earlier back-ends did not write those.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// Pages borrowed (positive) or lent (negative).
@@ -39,7 +39,7 @@ impl Record {
     /// Reads the text form; `None` if it is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_ascii_whitespace();
-        let record = Self {
+        let mut record = Self {
             balance: words.next()?.parse().ok()?,
             in_flight: words.next()?.parse().ok()?,
             reclaiming: words.next()?.parse().ok()?,
@@ -52,9 +52,11 @@ impl Record {
                 floor: words.next()?.parse().ok()?,
                 ceiling: words.next()?.parse().ok()?,
                 weight: words.next()?.parse().ok()?,
+                protected: false,
             },
             forgiven: words.next().map_or(Some(0), |word| word.parse().ok())?,
         };
+        record.limits.protected = words.next().map_or(Some(false), parse_flag)?;
         (words.next().is_none() && record.is_sane()).then_some(record)
     }
 
@@ -82,7 +84,7 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} {} {} {} {} {} {} {} {} {} {} {}",
+            "{} {} {} {} {} {} {} {} {} {} {} {} {}",
             self.balance,
             self.in_flight,
             self.reclaiming,
@@ -94,7 +96,8 @@ impl fmt::Display for Record {
             self.limits.floor,
             self.limits.ceiling,
             self.limits.weight,
-            self.forgiven
+            self.forgiven,
+            u8::from(self.limits.protected)
         )
     }
 }

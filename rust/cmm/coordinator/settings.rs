@@ -20,6 +20,9 @@ pub struct Limits {
     pub ceiling: u64,
     /// How reluctantly the domain is used as a donor; at least 1.
     pub weight: u32,
+    /// The domain is never used as a donor, not even for what it has borrowed, and is served before others: for one that
+    /// must not be held up.
+    pub protected: bool,
 }
 
 impl Limits {
@@ -33,6 +36,7 @@ impl Default for Limits {
             floor: 0,
             ceiling: MAX_PAGES,
             weight: Self::DEFAULT_WEIGHT,
+            protected: false,
         }
     }
 }
@@ -53,6 +57,7 @@ impl Limits {
             floor: (target / FLOOR_PART).max(MIN_FLOOR).min(target),
             ceiling: largest.max(target).max(cap).min(MAX_PAGES),
             weight: Self::DEFAULT_WEIGHT,
+            protected: false,
         }
     }
 
@@ -162,7 +167,7 @@ impl Settings {
     }
 }
 
-fn parse_flag(word: &str) -> Option<bool> {
+pub(super) fn parse_flag(word: &str) -> Option<bool> {
     match word {
         "0" => Some(false),
         "1" => Some(true),

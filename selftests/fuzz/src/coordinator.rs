@@ -241,7 +241,7 @@ fn answer(input: &mut Input<'_>, hands: &mut Hands) -> Option<Event> {
 }
 
 fn limit(dom: DomId, input: &mut Input<'_>) -> Event {
-    let kind = input.u8() % 4;
+    let kind = input.u8() % 5;
     let pages = input.number();
     match kind {
         0 => Event::SetFloor { dom, pages },
@@ -249,6 +249,10 @@ fn limit(dom: DomId, input: &mut Input<'_>) -> Event {
         2 => Event::SetWeight {
             dom,
             weight: pages as u32,
+        },
+        3 => Event::SetProtected {
+            dom,
+            protected: pages % 2 == 1,
         },
         _ => Event::SetDonorTimeout { nanos: pages },
     }

@@ -163,6 +163,9 @@ impl Crowd {
                     .pick(&[size / 8, size / 8, size / 2, size / 10 * 9]),
                 ceiling: self.random.pick(&[2 * size, 2 * size, size + size / 16]),
                 weight: self.random.pick(&[50, 100, 100, 200]),
+                protected: self
+                    .random
+                    .pick(&[false, false, false, false, false, false, false, true]),
             };
             // The toolstack must not build domains from memory that is promised.
             if self.sim.spare() < size || !self.sim.world.create(dom, size, limits) {

@@ -54,6 +54,7 @@ enum Step {
     Floor(u16, u64),
     Ceiling(u16, u64),
     Weight(u16, u32),
+    Protect(u16, bool),
     Reserve(u64),
     Credit(u64),
     Timeout(u64),
@@ -158,6 +159,9 @@ fn play(sim: &mut Sim, step: &Step) {
         Step::Weight(d, weight) => {
             limit(sim, d, |limits| limits.weight = weight);
         }
+        Step::Protect(d, protected) => {
+            limit(sim, d, |limits| limits.protected = protected);
+        }
         Step::Reserve(pages) => sim.handle(Event::SetReserve { pages }).expect("in range"),
         Step::Credit(pages) => sim.set_credit(pages),
         Step::Timeout(nanos) => sim
@@ -228,11 +232,17 @@ fn limit(sim: &mut Sim, d: u16, change: impl FnOnce(&mut Limits)) {
             dom: dom(d),
             weight: after.weight,
         },
+        Event::SetProtected {
+            dom: dom(d),
+            protected: after.protected,
+        },
     ];
     let event = if after.floor != before.floor {
         events[0]
     } else if after.ceiling != before.ceiling {
         events[1]
+    } else if after.protected != before.protected {
+        events[3]
     } else {
         events[2]
     };
@@ -242,11 +252,15 @@ fn limit(sim: &mut Sim, d: u16, change: impl FnOnce(&mut Limits)) {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let ceiling = prop_oneof![Just(MAX_PAGES), 1..2 * MOST];
-    (0..MOST / 2, ceiling, 1..1_000u32).prop_map(|(floor, ceiling, weight)| Limits {
-        floor: floor.min(ceiling),
-        ceiling,
-        weight,
-    })
+    let protected = prop::bool::weighted(0.1);
+    (0..MOST / 2, ceiling, 1..1_000u32, protected).prop_map(
+        |(floor, ceiling, weight, protected)| Limits {
+            floor: floor.min(ceiling),
+            ceiling,
+            weight,
+            protected,
+        },
+    )
 }
 
 fn honest_step() -> impl Strategy<Value = Step> {
@@ -287,6 +301,7 @@ fn honest_step() -> impl Strategy<Value = Step> {
         1 => (d(), 0..MOST).prop_map(|(d, p)| Step::Floor(d, p)),
         1 => (d(), 0..2 * MOST).prop_map(|(d, p)| Step::Ceiling(d, p)),
         1 => (d(), 0..1_000u32).prop_map(|(d, w)| Step::Weight(d, w)),
+        1 => (d(), any::<bool>()).prop_map(|(d, p)| Step::Protect(d, p)),
         1 => prop_oneof![Just(0), 0..MOST].prop_map(Step::Reserve),
         1 => prop_oneof![Just(0), 0..64u64].prop_map(Step::Credit),
         1 => timeout.prop_map(Step::Timeout),

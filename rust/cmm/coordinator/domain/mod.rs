@@ -199,7 +199,7 @@ impl Domain {
             readiness: (self.readiness >> shift).max(1),
             owed: self.owed(),
             unserved: if self.is_connected() {
-                self.requests.unserved(self.owed())
+                self.requests.unserved(self.owed(), self.limits.protected)
             } else {
                 [None; MAX_REQUESTS]
             },
@@ -370,12 +370,18 @@ impl Domain {
     }
 
     fn spare(&self) -> u64 {
+        if self.limits.protected {
+            return 0;
+        }
         self.available
             .saturating_sub(self.asks.reclaiming())
             .min(self.above_floor())
     }
 
     fn recallable(&self) -> u64 {
+        if self.limits.protected {
+            return 0;
+        }
         self.balance
             .max(0)
             .unsigned_abs()

@@ -48,15 +48,18 @@ impl Request {
 pub(in super::super) enum Class {
     /// It wants no more than its domain is owed.
     Recall,
+    /// Its domain is protected.
+    Protected,
     Emergency,
     Other,
 }
 
 impl Class {
-    pub(in super::super) const COUNT: usize = 3;
+    pub(in super::super) const COUNT: usize = 4;
 
     pub(in super::super) fn nth(n: usize) -> Option<Self> {
-        [Self::Recall, Self::Emergency, Self::Other].get(n).copied()
+        let all = [Self::Recall, Self::Protected, Self::Emergency, Self::Other];
+        all.get(n).copied()
     }
 }
 
@@ -87,8 +90,12 @@ impl Requests {
         self.iter().filter(|request| request.is_waiting())
     }
 
-    /// In which class each waits that lacks pages, if its domain is `owed` so many.
-    pub(in super::super) fn unserved(&self, mut owed: u64) -> [Option<Class>; MAX_REQUESTS] {
+    /// In which class each waits that lacks pages, if its domain is `owed` so many, and protected or not.
+    pub(in super::super) fn unserved(
+        &self,
+        mut owed: u64,
+        protected: bool,
+    ) -> [Option<Class>; MAX_REQUESTS] {
         let mut classes = [None; MAX_REQUESTS];
         if self.waiting == 0 {
             return classes;
@@ -103,6 +110,8 @@ impl Requests {
             }
             *class = (request.lacks() > 0).then_some(if recalls {
                 Class::Recall
+            } else if protected {
+                Class::Protected
             } else if request.reason == RequestReason::Emergency {
                 Class::Emergency
             } else {

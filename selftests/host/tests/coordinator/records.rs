@@ -148,6 +148,7 @@ fn what_the_administrator_set_is_recorded() {
         floor: 1_000,
         ceiling: 3_000,
         weight: 7,
+        protected: true,
     };
     let mut sim = Sim::new(10_000, 8, Settings::default());
     assert!(sim.boot(dom(A), 2_000, limits));
