@@ -25,6 +25,8 @@ pub(crate) struct Backend {
     pub(crate) connection: Mutex<Option<Connection>>,
     pub(crate) service: Arc<Service>,
     pub(crate) dom: cmm::DomId,
+    /// It has not connected before, whatever another device of the domain did.
+    pub(crate) fresh: Atomic<bool>,
     /// The front-end broke the protocol, or published nonsense: it is not invited again.
     pub(crate) sent_away: Atomic<bool>,
 }

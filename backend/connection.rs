@@ -176,11 +176,76 @@ pub(crate) fn target(dom: DomId) -> Result<u64> {
     read_size(&memory_dir(dom)?, c"target")
 }
 
-/// The limits a domain has as long as nobody sets others.
-fn default_limits(dom: DomId, target: u64) -> Result<Limits> {
+/// The limits a domain has as long as nobody sets others. Its cap has our part in it, if it is known
+/// already.
+fn default_limits(core: &Core, dom: DomId, target: u64) -> Result<Limits> {
     let largest = read_size(&memory_dir(dom)?, c"static-max").unwrap_or(target);
     let cap = domain::maximum_pages(domain::DomId(dom.raw())).ok_or(ESRCH)?;
+    let balance = core.view(dom).map_or(0, |view| view.balance);
+    let cap = cap.saturating_add_signed(balance.saturating_neg());
     Ok(Limits::by_default(target, largest, cap))
+}
+
+/// What `read` finds, or what there is by default if there is no such node.
+fn or_default<T>(read: Result<T>, default: T) -> Result<T> {
+    match read {
+        Err(err) if err == ENOENT => Ok(default),
+        found => found,
+    }
+}
+
+/// The limits that the administrator has configured for a domain: `cmm-attach` writes those of
+/// `/etc/xen/cmm.conf` beside the device.
+fn configured_limits(dir: &CStr, limits: Limits) -> Result<Limits> {
+    let protected: u8 = or_default(
+        xenstore::read_number(dir, c"protected"),
+        limits.protected.into(),
+    )?;
+    let limits = Limits {
+        floor: or_default(read_size(dir, c"floor_kb"), limits.floor)?,
+        ceiling: or_default(read_size(dir, c"ceiling_kb"), limits.ceiling)?,
+        weight: or_default(xenstore::read_number(dir, c"weight"), limits.weight)?,
+        protected: protected != 0,
+    };
+    limits.check().map_err(|_| EINVAL)?;
+    Ok(limits)
+}
+
+/// The limits a domain begins with. Those configured that cannot be kept are not: all of them, as
+/// one without the other may be worse than none.
+fn first_limits(
+    dev: &Device<device::Bound>,
+    core: &Core,
+    dom: DomId,
+    target: u64,
+) -> Result<Limits> {
+    let limits = default_limits(core, dom, target)?;
+    Ok(configured_limits(dev.node(), limits).unwrap_or_else(|_| {
+        pr_warn!(
+            "domain {}: the limits configured for it cannot be kept, and are ignored\n",
+            dom.raw()
+        );
+        limits
+    }))
+}
+
+/// Sets all limits: first those that lie between others.
+fn set_limits(core: &Core, dom: DomId, limits: Limits) {
+    let Limits {
+        floor,
+        ceiling,
+        weight,
+        protected,
+    } = limits;
+    let set_floor = |pages| Event::SetFloor { dom, pages };
+    core.tell(set_floor(0));
+    core.tell(Event::SetCeiling {
+        dom,
+        pages: ceiling,
+    });
+    core.tell(set_floor(floor));
+    core.tell(Event::SetWeight { dom, weight });
+    core.tell(Event::SetProtected { dom, protected });
 }
 
 /// Handles the events of a connection.
@@ -240,11 +305,13 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects to what the front-end has published.
+    /// Connects to what the front-end has published. The limits of a `fresh` device are those that
+    /// it begins with, whatever those of an earlier one were.
     pub(crate) fn open(
         dev: &Device<device::Bound>,
         core: &Core,
         dom: DomId,
+        fresh: bool,
     ) -> Result<Self, Failure> {
         let details = Details::read(dev)?;
         xenstore::write(dev.node(), c"version", format_args!("{VERSION}"))
@@ -261,15 +328,19 @@ impl Connection {
 
         let link = Link::new(dom, page.clone(), &channel);
         let target = target(dom).map_err(Failure::Service)?;
+        let limits = first_limits(dev, core, dom, target).map_err(Failure::Service)?;
         let attach = Event::Attach {
             dom,
             claim: details.claim,
             credit: details.credit,
-            limits: default_limits(dom, target).map_err(Failure::Service)?,
+            limits,
             target,
         };
         let begun = core.attach(link, attach).map_err(Failure::Service)?;
         report_claim(&begun, details.claim);
+        if fresh && begun.limits != limits {
+            set_limits(core, dom, limits);
+        }
         // The toolstack may have changed it meanwhile, when the domain was not known, or the news
         // was overtaken by what was read before.
         if let Ok(target) = self::target(dom) {

@@ -79,6 +79,18 @@ pub(crate) const KNOBS: &[Knob<Dev, Backend>] = &[
             })
         },
     ),
+    Knob::read_write(
+        c"protected",
+        |_, this, text| show(text, view(this)?.limits.protected.into()),
+        |_, this, text| {
+            set(this, |dom| {
+                Ok(Event::SetProtected {
+                    dom,
+                    protected: switch(text)?,
+                })
+            })
+        },
+    ),
     Knob::read_only(c"borrowed_kb", |_, this, text| {
         show(text, to_kib(view(this)?.borrowed()))
     }),

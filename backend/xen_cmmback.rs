@@ -99,7 +99,9 @@ impl xenbus::Driver for Backend {
     fn probe(dev: &Device<device::Core<'_>>, service: &Arc<Service>) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let dom = cmm::DomId::new(dev.otherend_id().0).ok_or(EINVAL)?;
-            if let Some(record) = connection::recorded(dev) {
+            let record = connection::recorded(dev);
+            let fresh = record.is_none();
+            if let Some(record) = record {
                 service.recall(dom, record)?;
             }
             connection::invite(dev)?;
@@ -117,6 +119,7 @@ impl xenbus::Driver for Backend {
                 connection <- new_mutex!(None),
                 service: service.clone(),
                 dom,
+                fresh: Atomic::new(fresh),
                 sent_away: Atomic::new(false),
             }))
         })
@@ -166,8 +169,10 @@ impl Backend {
         if connection.is_some() || dev.state() != XenbusState::InitWait {
             return;
         }
-        match Connection::open(dev, self.service.core(), self.dom) {
+        let fresh = self.fresh.load(Relaxed);
+        match Connection::open(dev, self.service.core(), self.dom, fresh) {
             Ok(opened) => {
+                self.fresh.store(false, Relaxed);
                 *connection = Some(opened);
                 dev.switch_state(XenbusState::Connected);
             }
