@@ -61,7 +61,7 @@ reach() {
 		ask && eventually 20 nonzero ledger "$bob" asked
 		;;
 	working)
-		tries=10
+		tries=40
 		until catch_bob; do
 			tries=$((tries - 1))
 			[ $tries -gt 0 ] && run bob && settle alice && settle bob &&
