@@ -71,9 +71,10 @@ fuzz: ## Fuzz everything that reads what the other side wrote, FUZZ_SECONDS=60 e
 	@mkdir -p build && chown --reference=. build && $(BUILDROOT) run env FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) selftests/fuzz/run
 
 .PHONY: mutants
-mutants: ## Make mistakes in rust/cmm and see whether tests notice: JOBS= SHARD=K/N PARTS=
+mutants: ## Make mistakes in rust/cmm and see whether tests notice: JOBS= SHARD=K/N RESUME=1 PARTS=
 	@mkdir -p build/mutants && chown --reference=. build build/mutants
-	@$(BUILDROOT) run scripts/mutants $(if $(JOBS),--jobs $(JOBS)) $(if $(SHARD),--shard $(SHARD)) $(PARTS)
+	@$(BUILDROOT) run scripts/mutants $(if $(JOBS),--jobs $(JOBS)) $(if $(SHARD),--shard $(SHARD)) \
+		$(if $(RESUME),--resume) $(PARTS)
 
 .PHONY: lab
 lab: modules ## Open a shell in the lab's Dom0
