@@ -30,9 +30,13 @@ size_near() {
 	within "$found" "$2" 1024 || { echo "$1 has $found KiB, want $2"; return 1; }
 }
 
-# A target that cannot be reached, until the balloon driver has given up on it.
+# A target that cannot be reached, until the balloon driver has given up on it. It leaves next to
+# nothing: after that there must be enough to start a program again.
 out_of_reach() {
-	borrows alice "$AMOUNT" && fill alice 12 && xl mem-set alice 100 && sleep 60
+	borrows alice "$AMOUNT" && guest -t 60 alice '
+		dd if=/dev/zero of=/tmp/some bs=1M count=4 2>&1
+		(sleep 66; : >/tmp/some) >/dev/null 2>&1 &' &&
+		fill alice 12 && xl mem-set alice 100 && sleep 70
 }
 # It says why, and it can be mended from inside the domain.
 denied_above_target() {
