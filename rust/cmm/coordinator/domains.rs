@@ -146,6 +146,10 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         }
         if summary != filed {
             self.tables.file(&mut self.entries, i, &summary, self.now);
+            if summary.unserved != filed.unserved {
+                self.tables
+                    .file_requests(&mut self.entries, i, &summary.unserved);
+            }
             // Who is owed more may ask others.
             self.tables.donors_changed |= summary.owed > filed.owed;
         }

@@ -117,7 +117,7 @@ impl Holds<Queued, Unserved> for Links {
 }
 
 /// Where a domain belongs in the tables; a key of 0 is none.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Filing {
     answer: Option<Nanos>,
     asked: Option<Nanos>,
@@ -129,7 +129,6 @@ struct Filing {
     full_recallable: Option<Nanos>,
     resting: Option<Nanos>,
     declined: Option<Nanos>,
-    unserved: [Option<Class>; MAX_REQUESTS],
 }
 
 /// Turns a time into one by which the latest are first, and back.
@@ -169,34 +168,12 @@ impl Filing {
                 (shy, refused) => shy.or(refused),
             },
             declined: later(domain.declined_until).filter(|_| takes),
-            unserved: domain.unserved,
         }
     }
 }
 
 impl Tables {
-    fn filing(&self, nodes: &impl AllNodes, at: Index) -> Filing {
-        let mut unserved = [None; MAX_REQUESTS];
-        for (place, class) in unserved.iter_mut().enumerate() {
-            let request = at.part(place, MAX_REQUESTS);
-            *class = self.unserved.class(nodes, request).and_then(Class::nth);
-        }
-        Filing {
-            answer: self.answer.get(nodes, at),
-            asked: self.asked.get(nodes, at),
-            spare: self.spare.key(nodes, at),
-            recallable: self.recallable.key(nodes, at),
-            reserve: self.reserve.key(nodes, at),
-            lender: self.lenders.key(nodes, at),
-            full_spare: self.full_spare.get(nodes, at),
-            full_recallable: self.full_recallable.get(nodes, at),
-            resting: self.resting.get(nodes, at),
-            declined: self.declined.get(nodes, at),
-            unserved,
-        }
-    }
-
-    /// Puts a domain where it belongs by what is known of it now.
+    /// Puts a domain where it belongs by what is known of it now. What is there already costs little.
     pub(super) fn file(
         &mut self,
         nodes: &mut impl AllNodes,
@@ -204,10 +181,12 @@ impl Tables {
         domain: &Summary,
         now: Nanos,
     ) {
-        let (old, new) = (self.filing(nodes, at), Filing::of(domain, now));
-        if new == old {
-            return;
-        }
+        let new = Filing::of(domain, now);
+        let came = |old: u64, new: u64| old == 0 && new > 0;
+        self.donors_changed |= self.full_spare.get(nodes, at) != new.full_spare
+            || self.full_recallable.get(nodes, at) != new.full_recallable
+            || came(self.spare.key(nodes, at), new.spare)
+            || came(self.recallable.key(nodes, at), new.recallable);
         self.answer.set(nodes, at, new.answer);
         self.asked.set(nodes, at, new.asked);
         self.spare.set(nodes, at, new.spare);
@@ -218,26 +197,32 @@ impl Tables {
         self.full_recallable.set(nodes, at, new.full_recallable);
         self.resting.set(nodes, at, new.resting);
         self.declined.set(nodes, at, new.declined);
-        for (place, (old, new)) in old.unserved.iter().zip(&new.unserved).enumerate() {
+    }
+
+    /// Queues the domain's requests that nobody serves yet, each by its class; the others are in no queue.
+    pub(super) fn file_requests(
+        &mut self,
+        nodes: &mut impl AllNodes,
+        at: Index,
+        unserved: &[Option<Class>; MAX_REQUESTS],
+    ) {
+        for (place, new) in unserved.iter().enumerate() {
             let request = at.part(place, MAX_REQUESTS);
+            let old = self.unserved.class(nodes, request).and_then(Class::nth);
             match new {
-                Some(class) if old != new => self.unserved.push(nodes, request, *class as usize),
-                None if old != new => {
+                Some(class) if old != *new => self.unserved.push(nodes, request, *class as usize),
+                None if old.is_some() => {
                     self.unserved.remove(nodes, request);
                 }
                 _ => {}
             }
         }
-        let came = |old: u64, new: u64| old == 0 && new > 0;
-        self.donors_changed |= old.full_spare != new.full_spare
-            || old.full_recallable != new.full_recallable
-            || came(old.spare, new.spare)
-            || came(old.recallable, new.recallable);
     }
 
     /// Takes a domain out of all tables.
     pub(super) fn remove(&mut self, nodes: &mut impl AllNodes, at: Index) {
         self.file(nodes, at, &Summary::default(), 0);
+        self.file_requests(nodes, at, &[None; MAX_REQUESTS]);
         self.crowded.remove(nodes, at);
         self.ready.remove(nodes, at);
         self.failed.remove(nodes, at);
@@ -269,6 +254,26 @@ impl Tables {
     ) -> bool {
         let filing = self.filing(nodes, at);
         let over = |until: Option<Nanos>| until.is_some_and(|until| until <= now);
-        over(filing.resting) || over(filing.declined) || filing == Filing::of(domain, now)
+        let is_queued = |(place, class): (usize, &Option<Class>)| {
+            let request = at.part(place, MAX_REQUESTS);
+            self.unserved.class(nodes, request).and_then(Class::nth) == *class
+        };
+        domain.unserved.iter().enumerate().all(is_queued)
+            && (over(filing.resting) || over(filing.declined) || filing == Filing::of(domain, now))
+    }
+
+    fn filing(&self, nodes: &impl AllNodes, at: Index) -> Filing {
+        Filing {
+            answer: self.answer.get(nodes, at),
+            asked: self.asked.get(nodes, at),
+            spare: self.spare.key(nodes, at),
+            recallable: self.recallable.key(nodes, at),
+            reserve: self.reserve.key(nodes, at),
+            lender: self.lenders.key(nodes, at),
+            full_spare: self.full_spare.get(nodes, at),
+            full_recallable: self.full_recallable.get(nodes, at),
+            resting: self.resting.get(nodes, at),
+            declined: self.declined.get(nodes, at),
+        }
     }
 }
