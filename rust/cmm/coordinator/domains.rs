@@ -145,7 +145,8 @@ impl<S: Storage<Item = Entry>> Domains<S> {
             self.tally.add(after);
         }
         if summary != filed {
-            self.tables.file(&mut self.entries, i, &summary, self.now);
+            self.tables
+                .refile(&mut self.entries, i, &filed, &summary, self.now);
             if summary.unserved != filed.unserved {
                 self.tables
                     .file_requests(&mut self.entries, i, &summary.unserved);

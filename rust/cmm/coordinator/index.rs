@@ -199,6 +199,43 @@ impl Tables {
         self.declined.set(nodes, at, new.declined);
     }
 
+    /// As [`Self::file`], when what is known was `before` until now: only what that moves is looked up. Who has rested
+    /// meanwhile is where it was, until it is filed for that.
+    pub(super) fn refile(
+        &mut self,
+        nodes: &mut impl AllNodes,
+        at: Index,
+        before: &Summary,
+        domain: &Summary,
+        now: Nanos,
+    ) {
+        let (old, new) = (Filing::of(before, now), Filing::of(domain, now));
+        let came = |old: u64, new: u64| old == 0 && new > 0;
+        self.donors_changed |= old.full_spare != new.full_spare
+            || old.full_recallable != new.full_recallable
+            || came(old.spare, new.spare)
+            || came(old.recallable, new.recallable);
+        macro_rules! set {
+            ($($table:ident: $key:ident,)*) => {
+                $(if old.$key != new.$key {
+                    self.$table.set(nodes, at, new.$key);
+                })*
+            };
+        }
+        set! {
+            answer: answer,
+            asked: asked,
+            spare: spare,
+            recallable: recallable,
+            reserve: reserve,
+            lenders: lender,
+            full_spare: full_spare,
+            full_recallable: full_recallable,
+            resting: resting,
+            declined: declined,
+        }
+    }
+
     /// Queues the domain's requests that nobody serves yet, each by its class; the others are in no queue.
     pub(super) fn file_requests(
         &mut self,
