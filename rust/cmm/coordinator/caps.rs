@@ -76,6 +76,17 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         Ok(self.domain(i)?.room(found.current))
     }
 
+    /// As [`Self::room`], but if `pages` fit by what is known, that is believed: Xen will be asked when it is to grow.
+    pub(super) fn room_for(&mut self, i: Index, pages: u64) -> Result<u64, Gone> {
+        let domain = self.domain(i)?;
+        let known = domain.room(domain.current);
+        if known < pages {
+            self.room(i)
+        } else {
+            Ok(known)
+        }
+    }
+
     /// Makes room in the domain for up to `pages` more, as far as its ceiling allows, and puts them in flight. Returns
     /// how many.
     pub(super) fn raise(&mut self, i: Index, from: Place, pages: u64) -> Result<u64, Gone> {

@@ -2,13 +2,16 @@
 
 //! All domains that are known, and every search among them.
 //!
-//! What domains are found by, and what is counted over all of them, changes through [`Domains::change`] only, which
-//! keeps both in step: tables have to be kept up to date there and nowhere else.
+//! What domains are found by, and what is counted over all of them, changes through [`Domains::change`] only. Who has
+//! changed is filed anew when somebody searches, or wants to know what is counted.
 
-use super::domain::{Class, Domain, Part, Summary};
+use super::domain::{Class, Domain, Part};
+use super::filing::Filing;
 use super::index::{Links, Tables};
 use super::policy::{best, Best, Candidate, Need, MAX_DONORS};
 use super::refused::Refused;
+use super::tally::Tally;
+use super::unfiled::Unfiled;
 use crate::protocol::MAX_REQUESTS;
 use crate::tables::{Arena, Index, Place, Storage};
 use crate::time::Nanos;
@@ -33,61 +36,9 @@ pub type Entry = Place<Links, Domain>;
 pub(super) struct Domains<S> {
     entries: Arena<S>,
     tables: Tables,
-    tally: Tally,
+    unfiled: Unfiled,
     /// When this turn is.
     now: Nanos,
-}
-
-/// Counted over all domains.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    /// How many have lent.
-    pub(super) lenders: usize,
-    /// How many requests wait.
-    pub(super) waiting: usize,
-    /// Pages that their credits lack.
-    pub(super) lacking: u64,
-    /// Pages put aside for their requests.
-    pub(super) held: u64,
-    /// Pages that they have been asked for to fill the reserve.
-    pub(super) filling: u64,
-    /// What our hand adds to their caps, in pages.
-    pub(super) ours: i64,
-}
-
-impl Tally {
-    #[inline]
-    pub(super) fn of(domain: &Domain) -> Self {
-        Self {
-            lenders: usize::from(domain.is_lender()),
-            waiting: usize::from(domain.requests.waiting()),
-            lacking: domain.credit.lacks(),
-            held: domain.requests.held(),
-            filling: domain.asks.filling(),
-            ours: domain.ours(),
-        }
-    }
-
-    #[inline]
-    pub(super) fn add(&mut self, one: Self) {
-        self.lenders += one.lenders;
-        self.waiting += one.waiting;
-        self.lacking += one.lacking;
-        self.held += one.held;
-        self.filling += one.filling;
-        self.ours += one.ours;
-    }
-
-    /// Takes one out that is in it.
-    #[inline]
-    fn remove(&mut self, one: Self) {
-        self.lenders -= one.lenders;
-        self.waiting -= one.waiting;
-        self.lacking -= one.lacking;
-        self.held -= one.held;
-        self.filling -= one.filling;
-        self.ours -= one.ours;
-    }
 }
 
 impl<S: Storage<Item = Entry>> Domains<S> {
@@ -95,7 +46,7 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         Self {
             entries: Arena::new(storage),
             tables: Tables::default(),
-            tally: Tally::default(),
+            unfiled: Unfiled::default(),
             now: 0,
         }
     }
@@ -117,8 +68,15 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         self.entries.len()
     }
 
-    pub(super) fn tally(&self) -> &Tally {
-        &self.tally
+    /// What is counted over all domains.
+    pub(super) fn tally(&mut self) -> &Tally {
+        self.file_changed();
+        &self.tables.tally
+    }
+
+    /// What was counted at the end of the last turn.
+    pub(super) fn last_tally(&self) -> &Tally {
+        &self.tables.tally
     }
 
     pub(super) fn get(&self, i: Index) -> Option<&Domain> {
@@ -135,26 +93,27 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         i: Index,
         change: impl FnOnce(&mut Domain) -> R,
     ) -> Option<R> {
-        let domain = self.entries.get_mut(i)?;
-        let (before, filed) = (Tally::of(domain), *domain.summary());
-        let result = change(domain);
-        domain.summarise();
-        let (after, summary) = (Tally::of(domain), *domain.summary());
-        if after != before {
-            self.tally.remove(before);
-            self.tally.add(after);
-        }
-        if summary != filed {
-            self.tables
-                .refile(&mut self.entries, i, &filed, &summary, self.now);
-            if summary.unserved != filed.unserved {
-                self.tables
-                    .file_requests(&mut self.entries, i, &summary.unserved);
-            }
-            // Who is owed more may ask others.
-            self.tables.donors_changed |= summary.owed > filed.owed;
+        let result = change(self.entries.get_mut(i)?);
+        if !self.unfiled.add(i) {
+            self.file_changed();
+            self.unfiled.add(i);
         }
         Some(result)
+    }
+
+    /// Files who has changed: each search begins with this.
+    #[inline]
+    fn file_changed(&mut self) {
+        while let Some(i) = self.unfiled.pop() {
+            self.file(i);
+        }
+    }
+
+    fn file(&mut self, i: Index) {
+        if let Some(domain) = self.entries.get(i) {
+            let filing = Filing::of(domain, self.now);
+            self.tables.file(&mut self.entries, i, &filing);
+        }
     }
 
     /// Changes what no domain is found by and nothing counts, which most of a domain is. `None` if there is none at
@@ -165,37 +124,42 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         change: impl FnOnce(&mut Domain) -> R,
     ) -> Option<R> {
         let domain = self.entries.get_mut(i)?;
+        #[cfg(debug_assertions)]
+        let before = Filing::of(domain, self.now);
         let result = change(domain);
-        debug_assert_eq!(*domain.summary(), domain.summarised());
+        #[cfg(debug_assertions)]
+        assert_eq!(
+            Filing::of(domain, self.now),
+            before,
+            "this is found by nothing"
+        );
         Some(result)
     }
 
     /// Adds a domain that is not known yet. Returns its place.
-    pub(super) fn insert(&mut self, mut domain: Domain) -> Result<Index, Refused> {
-        domain.summarise();
+    pub(super) fn insert(&mut self, domain: Domain) -> Result<Index, Refused> {
         let place = self.entries.insert(domain.dom(), domain);
         let place = place.map_err(|_| Refused::StorageFull)?;
-        self.tally.add(Tally::of(&domain));
-        self.tables
-            .file(&mut self.entries, place, domain.summary(), self.now);
+        self.file(place);
         Ok(place)
     }
 
     /// Forgets a domain.
     pub(super) fn remove(&mut self, i: Index) {
+        self.file_changed();
         self.tables.remove(&mut self.entries, i);
-        if let Some(domain) = self.entries.remove(i) {
-            self.tally.remove(Tally::of(&domain));
-        }
+        self.entries.remove(i);
     }
 
     /// Whose answer is due first, and when.
-    pub(super) fn first_to_answer(&self) -> Option<(Nanos, Index)> {
+    pub(super) fn first_to_answer(&mut self) -> Option<(Nanos, Index)> {
+        self.file_changed();
         self.tables.answer.first(&self.entries)
     }
 
     /// Who was asked first of those who have not answered somebody who waits for it, and when.
-    pub(super) fn first_asked(&self) -> Option<(Nanos, Index)> {
+    pub(super) fn first_asked(&mut self) -> Option<(Nanos, Index)> {
+        self.file_changed();
         self.tables.asked.first(&self.entries)
     }
 
@@ -207,10 +171,6 @@ impl<S: Storage<Item = Entry>> Domains<S> {
     /// A domain whose requests must be looked at, which it is now.
     pub(super) fn pop_ready(&mut self) -> Option<Index> {
         self.tables.ready.pop(&mut self.entries)
-    }
-
-    pub(super) fn remove_ready(&mut self, i: Index) {
-        self.tables.ready.remove(&mut self.entries, i);
     }
 
     pub(super) fn is_any_ready(&self) -> bool {
@@ -249,10 +209,6 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         self.entries.at(place)
     }
 
-    fn summaries(&self) -> impl Iterator<Item = (Index, &Summary)> {
-        self.all().map(|(i, domain)| (i, domain.summary()))
-    }
-
     /// Whether each domain is where it belongs, and is found there.
     ///
     /// # Errors
@@ -260,10 +216,15 @@ impl<S: Storage<Item = Entry>> Domains<S> {
     /// The first rule found broken.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         self.entries.check()?;
+        if !self.unfiled.is_empty() {
+            return Err("who has changed in a turn is filed by its end");
+        }
         self.tables.check(&self.entries)?;
-        let mut all = self.summaries();
-        let is_filed = |(i, domain)| self.tables.is_filed(&self.entries, i, domain, self.now);
-        if all.all(is_filed) {
+        let is_filed = |(i, domain)| {
+            let belongs = Filing::of(domain, self.now);
+            self.tables.is_filed(&self.entries, i, &belongs, self.now)
+        };
+        if self.all().all(is_filed) {
             Ok(())
         } else {
             Err("each domain is where it belongs in each table")
@@ -271,7 +232,8 @@ impl<S: Storage<Item = Entry>> Domains<S> {
     }
 
     /// The best donors for a request.
-    pub(super) fn best_donors(&self, need: Need) -> Best {
+    pub(super) fn best_donors(&mut self, need: Need) -> Best {
+        self.file_changed();
         let recalled = match need.recall {
             0 => [None; MAX_DONORS],
             _ => self.tables.recallable.best(&self.entries, LOOKED_AT),
@@ -280,31 +242,40 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         let recalls = need.recall > 0;
         best(
             need,
-            self.candidates(recalled, recalls),
-            self.candidates(spare, recalls),
+            self.candidates(&recalled, recalls),
+            self.candidates(&spare, recalls),
         )
     }
 
     /// The best donors for the reserve.
-    pub(super) fn best_for_reserve(&self, need: Need) -> Best {
+    pub(super) fn best_for_reserve(&mut self, need: Need) -> Best {
+        self.file_changed();
         let spare = self.tables.reserve.best(&self.entries, LOOKED_AT);
-        best(need, core::iter::empty(), self.candidates(spare, false))
+        best(need, core::iter::empty(), self.candidates(&spare, false))
     }
 
-    fn candidates(
-        &self,
-        found: [Option<(u64, Index)>; MAX_DONORS],
+    fn candidates<'a>(
+        &'a self,
+        found: &'a [Option<(u64, Index)>; MAX_DONORS],
         recalls: bool,
-    ) -> impl Iterator<Item = (u64, Candidate)> + '_ {
-        found.into_iter().flatten().filter_map(move |(key, i)| {
-            let summary = self.get(i)?.summary();
-            Some((key, summary.candidate(i, recalls)))
+    ) -> impl Iterator<Item = (u64, Candidate)> + 'a {
+        // None is found behind a place where none is.
+        let found = found.iter().map_while(|found| *found);
+        found.filter_map(move |(key, i)| {
+            let domain = self.get(i)?;
+            let candidate = Candidate {
+                index: i,
+                spare: domain.spare(),
+                recallable: if recalls { domain.recallable() } else { 0 },
+            };
+            Some((key, candidate))
         })
     }
 
     /// When the last question was asked of those who could give, and are asked for so much already that they have no
     /// room for another.
-    pub(super) fn full_since(&self, recalls: bool) -> Option<Nanos> {
+    pub(super) fn full_since(&mut self, recalls: bool) -> Option<Nanos> {
+        self.file_changed();
         self.tables.full_since(&self.entries, recalls)
     }
 
@@ -313,8 +284,8 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         let Some(domain) = self.entries.get(i) else {
             return;
         };
-        let class = domain.summary().unserved.iter().flatten().min();
-        let class = class.map_or(Class::Other, |class| *class);
+        let class = domain.unserved().into_iter().flatten().min();
+        let class = class.unwrap_or(Class::Other);
         self.tables
             .crowded
             .push(&mut self.entries, i, class as usize);
@@ -330,27 +301,32 @@ impl<S: Storage<Item = Entry>> Domains<S> {
 
     /// Whether a domain came to those who would give, or left those who might have, since this was last asked.
     pub(super) fn have_donors_changed(&mut self) -> bool {
+        self.file_changed();
         core::mem::take(&mut self.tables.donors_changed)
     }
 
     /// Whether any donor has room for a question.
-    pub(super) fn is_any_donor(&self) -> bool {
+    pub(super) fn is_any_donor(&mut self) -> bool {
+        self.file_changed();
         !self.tables.spare.is_empty() || !self.tables.recallable.is_empty()
     }
 
     /// Whose turn it is of the requests that lack pages: first those for no more than the domain is owed, then
     /// emergencies, then by age. Returns the domain, and the request's place in its table.
-    pub(super) fn next_unserved(&self) -> Option<(Index, usize)> {
+    pub(super) fn next_unserved(&mut self) -> Option<(Index, usize)> {
+        self.file_changed();
         Some(self.tables.unserved.first()?.split(MAX_REQUESTS))
     }
 
     /// To whom most is owed of those who can be given it back now, with what is owed.
-    pub(super) fn next_to_repay(&self) -> [Option<(u64, Index)>; REPAID_AT_ONCE] {
+    pub(super) fn next_to_repay(&mut self) -> [Option<(u64, Index)>; REPAID_AT_ONCE] {
+        self.file_changed();
         self.tables.lenders.best(&self.entries, LOOKED_AT)
     }
 
     /// When another can be given back what it is owed.
-    pub(super) fn next_lender_due(&self) -> Option<Nanos> {
+    pub(super) fn next_lender_due(&mut self) -> Option<Nanos> {
+        self.file_changed();
         let (until, _) = self.tables.declined.first(&self.entries)?;
         Some(until)
     }
@@ -362,10 +338,7 @@ impl<S: Storage<Item = Entry>> Domains<S> {
             let Some(i) = self.tables.rested(&self.entries, now) else {
                 return true;
             };
-            let Some(summary) = self.entries.get(i).map(|domain| *domain.summary()) else {
-                return true;
-            };
-            self.tables.file(&mut self.entries, i, &summary, now);
+            self.file(i);
         }
         self.tables.rested(&self.entries, now).is_none()
     }

@@ -70,15 +70,16 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
 
     /// Asks those whom the policy picks.
     pub(super) fn ask_several(&mut self, need: Need, purpose: Purpose, urgency: Urgency) -> Asked {
-        let domains = &self.coordinator.domains;
-        let best = match purpose {
+        let domains = &mut self.coordinator.domains;
+        let mut best = match purpose {
             Purpose::Reserve => domains.best_for_reserve(need),
             // Who asks does not give, and is not among them.
             _ => domains.best_donors(need),
         };
         let mut asked = Asked::default();
-        let best = self.present(need, best, &mut asked);
-        for (donor, pages) in share_out(self.coordinator.settings.policy, need, &best) {
+        self.keep_present(need, &mut best, &mut asked);
+        let picks = share_out(self.coordinator.settings.policy, need, &best);
+        for ((donor, pages), _) in picks.into_iter().zip(best.iter()) {
             let portion = pages.min(PORTION);
             let is_asked = self.domain(donor).is_ok_and(|d| d.asks.is_any(purpose));
             asked.in_portions |= is_asked || portion < pages;
@@ -100,23 +101,22 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         asked
     }
 
-    /// Of the best donors, those who can answer, if that matters. The others are left alone for a while: they would
+    /// Keeps those of the best donors who can answer, if that matters. The others are left alone for a while: they would
     /// hide those with less to spare.
-    fn present(&mut self, need: Need, best: Best, asked: &mut Asked) -> Best {
+    fn keep_present(&mut self, need: Need, best: &mut Best, asked: &mut Asked) {
         let settings = &self.coordinator.settings;
         if !settings.ask_ready {
-            return best;
+            return;
         }
         let (domains, host) = (&self.coordinator.domains, &mut *self.host);
         let activity = |i| host.activity(domains.get(i)?.dom());
-        let (ready, absent) = ready_first(settings.policy, need, &best, activity);
+        let absent = ready_first(settings.policy, need, best, activity);
         let until = self.now.saturating_add(PAUSE);
         for (_, paused) in absent.iter() {
             asked.stale += 1;
             // It was found a moment ago.
             let _ = self.change(paused, |domain| domain.shy.wait_until(until));
         }
-        ready
     }
 
     /// Asks one domain for up to `pages`, as far as its floor allows by Xen's word. Returns how many.

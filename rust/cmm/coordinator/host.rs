@@ -56,7 +56,8 @@ pub trait Host {
     /// The message was not sent, and why.
     fn send(&mut self, dom: DomId, message: &Down) -> Result<(), SendError>;
 
-    /// What Xen says about `dom`; `None` if it does not exist any more.
+    /// What Xen says about `dom`, or said when it was asked before while the same event was handled, unless the cap has
+    /// been set since; `None` if it does not exist any more.
     fn reservation(&mut self, dom: DomId) -> Option<Reservation>;
 
     /// What `dom` is doing, or was when its reservation was last asked for while the same event was handled; `None` if

@@ -2,9 +2,9 @@
 
 //! By what domains are found, so that no event looks at all of them.
 //!
-//! Each domain has nodes in all tables. Where it is in most of them, its [`Filing`], follows from what is known of it, its
-//! [`Summary`], and from what time it is: `Domains` files it anew whenever it changes, and when the time has come that it
-//! is to be left alone no longer. In the queues of those to be looked at it is until it has had its turn.
+//! Each domain has nodes in all tables. Where it is in most of them, its [`Filing`], follows from what is known of it and
+//! from what time it is: `Domains` files it anew when it has changed, and when the time has come that it is to be left
+//! alone no longer. In the queues of those to be looked at it is until it has had its turn.
 //!
 //! | table | who is in it | by what |
 //! |---|---|---|
@@ -24,8 +24,9 @@
 //! | `failed` | whose connection has failed in this turn | likewise |
 //! | `unfilled` | whose credit is low, and waits for the pool to grow | likewise |
 
-use super::domain::{Class, Summary};
-use super::policy::rank;
+use super::domain::Class;
+use super::filing::{latest_first, some, Filing};
+use super::tally::Tally;
 use crate::protocol::MAX_REQUESTS;
 use crate::tables::{Deadlines, Due, Holds, Index, Nodes, Queue, Queued, Ranked, Ranking};
 use crate::time::Nanos;
@@ -53,6 +54,7 @@ macro_rules! tables {
         pub struct Links {
             $($table: $node,)*
             unserved: [Queued; MAX_REQUESTS],
+            filing: Filing,
         }
 
         /// The tables.
@@ -60,14 +62,23 @@ macro_rules! tables {
         pub(super) struct Tables {
             $(pub(super) $table: $kind,)*
             pub(super) unserved: Queue<Unserved, { Class::COUNT }>,
+            /// Counted over all domains.
+            pub(super) tally: Tally,
             /// Somebody came to those who would give, or left those who might have.
             pub(super) donors_changed: bool,
         }
 
         /// All nodes of all domains.
-        pub(super) trait AllNodes: Nodes<Queued, Unserved> $(+ Nodes<$node, $tag>)* {}
+        pub(super) trait AllNodes:
+            Nodes<Filing, Filed> + Nodes<Queued, Unserved> $(+ Nodes<$node, $tag>)*
+        {
+        }
 
-        impl<T: Nodes<Queued, Unserved> $(+ Nodes<$node, $tag>)*> AllNodes for T {}
+        impl<T> AllNodes for T
+        where
+            T: Nodes<Filing, Filed> + Nodes<Queued, Unserved> $(+ Nodes<$node, $tag>)*
+        {
+        }
 
         impl Tables {
             /// Proves that the tables hold together. Slow.
@@ -116,150 +127,81 @@ impl Holds<Queued, Unserved> for Links {
     }
 }
 
-/// Where a domain belongs in the tables; a key of 0 is none.
-#[derive(PartialEq, Eq)]
-struct Filing {
-    answer: Option<Nanos>,
-    asked: Option<Nanos>,
-    spare: u64,
-    recallable: u64,
-    reserve: u64,
-    lender: u64,
-    full_spare: Option<Nanos>,
-    full_recallable: Option<Nanos>,
-    resting: Option<Nanos>,
-    declined: Option<Nanos>,
-}
+/// Names where each domain was filed last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Filed;
 
-/// Turns a time into one by which the latest are first, and back.
-fn latest_first(time: Nanos) -> Nanos {
-    Nanos::MAX - time
-}
+impl Holds<Filing, Filed> for Links {
+    fn node(&self, _part: usize) -> Option<&Filing> {
+        Some(&self.filing)
+    }
 
-impl Filing {
-    fn of(domain: &Summary, now: Nanos) -> Self {
-        let later = |until: Nanos| Some(until).filter(|until| domain.connected && *until > now);
-        let would_give = domain.connected && domain.waiting == 0 && domain.shy_until <= now;
-        let key = |gives: bool, pages| {
-            if gives {
-                rank(pages, domain.readiness)
-            } else {
-                0
-            }
-        };
-        let gives = would_give && domain.has_room;
-        let full_since = domain.full_since.filter(|_| would_give).map(latest_first);
-        let takes = domain.connected && domain.has_room && domain.owed > 0;
-        Self {
-            answer: domain.answer_due,
-            asked: domain.asked_since,
-            spare: key(gives, domain.spare),
-            recallable: key(gives, domain.recallable),
-            reserve: key(gives && domain.refused_until <= now, domain.spare),
-            lender: if takes && domain.declined_until <= now {
-                domain.owed
-            } else {
-                0
-            },
-            full_spare: full_since.filter(|_| domain.spare > 0),
-            full_recallable: full_since.filter(|_| domain.recallable > 0),
-            resting: match (later(domain.shy_until), later(domain.refused_until)) {
-                (Some(shy), Some(refused)) => Some(shy.min(refused)),
-                (shy, refused) => shy.or(refused),
-            },
-            declined: later(domain.declined_until).filter(|_| takes),
-        }
+    fn node_mut(&mut self, _part: usize) -> Option<&mut Filing> {
+        Some(&mut self.filing)
     }
 }
 
 impl Tables {
-    /// Puts a domain where it belongs by what is known of it now. What is there already costs little.
-    pub(super) fn file(
-        &mut self,
-        nodes: &mut impl AllNodes,
-        at: Index,
-        domain: &Summary,
-        now: Nanos,
-    ) {
-        let new = Filing::of(domain, now);
-        let came = |old: u64, new: u64| old == 0 && new > 0;
-        self.donors_changed |= self.full_spare.get(nodes, at) != new.full_spare
-            || self.full_recallable.get(nodes, at) != new.full_recallable
-            || came(self.spare.key(nodes, at), new.spare)
-            || came(self.recallable.key(nodes, at), new.recallable);
-        self.answer.set(nodes, at, new.answer);
-        self.asked.set(nodes, at, new.asked);
-        self.spare.set(nodes, at, new.spare);
-        self.recallable.set(nodes, at, new.recallable);
-        self.reserve.set(nodes, at, new.reserve);
-        self.lenders.set(nodes, at, new.lender);
-        self.full_spare.set(nodes, at, new.full_spare);
-        self.full_recallable.set(nodes, at, new.full_recallable);
-        self.resting.set(nodes, at, new.resting);
-        self.declined.set(nodes, at, new.declined);
-    }
-
-    /// As [`Self::file`], when what is known was `before` until now: only what that moves is looked up. Who has rested
-    /// meanwhile is where it was, until it is filed for that.
-    pub(super) fn refile(
-        &mut self,
-        nodes: &mut impl AllNodes,
-        at: Index,
-        before: &Summary,
-        domain: &Summary,
-        now: Nanos,
-    ) {
-        let (old, new) = (Filing::of(before, now), Filing::of(domain, now));
+    /// Puts a domain where it belongs now. Only what has changed since it was filed last is looked up.
+    pub(super) fn file(&mut self, nodes: &mut impl AllNodes, at: Index, new: &Filing) {
+        let Some(filed) = Nodes::<Filing, Filed>::node_mut(nodes, at) else {
+            return;
+        };
+        let old = core::mem::replace(filed, *new);
         let came = |old: u64, new: u64| old == 0 && new > 0;
         self.donors_changed |= old.full_spare != new.full_spare
             || old.full_recallable != new.full_recallable
             || came(old.spare, new.spare)
-            || came(old.recallable, new.recallable);
+            || came(old.recallable, new.recallable)
+            || new.owed > old.owed;
         macro_rules! set {
-            ($($table:ident: $key:ident,)*) => {
+            ($($table:ident: $key:ident as $form:expr,)*) => {
                 $(if old.$key != new.$key {
-                    self.$table.set(nodes, at, new.$key);
+                    self.$table.set(nodes, at, $form(new.$key));
                 })*
             };
         }
+        let key = |key| key;
         set! {
-            answer: answer,
-            asked: asked,
-            spare: spare,
-            recallable: recallable,
-            reserve: reserve,
-            lenders: lender,
-            full_spare: full_spare,
-            full_recallable: full_recallable,
-            resting: resting,
-            declined: declined,
+            answer: answer as some,
+            asked: asked as some,
+            spare: spare as key,
+            recallable: recallable as key,
+            reserve: reserve as key,
+            lenders: lender as key,
+            full_spare: full_spare as some,
+            full_recallable: full_recallable as some,
+            resting: resting as some,
+            declined: declined as some,
+        }
+        if old.tally != new.tally {
+            self.tally.remove(old.tally);
+            self.tally.add(new.tally);
+        }
+        if old.unserved != new.unserved {
+            self.file_requests(nodes, at, &old, new);
         }
     }
 
     /// Queues the domain's requests that nobody serves yet, each by its class; the others are in no queue.
-    pub(super) fn file_requests(
-        &mut self,
-        nodes: &mut impl AllNodes,
-        at: Index,
-        unserved: &[Option<Class>; MAX_REQUESTS],
-    ) {
-        for (place, new) in unserved.iter().enumerate() {
+    fn file_requests(&mut self, nodes: &mut impl AllNodes, at: Index, old: &Filing, new: &Filing) {
+        for (place, (old, new)) in old.unserved.iter().zip(&new.unserved).enumerate() {
+            if old == new {
+                continue;
+            }
             let request = at.part(place, MAX_REQUESTS);
-            let old = self.unserved.class(nodes, request).and_then(Class::nth);
             match new {
-                Some(class) if old != *new => self.unserved.push(nodes, request, *class as usize),
-                None if old.is_some() => {
+                Some(class) => self.unserved.push(nodes, request, *class as usize),
+                None => {
                     self.unserved.remove(nodes, request);
                 }
-                _ => {}
             }
         }
     }
 
     /// Takes a domain out of all tables.
     pub(super) fn remove(&mut self, nodes: &mut impl AllNodes, at: Index) {
-        self.file(nodes, at, &Summary::default(), 0);
-        self.file_requests(nodes, at, &[None; MAX_REQUESTS]);
+        self.file(nodes, at, &Filing::default());
         self.crowded.remove(nodes, at);
         self.ready.remove(nodes, at);
         self.failed.remove(nodes, at);
@@ -286,31 +228,35 @@ impl Tables {
         &self,
         nodes: &impl AllNodes,
         at: Index,
-        domain: &Summary,
+        belongs: &Filing,
         now: Nanos,
     ) -> bool {
-        let filing = self.filing(nodes, at);
-        let over = |until: Option<Nanos>| until.is_some_and(|until| until <= now);
-        let is_queued = |(place, class): (usize, &Option<Class>)| {
-            let request = at.part(place, MAX_REQUESTS);
-            self.unserved.class(nodes, request).and_then(Class::nth) == *class
-        };
-        domain.unserved.iter().enumerate().all(is_queued)
-            && (over(filing.resting) || over(filing.declined) || filing == Filing::of(domain, now))
+        let filed: Filing = Nodes::<Filing, Filed>::read(nodes, at);
+        let over = |until: Nanos| until > 0 && until <= now;
+        filed == self.found(nodes, at, &filed)
+            && (over(filed.resting) || over(filed.declined) || filed == *belongs)
     }
 
-    fn filing(&self, nodes: &impl AllNodes, at: Index) -> Filing {
+    /// Where a domain is found that was filed like this.
+    fn found(&self, nodes: &impl AllNodes, at: Index, filed: &Filing) -> Filing {
+        let time = |time: Option<Nanos>| time.unwrap_or(0);
+        let class = |place| {
+            let request = at.part(place, MAX_REQUESTS);
+            self.unserved.class(nodes, request).and_then(Class::nth)
+        };
         Filing {
-            answer: self.answer.get(nodes, at),
-            asked: self.asked.get(nodes, at),
+            answer: time(self.answer.get(nodes, at)),
+            asked: time(self.asked.get(nodes, at)),
             spare: self.spare.key(nodes, at),
             recallable: self.recallable.key(nodes, at),
             reserve: self.reserve.key(nodes, at),
             lender: self.lenders.key(nodes, at),
-            full_spare: self.full_spare.get(nodes, at),
-            full_recallable: self.full_recallable.get(nodes, at),
-            resting: self.resting.get(nodes, at),
-            declined: self.declined.get(nodes, at),
+            full_spare: time(self.full_spare.get(nodes, at)),
+            full_recallable: time(self.full_recallable.get(nodes, at)),
+            resting: time(self.resting.get(nodes, at)),
+            declined: time(self.declined.get(nodes, at)),
+            unserved: core::array::from_fn(class),
+            ..*filed
         }
     }
 }

@@ -105,13 +105,13 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
 
     /// Requests that wait may have a share of what has just come to the pool: all others who want some of it wait until
     /// they have had it.
-    pub(super) fn requests_come_first(&self) -> bool {
-        self.free_grew && self.domains.tally().waiting > 0
+    pub(super) fn requests_come_first(&mut self) -> bool {
+        self.free_grew && self.books.free() > 0 && self.domains.tally().waiting > 0
     }
 
     /// Until when one may answer who could give, and is asked for so much already that no further question has room. An
     /// answer that is late may never come, and is not waited for. 0 for never.
-    pub(super) fn may_give_until(&self, recalls: bool) -> Nanos {
+    pub(super) fn may_give_until(&mut self, recalls: bool) -> Nanos {
         let since = self.domains.full_since(recalls);
         since.map_or(0, |since| since.saturating_add(self.settings.donor_timeout))
     }
@@ -129,7 +129,7 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
     }
 
     /// What the pool should have: the reserve, and what credits lack.
-    pub(super) fn wanted(&self) -> u64 {
+    pub(super) fn wanted(&mut self) -> u64 {
         self.settings.reserve + self.domains.tally().lacking
     }
 

@@ -36,6 +36,7 @@ mod domains;
 mod donors;
 mod event;
 mod fault;
+mod filing;
 mod host;
 mod index;
 mod known;
@@ -48,8 +49,10 @@ mod requests;
 mod reserve;
 mod returns;
 mod settings;
+mod tally;
 mod top;
 mod turn;
+mod unfiled;
 mod view;
 mod watched;
 
@@ -143,7 +146,7 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
 
     /// Whether the books balance. Costs nothing, and proves less than [`check`](Self::check).
     pub fn is_balanced(&self) -> bool {
-        let sum = self.domains.tally().ours + signed(self.pool()) + self.books.unbooked();
+        let sum = self.domains.last_tally().ours + signed(self.pool()) + self.books.unbooked();
         sum == 0 && self.books.shortfalls() == 0
     }
 
@@ -159,12 +162,12 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
 
     /// How many requests wait for an answer.
     pub fn waiting(&self) -> usize {
-        self.domains.tally().waiting
+        self.domains.last_tally().waiting as usize
     }
 
     /// Pages that donors gave and nobody has taken.
     pub fn pool(&self) -> u64 {
-        self.books.free() + self.domains.tally().held
+        self.books.free() + self.domains.last_tally().held
     }
 
     /// What holds for all domains now; to be written down for the next coordinator.
@@ -214,17 +217,18 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Asks for a tick when the first of the domains is due; or at once, if not all that is due was done.
     fn wake_for_rest(&mut self) {
         let is_crowd_roused = self.coordinator.rouse_crowd(self.now);
-        let domains = &self.coordinator.domains;
-        let is_behind = self.coordinator.requests_come_first()
-            || domains.is_any_ready()
-            || is_crowd_roused
-            || (self.coordinator.shutting_down && domains.tally().waiting > 0);
+        let domains = &mut self.coordinator.domains;
         let (answer, asked) = (domains.first_to_answer(), domains.first_asked());
+        let is_behind = is_crowd_roused
+            || domains.is_any_ready()
+            || self.coordinator.requests_come_first()
+            || (self.coordinator.shutting_down && answer.is_some());
         if is_behind {
             self.wake(self.now);
         }
         if self.coordinator.domains.crowd() > 0 && !is_crowd_roused {
-            self.wake(self.coordinator.may_give_until(true));
+            let until = self.coordinator.may_give_until(true);
+            self.wake(until);
         }
         if let Some((due, _)) = answer {
             self.wake(due);

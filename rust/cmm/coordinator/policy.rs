@@ -93,16 +93,16 @@ pub(super) fn best(
     best
 }
 
-/// Leaves out those that wait for a CPU if the others have enough, and those that are paused or gone, which are returned
-/// as well.
+/// Leaves out those that wait for a CPU if the others have enough, and those that are paused or gone, which are
+/// returned.
 ///
 /// What a domain is doing costs a question, so it is not asked about those who will not be asked for anything.
 pub(super) fn ready_first(
     policy: Policy,
     need: Need,
-    best: &Best,
+    best: &mut Best,
     mut activity: impl FnMut(Index) -> Option<Activity>,
-) -> (Best, Top<Index, MAX_DONORS>) {
+) -> Top<Index, MAX_DONORS> {
     let (mut ready, mut waiting, mut absent) = (Best::new(), Best::new(), Top::new());
     let mut left = need;
     for (key, candidate) in best.iter() {
@@ -123,7 +123,8 @@ pub(super) fn ready_first(
             ready.offer(key, candidate);
         }
     }
-    (ready, absent)
+    *best = ready;
+    absent
 }
 
 /// Shares out what is needed among the best; places left over ask for nothing.

@@ -8,9 +8,7 @@ use super::domains::Entry;
 use super::fault::Fault;
 use super::host::Host;
 use super::turn::Turn;
-use crate::protocol::{
-    default_deadline_us, Down, GrantReason, RequestReason, LONGEST_DEADLINE_US, MAX_REQUESTS,
-};
+use crate::protocol::{default_deadline_us, Down, GrantReason, RequestReason, LONGEST_DEADLINE_US};
 use crate::tables::{Index, Storage};
 use crate::time::{Nanos, MICROSECOND};
 
@@ -33,7 +31,8 @@ pub(super) struct Wish {
 impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Accepts a request, and puts aside for it what the pool has, unless that has just come and others wait for it.
     pub(super) fn accept(&mut self, i: Index, wish: Wish) -> Result<(), Fault> {
-        let room = self.room(i)?;
+        let wanted = self.domain(i)?.requests.wanted();
+        let room = self.room_for(i, wanted.saturating_add(wish.pages))?;
         let serial = self.coordinator.last_serial.wrapping_add(1);
         let deadline = self
             .now
@@ -42,9 +41,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             id: wish.id,
             reason: wish.reason,
             pages: wish.pages,
-            want: wish
-                .pages
-                .min(room.saturating_sub(self.domain(i)?.requests.wanted())),
+            want: wish.pages.min(room.saturating_sub(wanted)),
             deadline,
             serial,
             asks: 0,
@@ -122,7 +119,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     pub(super) fn serve(&mut self) {
         let first_come = self.coordinator.requests_come_first();
         self.coordinator.free_grew = false;
-        if !first_come || self.coordinator.books.free() == 0 {
+        if !first_come {
             return;
         }
         for _ in 0..SERVED_AT_ONCE {
@@ -151,31 +148,30 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             let Some(i) = self.next_to_drive() else {
                 return;
             };
-            for place in 0..MAX_REQUESTS {
-                if !self
-                    .domain(i)
-                    .is_ok_and(|domain| domain.requests.waiting() > 0)
-                {
-                    break;
-                }
+            let mut from = 0;
+            while let Some(place) = self.next_waiting(i, from) {
                 let driven = self.drive(i, place);
                 self.note_fault(i, driven);
+                from = place + 1;
             }
         }
     }
 
-    /// Whose answer is due, or who was marked. When the back-end goes, all answers are due.
+    /// The place of the first of a domain's requests that wait, from this place on.
+    fn next_waiting(&self, i: Index, from: usize) -> Option<usize> {
+        self.domain(i).ok()?.requests.next_waiting(from)
+    }
+
+    /// Who was marked, or whose answer is due: in this order, so that a request that can be answered at once has been
+    /// before anybody asks what is due. When the back-end goes, all answers are due.
     fn next_to_drive(&mut self) -> Option<Index> {
+        if let Some(ready) = self.coordinator.domains.pop_ready() {
+            return Some(ready);
+        }
         let is_due = |due| due <= self.now || self.coordinator.shutting_down;
         match self.coordinator.domains.first_to_answer() {
-            Some((due, i)) if is_due(due) => {
-                self.coordinator.domains.remove_ready(i);
-                Some(i)
-            }
-            _ => {
-                let ready = self.coordinator.domains.pop_ready();
-                ready.or_else(|| self.next_of_crowd())
-            }
+            Some((due, i)) if is_due(due) => Some(i),
+            _ => self.next_of_crowd(),
         }
     }
 

@@ -100,8 +100,8 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
 
     /// Gives what the pool has above the reserve back to those who lent it, the largest debt first.
     pub(super) fn repay(&mut self) {
-        let coordinator = &*self.coordinator;
         let surplus = self.surplus();
+        let coordinator = &mut *self.coordinator;
         if surplus == 0 || coordinator.shutting_down || coordinator.requests_come_first() {
             return;
         }
@@ -136,7 +136,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     }
 
     /// What the pool has above what it should have.
-    fn surplus(&self) -> u64 {
+    fn surplus(&mut self) -> u64 {
         let free = self.coordinator.books.free();
         let above = free.saturating_sub(self.coordinator.wanted());
         if above > self.coordinator.settings.reserve / TOLERANCE {

@@ -2,7 +2,8 @@
 
 //! The few best of many, in one pass.
 
-/// Keeps the `N` items with the largest keys, largest first; among equal keys the one that came first.
+/// Keeps the `N` items with the largest keys, largest first; among equal keys the one that came first. No place is used
+/// behind one that is not.
 pub(super) struct Top<T, const N: usize> {
     items: [Option<(u64, T)>; N],
 }
@@ -33,6 +34,6 @@ impl<T: Copy, const N: usize> Top<T, N> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, T)> + '_ {
-        self.items.iter().flatten().copied()
+        self.items.iter().map_while(|item| *item)
     }
 }

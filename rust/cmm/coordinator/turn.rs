@@ -64,9 +64,13 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
 
     /// Puts pages of the pool aside for a request that waits, as many as it lacks and the pool has.
     pub(super) fn hold(&mut self, i: Index, id: u32) -> Result<(), Gone> {
-        let request = self.domain(i)?.requests.get(id);
-        if let Some(request) = request.filter(|request| request.is_waiting()) {
-            let pages = request.lacks().min(self.coordinator.books.free());
+        let free = self.coordinator.books.free();
+        if free == 0 {
+            return Ok(());
+        }
+        let lacks = self.domain(i)?.requests.lacks(id);
+        if let Some(lacks) = lacks {
+            let pages = lacks.min(free);
             self.transfer(Place::Free, Place::Of(i, Part::Held(id)), pages);
         }
         Ok(())

@@ -49,7 +49,14 @@ impl<'a> Reader<'a> {
 
     /// The rest must be zero, so that a later version can give it a meaning.
     pub(super) fn end(self) -> Result<(), Violation> {
-        if self.0.iter().all(|byte| *byte == 0) {
+        // Words first: it is most of a message.
+        let words = self.0.chunks_exact(8);
+        let is_tail_zero = words.remainder().iter().all(|byte| *byte == 0);
+        let is_zero = |word: &[u8]| {
+            word.try_into()
+                .is_ok_and(|word| u64::from_ne_bytes(word) == 0)
+        };
+        if is_tail_zero && words.into_iter().all(is_zero) {
             Ok(())
         } else {
             Err(Violation::Padding)

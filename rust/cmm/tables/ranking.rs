@@ -233,6 +233,7 @@ fn keep<const N: usize>(best: &mut [Option<(u64, Index)>; N], coming: (u64, Inde
 }
 
 /// Which bucket a key belongs in.
+#[inline]
 fn bucket(key: u64) -> usize {
     match key.checked_ilog2() {
         Some(bits) if bits >= 2 => {

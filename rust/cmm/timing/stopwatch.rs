@@ -76,7 +76,7 @@ impl Phase {
 pub struct Span {
     /// How much time it took.
     pub spent: u32,
-    /// When it last ended, counted from the beginning; 0 if it has not been.
+    /// When it last ended, counted from the beginning.
     pub until: u32,
 }
 
@@ -89,6 +89,8 @@ pub struct Stopwatch {
     began: u64,
     /// When the last split was.
     last: u64,
+    /// Which phases have been: a bit for each.
+    been: u32,
     spans: [Span; Phase::ALL.len()],
 }
 
@@ -123,8 +125,8 @@ impl Stopwatch {
     fn add(&mut self, phase: Phase, spent: u64, end: u64) {
         if let Some(span) = self.spans.get_mut(phase as usize) {
             span.spent = span.spent.saturating_add(short(spent));
-            // A phase that has been is told from one that has not, even if no time went by.
-            span.until = short(end.saturating_sub(self.began)).max(1);
+            span.until = short(end.saturating_sub(self.began));
+            self.been |= 1 << phase as u32;
         }
     }
 
@@ -171,12 +173,15 @@ impl Stopwatch {
         self.last - self.began
     }
 
-    /// The phases there were.
+    /// The phases there were. The others, which are most, cost nothing.
     pub fn phases(&self) -> impl Iterator<Item = (Phase, Span)> + '_ {
-        let spans = Phase::ALL.iter().zip(&self.spans);
-        spans
-            .filter(|(_, span)| span.until > 0)
-            .map(|((phase, _), span)| (*phase, *span))
+        let mut left = self.been;
+        core::iter::from_fn(move || {
+            let first = left.trailing_zeros() as usize;
+            let (phase, _) = Phase::ALL.get(first)?;
+            left &= left - 1;
+            Some((*phase, *self.spans.get(first)?))
+        })
     }
 }
 

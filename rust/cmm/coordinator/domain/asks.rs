@@ -179,6 +179,9 @@ impl Asks {
     /// When the first of those was asked that somebody waits for. One that is allowed more time counts as asked later by
     /// as much.
     pub(in super::super) fn waited_for_since(&self) -> Option<Nanos> {
+        if self.is_empty() {
+            return None;
+        }
         let waited_for = self.iter().filter(|ask| ask.purpose.can_be_late());
         waited_for
             .map(|ask| ask.since.saturating_add(ask.allowed))

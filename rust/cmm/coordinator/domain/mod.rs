@@ -17,21 +17,19 @@ pub(super) use rate::{Price, RateLimit};
 pub(super) use requests::{Class, Request, Requests};
 
 use super::host::Reservation;
-use super::policy::{readiness, Candidate};
+use super::policy::readiness;
 use super::record::Record;
 use super::settings::Limits;
 use super::view::View;
 use crate::backoff::Backoff;
 use crate::pages::signed;
 use crate::protocol::MAX_REQUESTS;
-use crate::tables::Index;
-use crate::time::Nanos;
 use crate::DomId;
 
 /// Room for one domain in the coordinator's storage.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Domain {
-    summary: Summary,
+    dom: DomId,
     /// Its pages in the books, besides its credit and what is held for its requests.
     balance: i64,
     in_flight: u64,
@@ -87,58 +85,11 @@ pub(super) enum Part {
     Held(u32),
 }
 
-/// What domains are found by. All of it follows from the rest of the domain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Summary {
-    pub(super) dom: DomId,
-    pub(super) connected: bool,
-    /// Whether another question has room.
-    pub(super) has_room: bool,
-    /// When the first of its requests that wait must be answered.
-    pub(super) answer_due: Option<Nanos>,
-    /// Since when somebody waits for its answer.
-    pub(super) asked_since: Option<Nanos>,
-    /// When it was last asked something that it may yet answer, if it has no room for another question.
-    pub(super) full_since: Option<Nanos>,
-    /// How many of its requests wait for an answer.
-    pub(super) waiting: u8,
-    /// Not asked to give before this.
-    pub(super) shy_until: Nanos,
-    /// Not asked for the reserve before this.
-    pub(super) refused_until: Nanos,
-    /// Not given back what it lent before this.
-    pub(super) declined_until: Nanos,
-    /// What it could give without hurting itself, in pages.
-    pub(super) spare: u64,
-    /// What it borrowed and could be made to give, in pages.
-    pub(super) recallable: u64,
-    /// How readily it is used as a donor: from its weight, and how often it was late or short.
-    pub(super) readiness: u64,
-    /// What it lent, less what is on its way back, in pages.
-    pub(super) owed: u64,
-    /// Whose turn it is of its requests that lack pages.
-    pub(super) unserved: [Option<Class>; MAX_REQUESTS],
-}
-
-impl Summary {
-    /// As a donor, for somebody who may recall what it lent or may not.
-    pub(super) fn candidate(&self, index: Index, recalls: bool) -> Candidate {
-        Candidate {
-            index,
-            spare: self.spare,
-            recallable: if recalls { self.recallable } else { 0 },
-        }
-    }
-}
-
 impl Domain {
     /// A domain of which nothing is known but what is said here. Its pages are not in it yet.
     pub(super) fn new(dom: DomId, target: u64, limits: Limits) -> Self {
         Self {
-            summary: Summary {
-                dom,
-                ..Summary::default()
-            },
+            dom,
             cap: Cap::new(target),
             ..Self::default()
         }
@@ -160,50 +111,18 @@ impl Domain {
     }
 
     pub(super) fn dom(&self) -> DomId {
-        self.summary.dom
+        self.dom
     }
 
-    pub(super) fn summary(&self) -> &Summary {
-        &self.summary
-    }
-
-    /// Brings the summary up to date.
-    pub(super) fn summarise(&mut self) {
-        self.summary = self.summarised();
-    }
-
-    /// What the summary should be.
-    pub(super) fn summarised(&self) -> Summary {
-        // Each disappointment makes it an eighth as ready to be used.
+    /// How readily it is used as a donor: by its weight, and an eighth as readily after each disappointment.
+    pub(super) fn readiness(&self) -> u64 {
         let shift = 3 * u32::from(self.shy.failures().min(10));
-        Summary {
-            dom: self.summary.dom,
-            connected: self.is_connected(),
-            has_room: self.asks.has_room(),
-            answer_due: self
-                .requests
-                .next_deadline()
-                .filter(|_| self.is_connected()),
-            asked_since: self.asks.waited_for_since(),
-            full_since: if self.asks.has_room() {
-                None
-            } else {
-                self.asks.asked_last()
-            },
-            waiting: self.requests.waiting(),
-            shy_until: self.shy.until(),
-            refused_until: self.refused.until(),
-            declined_until: self.declined.until(),
-            spare: self.spare(),
-            recallable: self.recallable(),
-            readiness: (self.readiness >> shift).max(1),
-            owed: self.owed(),
-            unserved: if self.is_connected() {
-                self.requests.unserved(self.owed(), self.limits.protected)
-            } else {
-                [None; MAX_REQUESTS]
-            },
-        }
+        (self.readiness >> shift).max(1)
+    }
+
+    /// Whose turn it is of its requests that lack pages.
+    pub(super) fn unserved(&self) -> [Option<Class>; MAX_REQUESTS] {
+        self.requests.unserved(self.owed(), self.limits.protected)
     }
 
     /// Whether there is a front-end to talk to.
@@ -369,7 +288,8 @@ impl Domain {
             .saturating_sub(self.asks.reclaiming())
     }
 
-    fn spare(&self) -> u64 {
+    /// What it could give without hurting itself, in pages.
+    pub(super) fn spare(&self) -> u64 {
         if self.limits.protected {
             return 0;
         }
@@ -378,7 +298,8 @@ impl Domain {
             .min(self.above_floor())
     }
 
-    fn recallable(&self) -> u64 {
+    /// What it borrowed and could be made to give, in pages.
+    pub(super) fn recallable(&self) -> u64 {
         if self.limits.protected {
             return 0;
         }

@@ -127,8 +127,24 @@ impl Requests {
         request.filter(|request| request.is_waiting()).copied()
     }
 
+    /// The place of the first that waits, from this place on.
+    pub(in super::super) fn next_waiting(&self, from: usize) -> Option<usize> {
+        if self.waiting == 0 {
+            return None;
+        }
+        let mut places = self.table.iter().enumerate().skip(from);
+        let is_waiting = |place: &Option<Request>| place.as_ref().is_some_and(Request::is_waiting);
+        Some(places.find(|(_, place)| is_waiting(place))?.0)
+    }
+
     pub(in super::super) fn get(&self, id: u32) -> Option<Request> {
         self.iter().find(|request| request.id == id).copied()
+    }
+
+    /// What the one of this id lacks, if it waits.
+    pub(in super::super) fn lacks(&self, id: u32) -> Option<u64> {
+        let mut waiting = self.iter_waiting();
+        Some(waiting.find(|request| request.id == id)?.lacks())
     }
 
     /// What was granted by this id, if it was and nothing is known to be taken.
