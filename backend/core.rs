@@ -24,6 +24,7 @@ use cmm::{
         Coordinator,
         Entry,
         Event,
+        Nanos,
         Record,
         Refused,
         Settings,
@@ -34,7 +35,10 @@ use cmm::{
         Up,
         Violation, //
     },
-    tables::Chunks,
+    tables::{
+        Chunks,
+        Index, //
+    },
     timing::{
         Histograms,
         Stopwatch, //
@@ -80,53 +84,72 @@ struct Guarded {
 struct Inside {
     coordinator: KBox<Coordinator<Room<Entry>>>,
     links: Links,
+    /// For when the timer is set; `None` once it has expired.
+    armed: Option<Nanos>,
 }
 
 impl Expire for Guarded {
     /// Wakes the coordinator when something is due.
     fn expire(&self, timer: &Timer<Self>) {
-        let _ = self.handle(Event::Tick, timer);
+        let mut inside = self.inside.lock();
+        inside.armed = None;
+        let _ = inside.turn(Event::Tick, &self.control, timer);
     }
 }
 
 impl Guarded {
     /// Lets the coordinator handle an event, and `timer` wake it when it wants to be.
     fn handle(&self, event: Event, timer: &Timer<Self>) -> Result<(), Refused> {
-        let mut inside = self.inside.lock();
-        inside.links.begin_turn();
-        let result = inside.handle(event, &self.control);
-        inside.end_turn(timer);
-        result
+        self.inside.lock().turn(event, &self.control, timer)
     }
 }
 
 impl Inside {
+    /// A turn of one event.
+    fn turn(
+        &mut self,
+        event: Event,
+        control: &DomainControl,
+        timer: &Timer<Guarded>,
+    ) -> Result<(), Refused> {
+        self.links.begin_turn(now());
+        let result = self.handle(event, control);
+        self.end_turn(timer);
+        result
+    }
+
     fn handle(&mut self, event: Event, control: &DomainControl) -> Result<(), Refused> {
         let mut host = Dom0Host {
             links: &mut self.links,
             control,
             seen: None,
+            found: None,
         };
         self.coordinator.handle(event, now(), &mut host)
     }
 
-    /// Ends a turn. The timer is set under the lock: what another CPU finds out later is not undone.
-    fn end_turn(&mut self, timer: &Timer<Guarded>) {
-        self.links.notify();
-        if let Some(next) = self.coordinator.next_deadline() {
-            timer.arm(next.saturating_sub(now()));
+    /// Ends a turn, and returns when that was. The timer is set under the lock: what another CPU finds out later is not
+    /// undone. It is not set anew for when it is set already, for that takes as long as to decide does.
+    fn end_turn(&mut self, timer: &Timer<Guarded>) -> Nanos {
+        let ended = self.links.notify();
+        let next = self.coordinator.next_deadline();
+        if let Some(next) = next.filter(|_| next != self.armed) {
+            timer.arm(next.saturating_sub(ended));
+            self.armed = Some(next);
         }
+        ended
     }
 
     /// Takes one message of a front-end's in, and returns it, if there is one.
-    fn receive(&mut self, dom: DomId, control: &DomainControl) -> Result<Option<Up>, Violation> {
-        let link = match self.links.get(dom) {
+    fn receive(&mut self, at: Index, control: &DomainControl) -> Result<Option<Up>, Violation> {
+        let link = match self.links.at(at) {
             Some(link) if !link.broken => link,
             _ => return Ok(None),
         };
+        let dom = link.dom;
         match link.receive()? {
             Some(up) => {
-                self.links.note(dom, &up);
+                self.links.note(at, &up);
                 // The coordinator refuses only what comes from a front-end it has given up, whose
                 // link it has had broken off.
                 let _ = self.handle(Event::Up { dom, up }, control);
@@ -136,28 +159,33 @@ impl Inside {
         }
     }
 
-    /// How long a front-end has to wait before it is listened to, in ns.
-    fn patience(&mut self, dom: DomId) -> u64 {
-        match self.links.get(dom) {
-            Some(link) if !link.broken => link.budget.wait(now()),
+    /// How long a front-end has to wait from `now` on before it is listened to, in ns.
+    fn patience(&mut self, at: Index, now: Nanos) -> u64 {
+        match self.links.at(at) {
+            Some(link) if !link.broken => link.budget.wait(now),
             _ => 0,
         }
     }
 
-    /// Takes in what a front-end has sent. No more than a lane at a time, lest one that never stops
-    /// keeps this CPU.
-    fn receive_lane(&mut self, dom: DomId, guarded: &Guarded, timer: &Timer<Guarded>) -> Outcome {
-        self.links.begin_turn();
-        let began = now();
+    /// Takes in what a front-end has sent, from `began` on. No more than a lane at a time, lest one that
+    /// never stops keeps this CPU.
+    fn receive_lane(
+        &mut self,
+        at: Index,
+        began: Nanos,
+        guarded: &Guarded,
+        timer: &Timer<Guarded>,
+    ) -> Outcome {
+        self.links.begin_turn(began);
         let mut worth = Worth::NONE;
 
         let outcome = loop {
-            match self.receive(dom, &guarded.control) {
+            match self.receive(at, &guarded.control) {
                 Ok(Some(up)) => worth.add(&up),
                 Ok(None) if worth == Worth::NONE => break Outcome::Spurious,
                 Ok(None) => break Outcome::Handled,
                 Err(why) => {
-                    self.break_off(dom, why, &guarded.control);
+                    self.break_off(at, why, &guarded.control);
                     break Outcome::Mute;
                 }
             }
@@ -165,9 +193,8 @@ impl Inside {
                 break Outcome::WakeThread;
             }
         };
-        self.end_turn(timer);
-        let broken = self.links.get(dom).is_some_and(|link| {
-            let ended = now();
+        let ended = self.end_turn(timer);
+        let broken = self.links.at(at).is_some_and(|link| {
             link.budget.pay(&worth, ended - began, ended);
             link.broken
         });
@@ -179,11 +206,12 @@ impl Inside {
     }
 
     /// A front-end breaks the protocol in a way the coordinator does not see.
-    fn break_off(&mut self, dom: DomId, why: Violation, control: &DomainControl) {
-        if let Some(link) = self.links.get(dom) {
+    fn break_off(&mut self, at: Index, why: Violation, control: &DomainControl) {
+        if let Some(link) = self.links.at(at) {
             link.break_off(why);
+            let dom = link.dom;
+            let _ = self.handle(Event::Detach { dom }, control);
         }
-        let _ = self.handle(Event::Detach { dom }, control);
     }
 }
 
@@ -202,6 +230,7 @@ impl Core {
             inside <- new_spinlock_irq!(Inside {
                 coordinator,
                 links,
+                armed: None,
             }),
             control,
         });
@@ -271,7 +300,7 @@ impl Core {
         let Guarded { inside, control } = self.guarded();
         let (rejected, result) = {
             let mut inside = inside.lock();
-            inside.links.begin_turn();
+            inside.links.begin_turn(now());
             let rejected = inside.links.insert(link).err();
             let result = match rejected {
                 Some(_) => Err(EEXIST),
@@ -302,21 +331,30 @@ impl Core {
     /// be called in any context.
     pub(crate) fn receive(&self, dom: DomId) -> Outcome {
         let mut inside = self.guarded().inside.lock();
-        if inside.patience(dom) > 0 {
+        let Some(at) = inside.links.find(dom) else {
+            return Outcome::Spurious;
+        };
+        let now = now();
+        if inside.patience(at, now) > 0 {
             return Outcome::WakeThread;
         }
-        inside.receive_lane(dom, self.guarded(), &self.0)
+        inside.receive_lane(at, now, self.guarded(), &self.0)
     }
 
     /// How long a front-end has to wait before it is listened to, in ns.
     pub(crate) fn patience(&self, dom: DomId) -> u64 {
-        self.guarded().inside.lock().patience(dom)
+        let mut inside = self.guarded().inside.lock();
+        let at = inside.links.find(dom);
+        at.map_or(0, |at| inside.patience(at, now()))
     }
 
     /// As [`Core::receive`], whether the front-end has to wait or not.
     pub(crate) fn receive_lane(&self, dom: DomId) -> Outcome {
         let mut inside = self.guarded().inside.lock();
-        inside.receive_lane(dom, self.guarded(), &self.0)
+        match inside.links.find(dom) {
+            Some(at) => inside.receive_lane(at, now(), self.guarded(), &self.0),
+            None => Outcome::Spurious,
+        }
     }
 
     /// Whether a front-end has broken the protocol.

@@ -9,6 +9,7 @@ use cmm::{
         Activity,
         Gone,
         Host,
+        Nanos,
         Reservation,
         SendError, //
     },
@@ -30,6 +31,7 @@ use cmm::{
         Arena,
         Chunks,
         Holds,
+        Index,
         Place,
         Queue,
         Queued,
@@ -181,12 +183,22 @@ impl Links {
     }
 
     /// Begins a turn: something came in that may make something be sent.
-    pub(crate) fn begin_turn(&mut self) {
-        self.turn = Stopwatch::begin(0, 0, now());
+    pub(crate) fn begin_turn(&mut self, now: Nanos) {
+        self.turn = Stopwatch::begin(0, 0, now);
     }
 
     pub(crate) fn get(&mut self, dom: DomId) -> Option<&mut Link> {
         let at = self.links.find(dom)?;
+        self.at(at)
+    }
+
+    /// Where a domain's link is, if it has one: the same until it is removed.
+    pub(crate) fn find(&self, dom: DomId) -> Option<Index> {
+        self.links.find(dom)
+    }
+
+    /// The link that is there.
+    pub(crate) fn at(&mut self, at: Index) -> Option<&mut Link> {
         self.links.get_mut(at)?.as_mut()
     }
 
@@ -225,35 +237,34 @@ impl Links {
     }
 
     /// Takes down that a domain has said something.
-    pub(crate) fn note(&mut self, dom: DomId, up: &Up) {
+    pub(crate) fn note(&mut self, at: Index, up: &Up) {
         let Up::Request { id, pages, .. } = up else {
             return;
         };
         let stopwatch = self.turn.again(*id, *pages);
-        let Some(at) = self.links.find(dom) else {
-            return;
-        };
         if let Some(Some(link)) = self.links.get_mut(at) {
             link.stopwatch = stopwatch;
             self.served.push(&mut self.links, at, 0);
         }
     }
 
-    /// Ends a turn: sends one event to each front-end that was sent something.
-    pub(crate) fn notify(&mut self) {
+    /// Ends a turn: sends one event to each front-end that was sent something. Returns when that was done.
+    pub(crate) fn notify(&mut self) -> Nanos {
         self.turn.split(Phase::Decide, now());
         while let Some(at) = self.touched.pop(&mut self.links) {
             if let Some(Some(link)) = self.links.get_mut(at) {
                 link.notifier.notify();
             }
         }
-        self.turn.split(Phase::Notify, now());
+        let ended = now();
+        self.turn.split(Phase::Notify, ended);
         self.turns.add(&self.turn);
         while let Some(at) = self.served.pop(&mut self.links) {
             if let Some(Some(link)) = self.links.get_mut(at) {
                 link.stopwatch.join(Phase::Donors, &self.turn);
             }
         }
+        ended
     }
 
     /// How many places there are to look at.
@@ -287,6 +298,8 @@ pub(crate) struct Dom0Host<'a> {
     pub(crate) control: &'a DomainControl,
     /// What the domain that was last looked at for this event was doing.
     pub(crate) seen: Option<(DomId, Activity)>,
+    /// What it had, unless its cap has been set since.
+    pub(crate) found: Option<(DomId, Reservation)>,
 }
 
 fn from_xen(activity: scheduling::Activity) -> Activity {
@@ -321,19 +334,25 @@ impl Host for Dom0Host<'_> {
     }
 
     fn reservation(&mut self, dom: DomId) -> Option<Reservation> {
+        if let Some((_, found)) = self.found.filter(|(found, _)| *found == dom) {
+            return Some(found);
+        }
         let info = self
             .links
             .in_xen(|| self.control.domain_info(domain::DomId(dom.raw())))
             .ok()?;
         self.seen = Some((dom, from_xen(info.activity)));
-        Some(Reservation {
+        let found = Reservation {
             current: info.current,
             maximum: info.maximum,
-        })
+        };
+        self.found = Some((dom, found));
+        Some(found)
     }
 
     fn activity(&mut self, dom: DomId) -> Option<Activity> {
         if !matches!(self.seen, Some((seen, _)) if seen == dom) {
+            self.found = None;
             self.reservation(dom)?;
         }
         self.seen.map(|(_, activity)| activity)
@@ -348,6 +367,7 @@ impl Host for Dom0Host<'_> {
     }
 
     fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone> {
+        self.found = None;
         self.links
             .in_xen(|| self.control.set_maximum(domain::DomId(dom.raw()), pages))
             .map_err(|_| Gone)
