@@ -59,6 +59,8 @@ pub(crate) struct Pages {
     balance: i64,
     /// What was available when it began to borrow; 0 if nobody knows.
     before: u64,
+    /// What was available lately; 0 if nobody has looked.
+    lately: u64,
 }
 
 impl Pages {
@@ -75,6 +77,7 @@ impl Pages {
             stock: BorrowedFrames::new(),
             balance,
             before: 0,
+            lately: 0,
         })
     }
 
@@ -133,9 +136,18 @@ impl Pages {
         free(drawn, stopwatch)
     }
 
+    /// Somebody has found `available` pages lately, or nobody has if that is 0.
+    pub(crate) fn found_available(&mut self, available: u64) {
+        self.lately = available;
+    }
+
+    /// To look now would take longer than to free a page does.
     fn remember_before(&mut self) {
         if self.balance <= 0 {
-            self.before = memory::available() as u64;
+            self.before = match self.lately {
+                0 => memory::available() as u64,
+                lately => lately,
+            };
         }
     }
 
@@ -344,12 +356,17 @@ fn note(stopwatch: &mut Stopwatch, step: Step) {
 }
 
 /// The pages the domain could give without hurting itself.
-pub(crate) fn spare() -> usize {
-    if !balloon::is_at_target() {
-        return 0;
+fn spare() -> usize {
+    spare_of(memory::available() as u64) as usize
+}
+
+/// As [`spare`], if so many are available.
+pub(crate) fn spare_of(available: u64) -> u64 {
+    if balloon::is_at_target() {
+        client::spare(available, memory::total() as u64)
+    } else {
+        0
     }
-    let spare = client::spare(memory::available() as u64, memory::total() as u64);
-    spare as usize
 }
 
 /// Allocates up to `wanted` zeroed pages, the largest extents first.

@@ -3,7 +3,7 @@
 //! Locks: the timer, in whose interrupt Dom0 is told how much this domain could spare.
 
 use crate::{
-    pages::spare,
+    pages::spare_of,
     session::Session, //
 };
 use cmm::client::{
@@ -41,15 +41,19 @@ impl Expire for Reporter {
         if balloon::is_at_target() {
             session.was_at_target.store(true, Relaxed);
         }
+        let available = memory::available() as u64;
         let figures = Figures {
             // Before the balance, which may change meanwhile: that is told next time, then.
             moves: session.moves.load(Relaxed),
             has: session.holdings(),
-            spare: spare() as u64,
+            spare: spare_of(available),
             total_ram: memory::total() as u64,
             has_leftovers: session.has_leftovers.load(Relaxed),
         };
-        if session.client.lock().tick(&figures, now()) {
+        let goes_on = session.client.lock().tick(&figures, now());
+        let known = if goes_on { available } else { 0 };
+        session.available.store(known, Relaxed);
+        if goes_on {
             timer.arm(INTERVAL);
         }
     }

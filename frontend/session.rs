@@ -76,6 +76,8 @@ pub(crate) struct Session {
     pub(crate) balance: Atomic<i64>,
     pub(crate) readahead: Atomic<u64>,
     pub(crate) has_leftovers: Atomic<bool>,
+    /// What was available at the last report; 0 if there is no connection.
+    pub(crate) available: Atomic<u64>,
     /// How often the balance has changed.
     pub(crate) moves: Atomic<u32>,
     /// `pages` is being changed.
@@ -105,6 +107,7 @@ impl Session {
                 balance: Atomic::new(balance),
                 readahead: Atomic::new(0),
                 has_leftovers: Atomic::new(false),
+                available: Atomic::new(0),
                 moves: Atomic::new(0),
                 changing: Atomic::new(false),
                 was_at_target: Atomic::new(false),
@@ -248,6 +251,7 @@ impl Session {
         change: impl FnOnce(&mut Pages) -> R,
     ) -> R {
         self.changing.store(true, Relaxed);
+        pages.found_available(self.available.load(Relaxed));
         let result = change(&mut pages);
         self.changing.store(false, Relaxed);
         self.readahead.store(pages.readahead(), Relaxed);
