@@ -97,7 +97,9 @@ pub(crate) fn adjust_current(pages: i64) {
 /// `number` must be one of `balloon_stats`.
 unsafe fn add(number: *mut c_ulong, pages: isize) {
     // SAFETY: By the safety requirements the number is aligned, and there as long as the kernel is.
-    // The balloon driver's accesses are not atomic to the compiler that made them, which has come
-    // to its end: what they are to the machine is said above.
+    // That nobody else accesses it at the same time but atomically cannot be said: the balloon
+    // driver does, under a lock that it does not export. Neither tears it, for it is a word. What
+    // can happen is that one of the two additions is lost, and that is said above, and why this is
+    // no part of what could go upstream in `out_of_tree`.
     unsafe { Atomic::<isize>::from_ptr(number.cast()) }.add(pages, Relaxed);
 }

@@ -51,19 +51,24 @@ pub fn falls_asleep() -> bool {
 }
 
 /// Has [`falls_asleep`] told, until it is dropped.
+///
+/// # Invariants
+///
+/// One call of `xen_helper_watch_sleep` that succeeded has not been taken back.
 struct SleepWatch(());
 
 impl SleepWatch {
     fn begin() -> Result<Self> {
         // SAFETY: May sleep, as this may. `drop` takes it back.
         to_result(unsafe { bindings::xen_helper_watch_sleep() })?;
+        // INVARIANT: It has just succeeded, and only `drop` takes it back.
         Ok(Self(()))
     }
 }
 
 impl Drop for SleepWatch {
     fn drop(&mut self) {
-        // SAFETY: There has been one call of the other for this.
+        // SAFETY: By the type invariants there has been one call for this that is not taken back.
         unsafe { bindings::xen_helper_unwatch_sleep() };
     }
 }

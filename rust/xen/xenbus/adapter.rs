@@ -200,7 +200,7 @@ impl<T: Driver> Adapter<T> {
         // SAFETY: The bus calls with a valid device, which has this driver from before it is
         // probed.
         let context = unsafe { Self::context(dev) };
-        // INVARIANT: The bus has made the device, and calls with a valid one.
+        // INVARIANT (of `Device`): The bus has made the device, and calls with a valid one.
         //
         // SAFETY: The device is valid for the call, and the device core holds its lock while it
         // probes, which is what the context stands for.
@@ -219,7 +219,7 @@ impl<T: Driver> Adapter<T> {
         // SAFETY: The bus calls with a valid device, and only while this driver is bound to it: the
         // watch is registered after `probe` and unregistered, with a barrier, before `remove`.
         let context = unsafe { Self::context(dev) };
-        // INVARIANT: The bus has made the device, and calls with a valid one.
+        // INVARIANT (of `Device`): The bus has made the device, and calls with a valid one.
         //
         // SAFETY: The device is valid for the call, and bound, as shown above.
         let bound = unsafe { &*dev.cast::<Device<BoundInternal>>() };
@@ -237,10 +237,12 @@ impl<T: Driver> Adapter<T> {
     }
 
     extern "C" fn resume_callback(dev: *mut bindings::xenbus_device) -> c_int {
-        // INVARIANT: The bus has made the device, and calls with a valid one.
+        // INVARIANT (of `Device`): The bus has made the device, and calls with a valid one.
         //
-        // SAFETY: The bus resumes valid devices, and those with a driver only; no driver is unbound
-        // while processes are frozen, as they are until all devices are resumed.
+        // SAFETY: The bus resumes valid devices, and those with a driver only. Whoever resumes one
+        // (`device_resume`) holds the device's lock, without which no driver is unbound. The one
+        // exception is C's: in the domain that xenstored runs in, front-ends are resumed by a work
+        // item that takes no lock, when that domain has been asleep.
         let bound = unsafe { &*dev.cast::<Device<BoundInternal>>() };
         // SAFETY: The device is bound, so `probe_callback` has set the data, which has that type.
         let data = unsafe { bound.as_ref().drvdata_borrow::<T::Data>() };
@@ -251,7 +253,7 @@ impl<T: Driver> Adapter<T> {
     extern "C" fn remove_callback(dev: *mut bindings::xenbus_device) {
         // SAFETY: The bus removes valid devices only, from the driver that has probed them.
         let context = unsafe { Self::context(dev) };
-        // INVARIANT: The bus has made the device, and calls with a valid one.
+        // INVARIANT (of `Device`): The bus has made the device, and calls with a valid one.
         //
         // SAFETY: The device is valid for the call, and the device core holds its lock while it
         // removes, which is what the context stands for.
@@ -306,7 +308,7 @@ unsafe fn bound_device<'a, T: Driver>(
 ) -> (&'a Device<device::Bound>, Pin<&'a T::Data>) {
     // SAFETY: By the safety requirements `dev` is embedded in a `xenbus_device`.
     let dev = unsafe { kernel::container_of!(dev, bindings::xenbus_device, dev) };
-    // INVARIANT: Only the bus makes a `xenbus_device`, and this is a valid one.
+    // INVARIANT (of `Device`): Only the bus makes a `xenbus_device`, and this is a valid one.
     //
     // SAFETY: By the safety requirements it is valid, and bound, for all of `'a`.
     let dev = unsafe { &*dev.cast::<Device<BoundInternal>>() };

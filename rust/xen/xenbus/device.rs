@@ -29,7 +29,8 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// An instance represents a valid `struct xenbus_device` created by the C side of the kernel.
+/// An instance represents a valid `struct xenbus_device` created by the C side of the kernel. None
+/// is made in Rust: there are references to those that the bus hands in.
 ///
 /// # Examples
 ///

@@ -34,6 +34,10 @@ use kernel::{
 const NODE: &str = "domid";
 
 /// What is waited for.
+///
+/// # Invariants
+///
+/// `completion` is set up.
 #[pin_data]
 struct Done {
     #[pin]
@@ -49,6 +53,8 @@ unsafe impl Sync for Done {}
 impl Done {
     fn new() -> impl PinInit<Self> {
         pin_init!(Self {
+            // INVARIANT: It is set up here.
+            //
             // SAFETY: The memory is that of a completion, which stays in place, and nobody else
             // knows of it yet.
             completion <- Opaque::ffi_init(|done| unsafe { bindings::init_completion(done) }),
@@ -56,14 +62,14 @@ impl Done {
     }
 
     fn tell(&self) {
-        // SAFETY: The completion was set up when this was made.
+        // SAFETY: By the type invariants the completion is set up. This may be done in any context.
         unsafe { bindings::complete_all(self.completion.get()) };
     }
 
     /// Waits, frozen if everybody is: the thread that is waited for may be the one that freezes.
     fn wait(&self) {
-        // SAFETY: The completion was set up when this was made. This is a process's context, which
-        // may sleep, and the caller holds no lock that others would wait for while it is frozen.
+        // SAFETY: By the type invariants the completion is set up. This is a process's context,
+        // which may sleep, and the caller holds no lock that others would wait for while it is frozen.
         unsafe {
             bindings::wait_for_completion_state(
                 self.completion.get(),
