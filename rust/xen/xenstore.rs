@@ -253,7 +253,8 @@ pub fn write_below(dir: &CStr, node: &CStr, value: fmt::Arguments<'_>) -> Result
 
 /// Is told of changes below a node. [`Watch`] has an example of its use.
 pub trait Watcher: Send + Sync + 'static {
-    /// Something at or below the watched node has changed, or the watch has just been set.
+    /// Something at or below the watched node has changed, or the watch has just been set. One
+    /// call may stand for many changes, and comes after the last of them.
     ///
     /// Runs in the one thread that serves all watches: never wait for another domain here. The
     /// watch may be dropped in here.
@@ -311,6 +312,7 @@ impl<T: Watcher> Watch<T> {
     pub fn new(node: fmt::Arguments<'_>, watcher: T) -> impl PinInit<Self, Error> + use<'_, T> {
         try_pin_init!(&this in Self {
             watch: Opaque::new(bindings::xenbus_watch {
+                will_handle: Some(Self::will_handle),
                 callback: Some(Self::callback),
                 ..Default::default()
             }),
@@ -331,6 +333,26 @@ impl<T: Watcher> Watch<T> {
                 to_result(unsafe { bindings::register_xenbus_watch(watch) })?;
             },
         })
+    }
+
+    /// Whether to queue an event: only if none is queued, for one says as much as many, and whoever
+    /// may write below the node decides how many there are.
+    ///
+    /// An event is no longer pending when `callback` begins, so that what is written afterwards is
+    /// heard of.
+    ///
+    /// # Safety
+    ///
+    /// Only for a watch that is registered.
+    unsafe extern "C" fn will_handle(
+        watch: *mut bindings::xenbus_watch,
+        _path: *const c_char,
+        _token: *const c_char,
+    ) -> bool {
+        // SAFETY: By the safety requirements the watch is valid. The number is changed meanwhile,
+        // as a whole, by the thread that serves watches: it takes an event off, and handles it
+        // after that.
+        unsafe { (&raw const (*watch).nr_pending).read_volatile() == 0 }
     }
 
     /// # Safety
