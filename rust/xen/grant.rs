@@ -10,6 +10,7 @@
 use crate::{
     bindings,
     domain::DomId,
+    frame_section::FrameSection,
     shared_page::SharedPage,
     xenbus::Device, //
 };
@@ -73,11 +74,15 @@ impl GrantedPage {
         let page = unsafe { bindings::alloc_pages(bindings::GFP_KERNEL | bindings::__GFP_ZERO, 0) };
         let page = NonNull::new(page).ok_or(ENOMEM)?;
 
+        // Not to be saved between the two: the frame could be another page's afterwards.
+        let section = FrameSection::begin();
         // SAFETY: The page is ours, so it is valid and has memory.
         let frame = unsafe { bindings::xen_helper_page_to_gfn(page.as_ptr()) };
-        // SAFETY: The frame is that of a page of ours, which holds nothing but zeroes: the peer may
-        // do with it what it likes until the grant is ended, in `drop`.
+        // SAFETY: The frame is that of a page of ours, and stays so as long as the section lasts.
+        // The page holds nothing but zeroes: the peer may do with it what it likes until the grant
+        // is ended, in `drop`. What this allocates it does in any context.
         let grant = unsafe { bindings::gnttab_grant_foreign_access(peer.0, frame, 0) };
+        drop(section);
         if grant < 0 {
             // SAFETY: The page has just been allocated with this order, and nobody else knows of
             // it.
