@@ -4,6 +4,7 @@
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/oom.h>
 #include <linux/page-flags.h>
 #include <linux/preempt.h>
@@ -18,6 +19,7 @@
 #include <xen/interface/xen.h>
 #include <xen/page.h>
 #include <xen/xen.h>
+#include <xen/xenbus.h>
 #include <asm/xen/hypercall.h>
 
 #include "helpers.h"
@@ -54,6 +56,28 @@ bool xen_helper_spin_trylock(spinlock_t *lock, unsigned long *flags)
 void xen_helper_spin_unlock(spinlock_t *lock, unsigned long flags)
 {
 	spin_unlock_irqrestore(lock, flags);
+}
+
+/*
+ * The bus compares a device's state with the new one, writes that to xenstore,
+ * and then to the device. Two at once leave one state there and another here,
+ * and the next that says what is here already writes nothing.
+ */
+static DEFINE_MUTEX(state_mutex);
+
+void xen_helper_switch_state(struct xenbus_device *dev, enum xenbus_state state)
+{
+	mutex_lock(&state_mutex);
+	xenbus_switch_state(dev, state);
+	mutex_unlock(&state_mutex);
+}
+
+/* @arguments: a fmt::Arguments of Rust's. */
+void xen_helper_dev_fatal(struct xenbus_device *dev, int err, const void *arguments)
+{
+	mutex_lock(&state_mutex);
+	xenbus_dev_fatal(dev, err, "%pA", arguments);
+	mutex_unlock(&state_mutex);
 }
 
 long xen_helper_memory_op(unsigned int cmd, void *arg)

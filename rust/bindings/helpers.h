@@ -13,6 +13,7 @@
 #include <linux/sysfs.h>
 #include <linux/timer.h>
 #include <xen/xen.h>
+#include <xen/xenbus.h>
 
 /* What kind of domain this kernel runs in. */
 bool xen_helper_domain(void);
@@ -23,6 +24,10 @@ bool xen_helper_initial_domain(void);
 unsigned long xen_helper_spin_lock(spinlock_t *lock);
 bool xen_helper_spin_trylock(spinlock_t *lock, unsigned long *flags);
 void xen_helper_spin_unlock(spinlock_t *lock, unsigned long flags);
+
+/* Xenbus devices: one caller at a time, for what these do is to look, and then to write. */
+void xen_helper_switch_state(struct xenbus_device *dev, enum xenbus_state state);
+void xen_helper_dev_fatal(struct xenbus_device *dev, int err, const void *arguments);
 
 /* Hypercalls. */
 long xen_helper_memory_op(unsigned int cmd, void *arg);

@@ -88,19 +88,18 @@ impl Device<device::Bound> {
     /// It cannot fail for the caller: if xenstore refuses, the bus reports that itself.
     pub fn switch_state(&self, state: XenbusState) {
         // SAFETY: By the type invariant the device is valid, which is all that is asked of it.
-        unsafe { bindings::xenbus_switch_state(self.as_raw(), state.into_raw()) };
+        unsafe { bindings::xen_helper_switch_state(self.as_raw(), state.into_raw()) };
     }
 
     /// Logs an error, leaves it in xenstore for the administrator, and begins to close the device
     /// (`xenbus_dev_fatal`). May sleep.
     pub fn dev_fatal(&self, err: Error, args: fmt::Arguments<'_>) {
-        // SAFETY: By the type invariant the device is valid. The format is a C string with one
-        // argument, and "%pA" takes a pointer to `fmt::Arguments`, which lives until the call ends.
+        // SAFETY: By the type invariant the device is valid. What is pointed to is a
+        // `fmt::Arguments`, which lives until the call ends.
         unsafe {
-            bindings::xenbus_dev_fatal(
+            bindings::xen_helper_dev_fatal(
                 self.as_raw(),
                 err.to_errno(),
-                c"%pA".as_char_ptr(),
                 core::ptr::from_ref(&args).cast::<c_void>(),
             )
         };
@@ -205,8 +204,8 @@ impl<Ctx: device::DeviceContext> AsRef<device::Device<Ctx>> for Device<Ctx> {
 // SAFETY: A `Device` is reference-counted and can be released from any thread.
 unsafe impl Send for Device {}
 
-// SAFETY: The methods of a `Device` call functions of the bus that lock what they change, or read
-// single numbers.
+// SAFETY: The methods of a `Device` switch its state one at a time, call functions of the bus that
+// only ask xenstore or complete what is waited for, or read single numbers.
 unsafe impl Sync for Device {}
 
 // SAFETY: The same device; the context is a zero-sized marker.
