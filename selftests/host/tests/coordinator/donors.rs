@@ -305,3 +305,19 @@ fn what_was_held_for_whom_dealing_with_went_wrong_is_for_others() {
     sim.advance(0);
     assert_eq!(grant(&sim, B), Some((500, GrantReason::Full)));
 }
+
+#[test]
+fn who_was_fast_is_late_sooner() {
+    let mut sim = only_b_has_some(Settings::default());
+    ask(&mut sim, A, 1_000);
+    // That is a microsecond a page.
+    sim.advance(MILLISECOND);
+    run(&mut sim);
+    ask(&mut sim, A, 400);
+    let penalty = |sim: &Sim| sim.coordinator.domain(dom(B)).expect("known").penalty;
+    let soon = Settings::default().donor_timeout + 4 * 400 * MICROSECOND;
+    sim.advance(soon - 1);
+    assert_eq!(penalty(&sim), 0);
+    sim.advance(1);
+    assert_eq!(penalty(&sim), 1);
+}

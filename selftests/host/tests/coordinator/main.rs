@@ -17,10 +17,11 @@ mod requests;
 mod reserve;
 mod returns;
 mod toolstack;
+mod views;
 
 use cmm::coordinator::{
-    Coordinator, Entry, Event, Limits, Nanos, Policy, Record, Refused, Settings, MILLISECOND,
-    SECOND,
+    Coordinator, Entry, Event, Limits, Nanos, Policy, Record, Refused, Settings, View, MICROSECOND,
+    MILLISECOND, SECOND,
 };
 use cmm::protocol::{
     Down, GrantReason, RequestReason, Up, Violation, DONOR_PAGE_NANOS, MAX_ASKS, MAX_REQUESTS,
