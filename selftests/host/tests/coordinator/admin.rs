@@ -99,3 +99,17 @@ fn kib_are_rounded_up_to_pages() {
     }
     assert_eq!(pages::to_kib(3), 12);
 }
+
+#[test]
+fn what_is_above_the_floor_is_taken_by_hand_and_no_page_more() {
+    let mut sim = three(Settings::default());
+    let (dom, pages) = (dom(A), 1_900);
+    sim.domain(A).limits.floor = pages;
+    sim.handle(Event::SetFloor { dom, pages })
+        .expect("accepted");
+    let pages = 101;
+    let refused = sim.handle(Event::Take { dom, pages });
+    assert_eq!(refused, Err(Refused::BelowFloor));
+    let pages = 100;
+    assert_eq!(sim.handle(Event::Take { dom, pages }), Ok(()));
+}

@@ -12,12 +12,17 @@ const TIMEOUT: u64 = 100 * MILLISECOND;
 
 /// Domain 1 is the only one that has anything, and all others of so many have asked for a page.
 fn one_donor(domains: u16) -> Machine {
+    one_donor_of(domains, domains)
+}
+
+/// Likewise, but the last of so many domains have not.
+fn one_donor_of(domains: u16, last: u16) -> Machine {
     let mut machine = Machine::new(domains, Settings::default());
     machine.stats(machine::dom(1), SIZE / 2);
-    for number in 2..=domains {
+    for number in 2..=last {
         machine.request(machine::dom(number), 1, 30_000_000);
     }
-    assert_eq!(machine.waiting(), usize::from(domains) - 1);
+    assert_eq!(machine.waiting(), usize::from(last) - 1);
     machine
 }
 
@@ -63,6 +68,16 @@ fn whoever_crowds_has_the_place_that_becomes_free() {
         assert_eq!(more.len(), 1);
         asked.extend(more);
     }
+}
+
+#[test]
+fn whoever_crowds_is_served_by_a_donor_that_comes() {
+    let mut machine = one_donor_of(41, 40);
+    catch_up(&mut machine);
+    machine.forget_sent();
+    machine.stats(machine::dom(41), SIZE / 2);
+    catch_up(&mut machine);
+    assert_eq!(reclaims(&mut machine).len(), DONORS_ROOM);
 }
 
 #[test]

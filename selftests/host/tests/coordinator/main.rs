@@ -24,7 +24,8 @@ use cmm::coordinator::{
     MILLISECOND, SECOND,
 };
 use cmm::protocol::{
-    Down, GrantReason, RequestReason, Up, Violation, DONOR_PAGE_NANOS, MAX_ASKS, MAX_REQUESTS,
+    Down, GrantReason, RequestReason, Up, Urgency, Violation, DONOR_PAGE_NANOS, MAX_ASKS,
+    MAX_REQUESTS,
 };
 use cmm::{pages, DomId};
 use cmm_host_tests::domain::{self, CAP_MARGIN};

@@ -87,3 +87,18 @@ fn death_makes_lenders_whole_and_forgets_their_debts() {
     run(&mut sim);
     assert_eq!((balance(&sim, A), sim.coordinator.pool()), (0, 0));
 }
+
+#[test]
+fn what_was_lent_is_asked_back_urgently() {
+    let mut sim = three(Settings::default());
+    prefer_b(&mut sim);
+    ask(&mut sim, A, 100);
+    run(&mut sim);
+    ask(&mut sim, B, 100);
+    let unread = sim.world.domains[&dom(A)].session.guest.unread();
+    let urgencies = unread.iter().filter_map(|message| match message {
+        Down::Reclaim { urgency, .. } => Some(*urgency),
+        _ => None,
+    });
+    assert_eq!(urgencies.collect::<Vec<_>>(), [Urgency::Urgent]);
+}

@@ -11,11 +11,17 @@ fn view(sim: &Sim, number: u16) -> View {
 #[test]
 fn domains_are_counted() {
     let mut sim = Sim::new(10_000, 8, Settings::default());
-    assert_eq!((sim.coordinator.len(), sim.coordinator.is_empty()), (0, true));
+    assert_eq!(
+        (sim.coordinator.len(), sim.coordinator.is_empty()),
+        (0, true)
+    );
     for number in [A, B] {
         assert!(sim.boot(dom(number), 2_000, Limits::default()));
     }
-    assert_eq!((sim.coordinator.len(), sim.coordinator.is_empty()), (2, false));
+    assert_eq!(
+        (sim.coordinator.len(), sim.coordinator.is_empty()),
+        (2, false)
+    );
     sim.die(dom(A));
     assert_eq!(sim.coordinator.len(), 1);
 }
