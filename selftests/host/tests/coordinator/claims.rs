@@ -113,10 +113,7 @@ fn a_lender_is_owed_less_only_if_it_has_the_pages() {
         (200, 100, -100),
     ];
     for (got, claim, expected) in cases {
-        let mut sim = three(Settings::default());
-        prefer_b(&mut sim);
-        ask(&mut sim, A, 100);
-        run(&mut sim);
+        let mut sim = lent_by_b(100);
         assert_eq!(balance(&sim, B), -100);
         sim.detach(dom(B));
         assert_eq!(populate(&mut sim, B, got), got);

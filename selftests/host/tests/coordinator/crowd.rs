@@ -96,3 +96,17 @@ fn whoever_crowds_has_its_turn_as_it_came() {
     }
     assert_eq!(granted, (2..=40).collect::<Vec<_>>());
 }
+
+#[test]
+fn the_question_that_is_late_is_given_up_and_no_other() {
+    let mut machine = one_donor_of(4, 3);
+    // The first is answered; what is asked next has its place in the table.
+    let first = reclaims(&mut machine).remove(0);
+    machine.answer(machine::dom(1), &first);
+    machine.now += TIMEOUT / 2;
+    machine.request(machine::dom(4), 1, 30_000_000);
+    assert_eq!(machine.waiting(), 2);
+    machine.now += TIMEOUT / 2 + 2 * DONOR_PAGE_NANOS;
+    catch_up(&mut machine);
+    assert_eq!(machine.waiting(), 1);
+}

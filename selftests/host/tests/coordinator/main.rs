@@ -125,6 +125,15 @@ fn prefer_b(sim: &mut Sim) {
         .expect("accepted");
 }
 
+/// [`three`], of which A has borrowed so many pages that B has lent.
+fn lent_by_b(pages: u64) -> Sim {
+    let mut sim = three(Settings::default());
+    prefer_b(&mut sim);
+    ask(&mut sim, A, pages);
+    run(&mut sim);
+    sim
+}
+
 /// Eleven domains, of which the first asks, the second has little to spare, and the others have much and are paused.
 fn all_but_a_small_one_are_paused(settings: Settings) -> Sim {
     let mut sim = Sim::new(100_000, 16, settings);

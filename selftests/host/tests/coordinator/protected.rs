@@ -39,10 +39,7 @@ fn the_reserve_is_not_filled_from_a_protected_domain() {
 
 #[test]
 fn a_protected_borrower_keeps_what_it_has() {
-    let mut sim = three(Settings::default());
-    prefer_b(&mut sim);
-    ask(&mut sim, A, 100);
-    run(&mut sim);
+    let mut sim = lent_by_b(100);
     assert_eq!((balance(&sim, A), balance(&sim, B)), (100, -100));
     protect(&mut sim, A, true);
     leave(&mut sim, C, 0);

@@ -6,10 +6,7 @@ use super::*;
 
 #[test]
 fn who_declined_what_it_is_owed_is_not_offered_it_sooner_by_connecting_again() {
-    let mut sim = three(Settings::default());
-    prefer_b(&mut sim);
-    ask(&mut sim, A, 100);
-    run(&mut sim);
+    let mut sim = lent_by_b(100);
     sim.domain(B).session.guest.client.set_suspending(true);
     let mut offers = 0;
     sim.release(dom(A), 100);
@@ -90,10 +87,7 @@ fn death_makes_lenders_whole_and_forgets_their_debts() {
 
 #[test]
 fn what_was_lent_is_asked_back_urgently() {
-    let mut sim = three(Settings::default());
-    prefer_b(&mut sim);
-    ask(&mut sim, A, 100);
-    run(&mut sim);
+    let mut sim = lent_by_b(100);
     ask(&mut sim, B, 100);
     let unread = sim.world.domains[&dom(A)].session.guest.unread();
     let urgencies = unread.iter().filter_map(|message| match message {

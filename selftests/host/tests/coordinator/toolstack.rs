@@ -116,10 +116,7 @@ fn what_a_borrower_gave_back_unheard_is_believed_while_the_toolstack_makes_it_sm
 
 #[test]
 fn a_lender_that_was_made_as_small_as_lending_had_is_owed_nothing_and_can_grow() {
-    let mut sim = three(Settings::default());
-    prefer_b(&mut sim);
-    ask(&mut sim, A, 1_000);
-    run(&mut sim);
+    let mut sim = lent_by_b(1_000);
     assert_eq!(balance(&sim, B), -1_000);
     sim.mem_set(dom(B), 1_000, true);
     sim.unload(dom(B));

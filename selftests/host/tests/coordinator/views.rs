@@ -28,10 +28,7 @@ fn domains_are_counted() {
 
 #[test]
 fn a_domain_has_borrowed_or_lent_and_its_baseline_stays() {
-    let mut sim = three(Settings::default());
-    prefer_b(&mut sim);
-    ask(&mut sim, A, 100);
-    run(&mut sim);
+    let mut sim = lent_by_b(100);
     [A, B].into_iter().for_each(|number| sim.stats(dom(number)));
     run(&mut sim);
     let (a, b) = (view(&sim, A), view(&sim, B));
