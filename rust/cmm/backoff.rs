@@ -45,7 +45,13 @@ impl Backoff {
 
     /// A try failed.
     pub fn fail(&mut self, now: Nanos) {
-        let pause = (FIRST << self.failures.min(10)).min(LONGEST);
+        self.fail_within(LONGEST, now);
+    }
+
+    /// As [`Backoff::fail`], of somebody who may be of use again soon: the next try is to be made after `longest` at the
+    /// latest.
+    pub fn fail_within(&mut self, longest: Nanos, now: Nanos) {
+        let pause = (FIRST << self.failures.min(10)).min(longest);
         self.until = now.saturating_add(pause);
         self.failures = self.failures.saturating_add(1);
     }

@@ -117,12 +117,14 @@ impl<S: Shell> Client<S> {
 
     /// How much larger the domain may become, in pages.
     fn room(&self, has: &Holdings) -> u64 {
-        self.ceiling.saturating_sub(has.size())
+        let most = self.ceiling.min(self.largest.most());
+        most.saturating_sub(has.size())
     }
 
-    /// How much larger it may make itself: nothing if it cannot ask, or is about to be saved.
+    /// How much larger it may make itself: nothing if it cannot ask, or is about to be saved, or what
+    /// comes is deferred, and so its toolstack's.
     pub fn room_by_itself(&self, has: &Holdings) -> u64 {
-        if !self.is_open() || self.suspending {
+        if !self.is_open() || self.suspending || has.deferred > 0 {
             return 0;
         }
         self.room(has)
@@ -135,7 +137,12 @@ impl<S: Shell> Client<S> {
         epoch == self.epoch() && !(by_itself && self.suspending)
     }
 
-    fn ask_dom0(&mut self, wish: &Wish, has: &Holdings, now: Nanos) -> Result<Ticket, Refusal> {
+    pub(super) fn ask_dom0(
+        &mut self,
+        wish: &Wish,
+        has: &Holdings,
+        now: Nanos,
+    ) -> Result<Ticket, Refusal> {
         if !self.is_open() {
             return Err(Refusal::Send(SendError::NotConnected));
         }

@@ -16,7 +16,7 @@
 use super::appetite::Appetite;
 use super::holdings::Holdings;
 use super::pressure::{Pressure, Sample};
-use super::spare::spare_borrowed;
+use super::spare::{spare_borrowed, Memory};
 use crate::backoff::Backoff;
 use crate::protocol::EXTENT_PAGES;
 use crate::time::{Nanos, MILLISECOND, SECOND};
@@ -199,9 +199,19 @@ impl Auto {
     /// What could go back without being asked for again at once.
     fn unused(&self, sample: &Sample) -> u64 {
         let beyond_level = sample.available.saturating_sub(2 * level(sample.total));
-        spare_borrowed(sample.available, sample.total, self.before)
-            .min(beyond_level)
-            .saturating_sub(self.cushion(sample))
+        // What it gives is bounded by the rest again when it does.
+        let memory = Memory {
+            total: sample.total,
+            available: sample.available,
+            ..Memory::default()
+        };
+        let spare = spare_borrowed(&memory, self.before).min(beyond_level);
+        // Who needs none of it has no cushion of it either: in a small domain it would never go home.
+        if spare >= self.got {
+            spare
+        } else {
+            spare.saturating_sub(self.cushion(sample))
+        }
     }
 
     /// What to keep for the next burst, so that there is time to ask.

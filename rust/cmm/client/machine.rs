@@ -2,11 +2,14 @@
 
 //! The client itself, and its connections.
 
+use super::commitment::Refusal;
 use super::connection::{Connection, Refused, Stage};
 use super::credit::Credit;
 use super::demands::Demands;
+use super::largest::Largest;
 use super::news::News;
 use super::readahead::Readahead;
+use super::recall::Recall;
 use super::requests::Requests;
 use super::shell::Shell;
 use super::wire::Remains;
@@ -23,8 +26,12 @@ pub struct Client<S> {
     pub(super) credit: Credit,
     pub(super) readahead: Readahead,
     pub(super) news: News,
+    pub(super) recall: Recall,
+    /// By its kernel, to have less memory.
+    pub(super) refusal: Refusal,
     /// What Dom0 last said this domain's largest size is, in pages.
     pub(super) ceiling: u64,
+    pub(super) largest: Largest,
     /// The domain is about to be saved: what it populates now would be in its image.
     pub(super) suspending: bool,
 }
@@ -40,7 +47,10 @@ impl<S> Client<S> {
             credit: Credit::new(),
             readahead: Readahead::by_default(),
             news: News::new(),
+            recall: Recall::new(),
+            refusal: Refusal::none(),
             ceiling: u64::MAX,
+            largest: Largest::new(),
             suspending: false,
         }
     }
@@ -61,6 +71,7 @@ impl<S: Shell> Client<S> {
     /// There is one already.
     pub fn begin(&mut self, shell: S) -> Result<(), Refused> {
         self.connection.begin(shell)?;
+        self.recall.go_on();
         self.epoch = self.epoch.wrapping_add(1);
         Ok(())
     }
@@ -158,8 +169,16 @@ impl<S: Shell> Client<S> {
         self.readahead.set_limit(pages);
     }
 
+    /// Whether the domain is about to be saved.
+    pub fn is_suspending(&self) -> bool {
+        self.suspending
+    }
+
     /// The domain is about to be saved, or goes on after all.
     pub fn set_suspending(&mut self, suspending: bool) {
         self.suspending = suspending;
+        if !suspending {
+            self.recall.go_on();
+        }
     }
 }

@@ -10,6 +10,7 @@
 //! - `rescue`: what is asked for before the domain's kernel kills a process;
 //! - `ask`: how a wish for memory is met, and what becomes of a request;
 //! - `release`, `settle`: what goes back unasked;
+//! - `deferred`: what a lender gets back only for its toolstack to have;
 //! - `serve`: what Dom0 demands, and what it lends on credit;
 //! - `report`: when Dom0 is told how the domain fares;
 //! - `auto`: when the domain asks by itself, and gives that back;
@@ -18,8 +19,9 @@
 //! - `machine`: the client itself, and its connections;
 //! - `connection`, `wire`, `shell`: one connection, and the states it goes through, as a table;
 //! - `pressure`, `appetite`: how fast memory is used up, and what bursts are like;
-//! - `requests`, `demands`, `credit`, `readahead`, `news`: what is known of each;
-//! - `holdings`, `spare`, `image`, `reason`: arithmetic on numbers of pages.
+//! - `requests`, `demands`, `credit`, `readahead`, `recall`, `news`, `commitment`, `largest`,
+//!   `givable`: what is known of each;
+//! - `holdings`, `handed_over`, `spare`, `image`, `reason`: arithmetic on numbers of pages.
 //!
 //! A file uses those below it in this list only. Who is asked is written down in two places,
 //! [`Way`] and [`Client::request`], and that a request is given up in one, [`Client::give_up`].
@@ -27,17 +29,23 @@
 mod appetite;
 mod ask;
 mod auto;
+mod commitment;
 mod connection;
 mod credit;
+mod deferred;
 mod demands;
+mod givable;
+mod handed_over;
 mod hear;
 mod holdings;
 mod image;
+mod largest;
 mod machine;
 mod news;
 mod pressure;
 mod readahead;
 mod reason;
+mod recall;
 mod release;
 mod report;
 mod requests;
@@ -53,8 +61,11 @@ mod wire;
 pub use appetite::{Appetite, Histogram};
 pub use ask::{Refusal, Ticket, Way, Wish};
 pub use auto::{Auto, Move, Next, Tally};
+pub use commitment::Promise;
 pub use connection::{Change, Refused, Stage};
 pub use demands::Demand;
+pub use givable::Givable;
+pub use handed_over::HandedOver;
 pub use holdings::Holdings;
 pub use image::{is_restorable, least_left};
 pub use machine::Client;
@@ -69,6 +80,6 @@ pub use say::SendError;
 pub use serve::Task;
 pub use settle::{plan, plan_frozen, take_again, Step};
 pub use shell::Shell;
-pub use spare::{spare, spare_borrowed, spare_frozen};
+pub use spare::{holds, keeps, keeps_borrowed, spare, spare_borrowed, spare_frozen, Memory};
 pub use wake::{Event, Waiting};
 pub use wire::Remains;

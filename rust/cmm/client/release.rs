@@ -8,6 +8,7 @@ use super::machine::Client;
 use super::say::SendError;
 use super::shell::Shell;
 use crate::protocol::{Up, Violation};
+use crate::time::Nanos;
 
 impl<S: Shell> Client<S> {
     /// Somebody wants to release `pages`. The memory may be given back in the ticket's connection,
@@ -29,6 +30,21 @@ impl<S: Shell> Client<S> {
     /// As [`Client::release`], for what was read ahead and nobody wants.
     pub fn release_readahead(&mut self) -> Ticket {
         self.ticket()
+    }
+
+    /// The toolstack lets the domain have so many pages at most.
+    pub fn set_largest(&mut self, pages: u64) {
+        self.largest.set(pages);
+    }
+
+    /// What the domain has borrowed too much: with that it is larger than its toolstack lets it be.
+    pub fn above_largest(&self, has: &Holdings) -> u64 {
+        self.largest.above(has)
+    }
+
+    /// So many pages of that went back.
+    pub fn returned_above_largest(&mut self, pages: u64, now: Nanos) {
+        self.largest.returned(pages, now);
     }
 
     fn ticket(&mut self) -> Ticket {

@@ -17,6 +17,10 @@ pub struct Figures {
     pub has: Holdings,
     /// What its kernel could give without hurting itself, in pages, besides what was read ahead.
     pub spare: u64,
+    /// What its kernel has promised its processes, in pages.
+    pub committed: u64,
+    /// By how much it is larger than its toolstack wants, by its balloon's books.
+    pub above_target: i64,
     /// What its kernel manages, in pages.
     pub total_ram: u64,
     /// How often the balance has changed; it may wrap.
@@ -30,24 +34,33 @@ impl<S: Shell> Client<S> {
     /// whether there is to be another tick after [`INTERVAL`](super::INTERVAL); if not, the next
     /// connection begins with one.
     pub fn tick(&mut self, figures: &Figures, now: Nanos) -> bool {
-        if self.wants_to_prepopulate() || self.is_untidy(&figures.has, figures.has_leftovers, now) {
+        if self.wants_to_prepopulate()
+            || self.is_untidy(&figures.has, figures.has_leftovers, now)
+            || self.largest.is_due(&figures.has, now)
+            || figures.has.to_defer(figures.above_target) != 0
+        {
             if let Some(wire) = self.connection.wire() {
                 wire.shell().wake_thread();
             }
         }
+        self.recall(&figures.has, now);
         self.catch_up();
-        match self.report(figures) {
+        match self.report(figures, now) {
             Ok(()) | Err(SendError::Full) => true,
             Err(SendError::NotConnected | SendError::Broken) => false,
         }
     }
 
-    fn report(&mut self, figures: &Figures) -> Result<(), SendError> {
+    fn report(&mut self, figures: &Figures, now: Nanos) -> Result<(), SendError> {
         if !self.stage().has_claimed() {
             return Err(SendError::NotConnected);
         }
         let (moves, epoch) = (figures.moves, self.epoch());
-        let available = figures.spare.saturating_add(figures.has.readahead);
+        let room = self.refusal.room(figures.committed, now);
+        let available = figures
+            .spare
+            .min(room)
+            .saturating_add(figures.has.readahead);
         if !self.news.is_any(available, moves, epoch) {
             return Ok(());
         }

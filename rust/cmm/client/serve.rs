@@ -2,10 +2,12 @@
 
 //! What Dom0 demands of this domain, and what it lends on credit.
 
+use super::commitment::Refusal;
 use super::demands::Demand;
 use super::machine::Client;
 use super::shell::Shell;
 use crate::protocol::Urgency;
+use crate::time::Nanos;
 
 /// What the shell does for a demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub enum Task {
         /// How much to put oneself out.
         urgency: Urgency,
     },
-    /// Take so many pages, at most.
+    /// Take so many pages, at most: what is deferred is not populated.
     Take {
         /// How many.
         pages: u64,
@@ -34,7 +36,7 @@ pub enum Task {
 impl<S: Shell> Client<S> {
     /// Whether there is something for the shell's thread to do, by what came in last.
     pub fn has_work(&self) -> bool {
-        self.demands.is_waiting() || self.wants_to_prepopulate()
+        self.demands.is_waiting() || self.wants_to_prepopulate() || self.is_recalled()
     }
 
     /// Begins with a demand, the oldest. Each is to be [answered](Self::answer) in the same
@@ -46,7 +48,7 @@ impl<S: Shell> Client<S> {
     /// What is to be done for a demand, to be asked when nobody else changes the domain's memory;
     /// `None` if the connection is over.
     pub fn admit(&mut self, epoch: u32, demand: &Demand) -> Option<Task> {
-        if epoch != self.epoch() {
+        if epoch != self.epoch() || !self.stage().has_claimed() {
             return None;
         }
         Some(match *demand {
@@ -73,6 +75,12 @@ impl<S: Shell> Client<S> {
             self.news.expect();
         }
         self.answer_with(&demand.answer(pages), true)
+    }
+
+    /// The kernel refuses to have so much less memory that it could give what it was asked for: it has
+    /// promised its processes `committed` pages.
+    pub fn refused_by_kernel(&mut self, committed: u64, now: Nanos) {
+        self.refusal = Refusal::new(committed, now);
     }
 
     /// Of `reserved` pages on credit, `drawn` were taken. Dom0 hears of it when half of the credit

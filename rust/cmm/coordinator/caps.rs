@@ -10,7 +10,7 @@ use super::domains::Entry;
 use super::fault::Fault;
 use super::host::{Gone, Host, Reservation};
 use super::turn::Turn;
-use crate::pages::{signed, MOST_PAGES};
+use crate::pages::{above, signed, MOST_PAGES};
 use crate::protocol::Violation;
 use crate::tables::{Index, Storage};
 
@@ -37,6 +37,9 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         self.amend(i, |domain| {
             let (ours, uncertain) = (domain.ours(), domain.uncertain());
             let target = target.min(MOST_PAGES);
+            if target != domain.cap.target() {
+                domain.forget_own();
+            }
             domain.cap.retarget(target, found, ours, uncertain);
         })?;
         self.set_cap(i, found, 0)
@@ -44,11 +47,15 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
 
     /// Sets the cap to the toolstack's, which may be the one that Xen has, with our part in it, and `by` more.
     fn move_cap(&mut self, i: Index, found: Reservation, by: i64) -> Result<(), Gone> {
+        self.hear_cap(i, found)?;
+        self.set_cap(i, found, by)
+    }
+
+    fn hear_cap(&mut self, i: Index, found: Reservation) -> Result<(), Gone> {
         self.amend(i, |domain| {
             let (ours, uncertain) = (domain.ours(), domain.uncertain());
             domain.cap.heard(found, ours, uncertain);
-        })?;
-        self.set_cap(i, found, by)
+        })
     }
 
     fn set_cap(&mut self, i: Index, found: Reservation, by: i64) -> Result<(), Gone> {
@@ -73,13 +80,23 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// How much the domain may grow under its ceiling, by Xen's word.
     pub(super) fn room(&mut self, i: Index) -> Result<u64, Gone> {
         let found = self.ask_xen(i)?;
-        Ok(self.domain(i)?.room(found.current))
+        self.hear_cap(i, found)?;
+        self.room_at(i, found.current)
+    }
+
+    /// As [`Self::room`], if it has `current` pages: none if it must not grow.
+    fn room_at(&self, i: Index, current: u64) -> Result<u64, Gone> {
+        let domain = self.domain(i)?;
+        Ok(if domain.cap.is_pinned() {
+            0
+        } else {
+            domain.room(current)
+        })
     }
 
     /// As [`Self::room`], but if `pages` fit by what is known, that is believed: Xen will be asked when it is to grow.
     pub(super) fn room_for(&mut self, i: Index, pages: u64) -> Result<u64, Gone> {
-        let domain = self.domain(i)?;
-        let known = domain.room(domain.current);
+        let known = self.room_at(i, self.domain(i)?.current)?;
         if known < pages {
             self.room(i)
         } else {
@@ -91,9 +108,11 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// how many.
     pub(super) fn raise(&mut self, i: Index, from: Place, pages: u64) -> Result<u64, Gone> {
         let found = self.ask_xen(i)?;
-        let pages = pages.min(self.domain(i)?.room(found.current));
+        self.hear_cap(i, found)?;
+        let pages = pages.min(self.room_at(i, found.current)?);
         if pages > 0 {
-            self.move_cap(i, found, signed(pages))?;
+            self.set_cap(i, found, signed(pages))?;
+            self.amend(i, |domain| domain.note_own(found.current))?;
             self.transfer(from, Place::Of(i, Part::InFlight), pages);
         }
         Ok(pages)
@@ -116,12 +135,21 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             return Ok(());
         }
         let found = self.ask_xen(i)?;
-        self.move_cap(i, found, -signed(pages))?;
+        // If the toolstack has set the cap, nothing is below it any more.
+        self.hear_cap(i, found)?;
+        let below = if from == Place::Of(i, Part::Balance) {
+            self.domain(i)?.cap.of_below(pages)
+        } else {
+            0
+        };
+        let pages = pages - below;
+        self.set_cap(i, found, -signed(pages))?;
         let current = self.ask_xen(i)?.current;
         let domain = self.domain(i)?;
         let (dom, ours) = (domain.dom(), domain.ours());
         let expected = domain.cap.most(ours) - signed(pages);
-        if signed(current) > expected {
+        // What it gave back first may be what had ended, and what it has not said that it took.
+        if above(signed(current), expected) > domain.doubtful() {
             let cap = domain.cap.due(ours).max(0).unsigned_abs();
             self.host.set_maximum(dom, cap)?;
             self.amend(i, |domain| domain.cap.set(cap))?;
@@ -133,6 +161,20 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         }
         self.set_current(i, current)?;
         self.transfer(from, to, pages);
+        if below > 0 {
+            // The pool has not given that, and does not get it.
+            self.change(i, |domain| domain.cap.gave_below(below))?;
+            self.transfer(from, Place::Unbooked, below);
+        }
         Ok(())
+    }
+
+    /// Lets the domain grow no more. Returns what it has.
+    pub(super) fn pin(&mut self, i: Index) -> Result<u64, Gone> {
+        let found = self.ask_xen(i)?;
+        self.change(i, |domain| domain.cap.pin())?;
+        self.move_cap(i, found, 0)?;
+        // It may have grown until then.
+        Ok(self.ask_xen(i)?.current)
     }
 }

@@ -27,6 +27,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// A domain took part of its credit. Its cap had room for that already.
     pub(super) fn drew(&mut self, i: Index, id: u32, pages: u64) -> Result<(), Fault> {
         check_answer(id, pages, self.domain(i)?.credit.pages())?;
+        self.amend(i, |domain| domain.less_credit(pages))?;
         self.transfer(
             Place::Of(i, Part::Credit),
             Place::Of(i, Part::Balance),
@@ -40,6 +41,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let credit = self.domain(i)?.credit.pages();
         check_answer(ask.id, pages, ask.pages.min(credit))?;
         self.lower(i, Place::Of(i, Part::Credit), Place::Free, pages)?;
+        self.amend(i, |domain| domain.less_credit(pages))?;
         self.change(i, |domain| {
             domain.asks.close(ask.id);
             domain.credit.returned(ask.pages, pages);

@@ -163,6 +163,12 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         self.tables.asked.first(&self.entries)
     }
 
+    /// Who must have taken what is in flight first, and when.
+    pub(super) fn first_untaken(&mut self) -> Option<(Nanos, Index)> {
+        self.file_changed();
+        self.tables.untaken.first(&self.entries)
+    }
+
     /// A request of this domain must be looked at.
     pub(super) fn push_ready(&mut self, i: Index) {
         self.tables.ready.push(&mut self.entries, i, 0);
@@ -305,17 +311,32 @@ impl<S: Storage<Item = Entry>> Domains<S> {
         core::mem::take(&mut self.tables.donors_changed)
     }
 
+    /// Nobody waits for such a change. Who has changed and is not filed yet may be reported later.
+    pub(super) fn forget_donors_changed(&mut self) {
+        self.tables.donors_changed = false;
+    }
+
     /// Whether any donor has room for a question.
     pub(super) fn is_any_donor(&mut self) -> bool {
         self.file_changed();
         !self.tables.spare.is_empty() || !self.tables.recallable.is_empty()
     }
 
-    /// Whose turn it is of the requests that lack pages: first those for no more than the domain is owed, then
-    /// emergencies, then by age. Returns the domain, and the request's place in its table.
+    /// Whose turn it is of the requests that lack pages: first those that go before others, by their classes, then by
+    /// what each domain has had for its weight. Returns the domain, and the request's place in its table.
     pub(super) fn next_unserved(&mut self) -> Option<(Index, usize)> {
         self.file_changed();
-        Some(self.tables.unserved.first()?.split(MAX_REQUESTS))
+        if let Some(first) = self.tables.unserved.first() {
+            return Some(first.split(MAX_REQUESTS));
+        }
+        let (_, i) = self.tables.in_turn.first(&self.entries)?;
+        Some((i, self.get(i)?.next_in_turn()?))
+    }
+
+    /// Whether others than this domain wait, too.
+    pub(super) fn is_contended(&mut self, i: Index) -> bool {
+        let own = self.get(i).map_or(0, |domain| domain.requests.waiting());
+        self.tally().waiting > u32::from(own)
     }
 
     /// To whom most is owed of those who can be given it back now, with what is owed.

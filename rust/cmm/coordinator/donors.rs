@@ -9,14 +9,18 @@ use super::fault::Fault;
 use super::host::Host;
 use super::policy::{ready_first, share_out, Best, Need};
 use super::turn::Turn;
-use crate::protocol::{Down, RequestReason, Urgency, Violation, EXTENT_PAGES};
+use crate::protocol::{Down, Urgency, Violation, EXTENT_PAGES};
 use crate::tables::{Index, Storage};
 use crate::time::{Nanos, MILLISECOND};
 use crate::DomId;
 
 /// How long a domain is left alone that was found paused: nobody tells us when it goes on, and to ask Xen about it ten
 /// times a second costs nothing.
-const PAUSE: Nanos = 100 * MILLISECOND;
+pub(super) const PAUSE: Nanos = 100 * MILLISECOND;
+
+/// How long a domain is left alone at most that gave too little, however often: unlike one that is late, it answers, and it
+/// has to give again as soon as a burst of its own is over.
+const SHORT: Nanos = 400 * MILLISECOND;
 
 /// How many answers that are late are given up in one event; the others follow in the next.
 const PASSED_OVER_AT_ONCE: usize = 16;
@@ -29,6 +33,9 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Asks donors for what a request lacks and nobody has been asked for. `false` if there is none to wait for besides
     /// those that have been asked already.
     pub(super) fn ask_donors(&mut self, i: Index, request: &Request) -> bool {
+        if self.has_to_wait() {
+            return self.crowd(i, request, false);
+        }
         let Ok(domain) = self.domain(i) else {
             return false;
         };
@@ -40,7 +47,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
                 .owed()
                 .saturating_sub(domain.requests.held() + request.coming),
         };
-        let urgency = if request.reason == RequestReason::Emergency || need.recall > 0 {
+        let urgency = if request.urgent || need.recall > 0 {
             Urgency::Urgent
         } else {
             Urgency::Normal
@@ -48,13 +55,18 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let serial = request.serial;
         let asked = self.ask_several(need, Purpose::Request { dom, serial }, urgency);
         self.charge(i, asked.pages);
-        let counted = self.amend(i, |domain| {
-            domain.requests.asked(request.id, asked.donors, asked.pages);
-        });
+        let count =
+            |domain: &mut Domain| domain.requests.asked(request.id, asked.donors, asked.pages);
+        let counted = if request.shares {
+            self.change(i, count)
+        } else {
+            self.amend(i, count)
+        };
         if asked.donors == 0 && asked.stale > 0 {
             // What we believed about them was old. Now we know better, and others may do.
             self.mark_ready(i);
         }
+        self.asks_first &= asked.donors == 0;
         if asked.donors > 0 || asked.stale > 0 {
             return counted.is_ok();
         }
@@ -62,10 +74,32 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             return false;
         }
         let may_give = self.coordinator.may_give_until(need.recall > 0) > self.now;
-        if may_give {
-            self.coordinator.domains.push_crowded(i);
-        }
-        may_give
+        let may_share = !may_give && self.may_share(request);
+        (may_give || may_share) && self.crowd(i, request, may_share)
+    }
+
+    /// Lets a request wait until a donor has room for a question, or, if it `shares`, for its turn of what others have
+    /// donors asked for. `false` if it cannot.
+    fn crowd(&mut self, i: Index, request: &Request, shares: bool) -> bool {
+        self.coordinator.domains.push_crowded(i);
+        let share = |domain: &mut Domain| domain.requests.share(request.id, shares);
+        request.shares == shares || self.change(i, share).is_ok()
+    }
+
+    /// Whether others have waited until a donor has room, and one has. Then who comes now, or asks for another request after
+    /// it had its turn, asks after them: or who asks in many requests would leave them no donor to ask.
+    fn has_to_wait(&mut self) -> bool {
+        let coordinator = &mut *self.coordinator;
+        let is_of_use = !self.asks_first && coordinator.domains.is_any_donor();
+        let has_to = is_of_use && coordinator.rouse_crowd(self.now);
+        coordinator.retries += usize::from(has_to);
+        has_to
+    }
+
+    /// Whether a request may wait for its turn of what others have donors asked for: if any have been, and it has not
+    /// waited as long as for a donor of its own.
+    fn may_share(&mut self, request: &Request) -> bool {
+        request.may_share_until > self.now && self.coordinator.may_share()
     }
 
     /// Asks those whom the policy picks.
@@ -157,6 +191,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let now = self.now;
         self.change(i, |domain| {
             domain.asks.close(ask.id);
+            domain.account.earn(pages, domain.owed());
             judge(domain, ask, pages, now);
         })?;
         if let Purpose::Request { dom, serial } = ask.purpose {
@@ -165,7 +200,8 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         Ok(())
     }
 
-    /// One donor less to wait for, which was asked for so much and gave so much of it: that is for this request first.
+    /// One donor less to wait for, which was asked for so much and gave so much of it: that is for this request, if
+    /// no others wait.
     pub(super) fn answered_for(&mut self, dom: DomId, serial: u64, asked: u64, given: u64) {
         let Some(i) = self.coordinator.domains.find(dom) else {
             return;
@@ -173,7 +209,8 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         self.refund(i, asked - given);
         let answered = self.amend(i, |domain| domain.requests.answered(serial, asked));
         if let Ok(Some(id)) = answered {
-            if self.hold(i, id).is_ok() {
+            // If others wait, too, they have their turns.
+            if self.coordinator.domains.is_contended(i) || self.hold(i, id).is_ok() {
                 self.mark_ready(i);
             }
         }
@@ -231,7 +268,7 @@ fn judge(donor: &mut Domain, ask: &Ask, pages: u64, now: Nanos) {
     donor.available = 0;
     // Half of one page is none.
     if 2 * pages < ask.pages {
-        donor.shy.fail(now);
+        donor.shy.fail_within(SHORT, now);
     }
 }
 

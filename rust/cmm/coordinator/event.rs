@@ -38,6 +38,11 @@ pub enum Event {
         /// Which domain.
         dom: DomId,
     },
+    /// A front-end was sent away, for it broke the protocol in a way that only who reads its lane sees.
+    SentAway {
+        /// Which domain.
+        dom: DomId,
+    },
     /// The domain does not exist any more.
     Died {
         /// Which domain.

@@ -14,6 +14,7 @@ use crate::time::Nanos;
 pub(super) struct Filing {
     pub(super) answer: Nanos,
     pub(super) asked: Nanos,
+    pub(super) untaken: Nanos,
     pub(super) spare: u64,
     pub(super) recallable: u64,
     pub(super) reserve: u64,
@@ -22,7 +23,10 @@ pub(super) struct Filing {
     pub(super) full_recallable: Nanos,
     pub(super) resting: Nanos,
     pub(super) declined: Nanos,
+    /// As far as they go before others.
     pub(super) unserved: [Option<Class>; MAX_REQUESTS],
+    /// Its virtual time, if it has others.
+    pub(super) in_turn: u64,
     /// What it is owed, in pages. It is found by that in no table, but who is owed more may ask others.
     pub(super) owed: u64,
     /// What it adds to what is counted over all.
@@ -48,6 +52,7 @@ impl Filing {
     pub(super) fn of(domain: &Domain, now: Nanos) -> Self {
         let mut filing = Self {
             asked: or_none(domain.asks.waited_for_since()),
+            untaken: or_none(domain.take_by()),
             owed: domain.owed(),
             tally: Tally::of(domain),
             ..Self::default()
@@ -64,7 +69,12 @@ impl Filing {
     fn add_requests(&mut self, domain: &Domain) {
         if domain.requests.waiting() > 0 {
             self.answer = or_none(domain.requests.next_deadline());
-            self.unserved = domain.unserved();
+            let first = |class: Option<Class>| class.filter(|class| *class != Class::Other);
+            let unserved = domain.unserved();
+            self.unserved = unserved.map(first);
+            if unserved.contains(&Some(Class::Other)) {
+                self.in_turn = domain.account.time();
+            }
         }
     }
 

@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | `answer` | who has requests that wait | when the first of them must be answered |
 //! | `asked` | for whose answer somebody waits | since when, so that none moves when another patience is set |
+//! | `untaken` | who was granted or given something | when it must have been taken |
 //! | `spare` | who would give now, and has something to spare | how much, for its weight |
 //! | `recallable` | who would give now, and borrowed | how much, for its weight |
 //! | `reserve` | those of `spare` who have not refused the reserve | likewise |
@@ -18,7 +19,8 @@
 //! | `full_recallable` | who would be in `recallable`, likewise | likewise |
 //! | `resting` | who is not to be asked for a while | until when |
 //! | `declined` | who lent, but would not have it back for a while | until when |
-//! | `unserved` | requests that lack pages | whose turn it is |
+//! | `unserved` | requests that lack pages, and go before others | who came first of each class |
+//! | `in_turn` | who has other requests that lack pages | who has had least for its weight |
 //! | `crowded` | who has requests for which no donor has room | whose turn it is |
 //! | `ready` | whose requests must be looked at | who came first |
 //! | `failed` | whose connection has failed in this turn | likewise |
@@ -97,6 +99,8 @@ macro_rules! tables {
 tables! {
     answer: Deadlines<Answer>, Answer: Due,
     asked: Deadlines<Asked>, Asked: Due,
+    untaken: Deadlines<Untaken>, Untaken: Due,
+    in_turn: Deadlines<InTurn>, InTurn: Due,
     spare: Ranking<Spare>, Spare: Ranked,
     recallable: Ranking<Recallable>, Recallable: Ranked,
     reserve: Ranking<Reserve>, Reserve: Ranked,
@@ -165,6 +169,8 @@ impl Tables {
         set! {
             answer: answer as some,
             asked: asked as some,
+            untaken: untaken as some,
+            in_turn: in_turn as some,
             spare: spare as key,
             recallable: recallable as key,
             reserve: reserve as key,
@@ -247,6 +253,8 @@ impl Tables {
         Filing {
             answer: time(self.answer.get(nodes, at)),
             asked: time(self.asked.get(nodes, at)),
+            untaken: time(self.untaken.get(nodes, at)),
+            in_turn: time(self.in_turn.get(nodes, at)),
             spare: self.spare.key(nodes, at),
             recallable: self.recallable.key(nodes, at),
             reserve: self.reserve.key(nodes, at),

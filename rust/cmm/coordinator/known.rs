@@ -5,6 +5,7 @@
 use super::books::Books;
 use super::domain::Price;
 use super::domains::{Domains, Entry};
+use super::fair::VirtualTime;
 use super::settings::Settings;
 use super::watched::Watched;
 use crate::backoff::Backoff;
@@ -26,6 +27,10 @@ pub struct Coordinator<S> {
     pub(super) free_grew: bool,
     /// How many of those who wait until a donor has room for a question may try again.
     pub(super) retries: usize,
+    /// After which time, at which no donor could give any more, they have tried last.
+    tried_after: Nanos,
+    /// How much those have had who wait.
+    pub(super) virtual_time: VirtualTime,
     pub(super) last_serial: u64,
     pub(super) last_ask: u32,
     pub(super) repayment: Repayment,
@@ -86,6 +91,8 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
             next: Nanos::MAX,
             free_grew: false,
             retries: 0,
+            tried_after: Nanos::MAX,
+            virtual_time: VirtualTime::default(),
             last_serial: 0,
             last_ask: 0,
             repayment: Repayment {
@@ -116,16 +123,30 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
         since.map_or(0, |since| since.saturating_add(self.settings.donor_timeout))
     }
 
+    /// Whether anybody has been asked to give for a request, and is not late.
+    pub(super) fn may_share(&mut self) -> bool {
+        self.domains.first_asked().is_some()
+    }
+
     /// Lets all who wait until a donor has room for a question try again, once each, if one has, or none will. Returns
     /// whether there is one to try now.
     pub(super) fn rouse_crowd(&mut self, now: Nanos) -> bool {
-        let is_hopeless = self.may_give_until(true) <= now;
+        if self.domains.crowd() == 0 {
+            self.domains.forget_donors_changed();
+            return false;
+        }
+        let until = self.may_give_until(true);
+        // While others have donors asked, there may be something to share: once more is enough.
+        let is_hopeless = until <= now && (until != self.tried_after || !self.may_share());
         if self.domains.have_donors_changed() || is_hopeless {
+            if is_hopeless {
+                self.tried_after = until;
+            }
             // Each tries once: whoever does not succeed waits again, behind the others.
             self.retries = self.domains.crowd();
         }
         let is_of_use = self.domains.is_any_donor() || self.may_give_until(false) <= now;
-        self.retries > 0 && self.domains.crowd() > 0 && is_of_use
+        self.retries > 0 && is_of_use
     }
 
     /// What the pool should have: the reserve, and what credits lack.

@@ -14,7 +14,12 @@ use super::turn::Turn;
 use crate::pages::{above, signed, MOST_PAGES};
 use crate::protocol::Down;
 use crate::tables::{Index, Storage};
+use crate::time::{Nanos, SECOND};
 use crate::DomId;
+
+/// How long a front-end that went is expected before what it was granted is for others. It finds a new back-end within a
+/// second; a machine full of them is busy for some. Who was sent away is not expected.
+const CONNECTS_WITHIN: Nanos = 10 * SECOND;
 
 impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Makes a domain known, or looks at it anew: its toolstack may have changed its size meanwhile.
@@ -51,6 +56,11 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             Place::Of(i, Part::InFlight),
             record.in_flight,
         );
+        let expected_until = self.now.saturating_add(CONNECTS_WITHIN);
+        self.change(i, |domain| {
+            domain.expect_until(expected_until);
+            domain.account.earn(domain.owed(), domain.owed());
+        })?;
         self.coordinator.repayment.unclaimed -= record.balance + signed(record.in_flight);
         Ok(())
     }
@@ -83,6 +93,8 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let most = domain.ours();
         let believed = domain.believed(claim);
         let in_flight = domain.in_flight();
+        let seen = domain.taken_at(domain.current).unwrap_or(0);
+        let late = above(believed, most).min(domain.doubtful());
         let left = above(most, believed);
         self.lower(i, Place::Of(i, Part::Balance), Place::Free, left)?;
         // It took all but that.
@@ -91,10 +103,13 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             Place::Of(i, Part::Balance),
             in_flight,
         );
-        let forgiven = above(believed, most);
+        let unseen = above(signed(in_flight + late), signed(seen));
+        self.owe_unseen(i, late, unseen)?;
+        let forgiven = above(believed, most) - late;
         self.transfer(Place::Unbooked, Place::Of(i, Part::Balance), forgiven);
         self.change(i, |domain| {
             domain.asks.reconciled();
+            domain.set_doubtful(0);
             domain.cap.forgive(forgiven);
             if claim.is_some_and(|claim| claim != believed) {
                 domain.disbelieved = domain.disbelieved.saturating_add(1);
@@ -115,6 +130,14 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         self.detach(i)
     }
 
+    /// A front-end broke the protocol.
+    pub(super) fn send_away(&mut self, i: Index) -> Result<(), Gone> {
+        if self.domain(i)?.is_connected() {
+            self.change(i, |domain| domain.send_away())?;
+        }
+        self.leave(i)
+    }
+
     /// A front-end is gone; what its domain borrowed or lent stays, and what was under way stays uncertain.
     fn detach(&mut self, i: Index) -> Result<(), Gone> {
         let domain = self.domain(i)?;
@@ -122,6 +145,11 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             return Ok(());
         }
         let (credit, requests) = (domain.credit.pages(), domain.requests);
+        let expected_until = if domain.is_sent_away() {
+            self.now
+        } else {
+            self.now.saturating_add(CONNECTS_WITHIN)
+        };
         self.transfer(
             Place::Of(i, Part::Credit),
             Place::Of(i, Part::InFlight),
@@ -131,11 +159,19 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             let held = Place::Of(i, Part::Held(request.id));
             self.transfer(held, Place::Free, request.held);
         }
-        let asks = self.change(i, |domain| {
+        let (asks, was_pinned) = self.change(i, |domain| {
+            let was_pinned = domain.cap.is_pinned();
             domain.disconnect();
+            domain.account.keep(domain.requests.recalled());
+            domain.cap.unpin();
             domain.requests.clear();
-            domain.asks.clear()
+            (domain.asks.clear(), was_pinned)
         })?;
+        self.change(i, |domain| domain.expect_until(expected_until))?;
+        if was_pinned {
+            // If it is gone, it needs no cap.
+            let _ = self.sync_cap(i);
+        }
         for ask in asks.iter().flatten() {
             if let Purpose::Request { dom, serial } = ask.purpose {
                 self.answered_for(dom, serial, ask.pages, 0);

@@ -19,7 +19,9 @@
 //!
 //! - `requests`: from being accepted to being answered, exactly once;
 //! - `donors`: who is asked to give, and what becomes of the answers;
+//! - `fair`: whose turn it is of those who wait for more than there is;
 //! - `returns`, `reserve`: what becomes of pages that nobody waits for;
+//! - `untaken`: what becomes of pages that nobody takes;
 //! - `credit`, `rate`: what domains may take without asking, and how often they may ask;
 //! - `caps`: what makes Xen keep to the books;
 //! - `boost`: whom a transfer waits for runs soon;
@@ -35,6 +37,7 @@ mod domain;
 mod domains;
 mod donors;
 mod event;
+mod fair;
 mod fault;
 mod filing;
 mod host;
@@ -53,12 +56,13 @@ mod tally;
 mod top;
 mod turn;
 mod unfiled;
+mod untaken;
 mod view;
 mod watched;
 
 pub use crate::time::{Nanos, MICROSECOND, MILLISECOND, SECOND};
 pub use check::Broken;
-pub use domain::Cap;
+pub use domain::{Cap, Uncertain};
 pub use domains::Entry;
 pub use event::Event;
 pub use host::{Activity, Gone, Host, Reservation, SendError};
@@ -98,6 +102,7 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
             now,
             host,
             about: None,
+            asks_first: false,
         }
         .handle(event)
     }
@@ -183,7 +188,8 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
 impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// The order of the steps is that in which pages and answers flow, so that one turn does what can be done:
     ///
-    /// 1. Who is late is passed over before the event is taken in: it may be what lets another be asked.
+    /// 1. Who is late is passed over, and what nobody took ends, before the event is taken in: it may be what lets another
+    ///    be asked, or served.
     /// 2. The event, and what an earlier back-end left, make the pool larger, if anything does.
     /// 3. Requests that wait share the pool before any of them is looked at: donors would be asked for what is there.
     /// 4. Requests are answered, and donors asked; then those that no donor had room for try again, for they may need
@@ -201,6 +207,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             self.wake(self.now);
         }
         self.pass_over_late();
+        self.end_untaken();
         let result = self.take_in(event);
         self.inherit();
         self.serve();
@@ -219,6 +226,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let is_crowd_roused = self.coordinator.rouse_crowd(self.now);
         let domains = &mut self.coordinator.domains;
         let (answer, asked) = (domains.first_to_answer(), domains.first_asked());
+        let untaken = domains.first_untaken();
         let is_behind = is_crowd_roused
             || domains.is_any_ready()
             || self.coordinator.requests_come_first()
@@ -228,9 +236,11 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         }
         if self.coordinator.domains.crowd() > 0 && !is_crowd_roused {
             let until = self.coordinator.may_give_until(true);
-            self.wake(until);
+            if until > self.now {
+                self.wake(until);
+            }
         }
-        if let Some((due, _)) = answer {
+        for (due, _) in answer.into_iter().chain(untaken) {
             self.wake(due);
         }
         if let Some((since, _)) = asked {
@@ -253,6 +263,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
                 self.about = self.coordinator.domains.find(dom);
             }
             Event::Detach { dom } => self.leave(self.known(dom)?)?,
+            Event::SentAway { dom } => self.send_away(self.known(dom)?)?,
             Event::Died { dom } => self.died(self.known(dom)?)?,
             Event::Up { dom, up } => self.receive(dom, up)?,
             Event::Tick => {}

@@ -9,8 +9,9 @@ use crate::pages::MOST_PAGES;
 
 /// What is known of a domain: enough to go on after the back-end has been loaded again.
 ///
-/// Its text form, in a xenstore node, is the thirteen numbers separated by spaces, the last of which are what it was
-/// forgiven and whether it is protected. Earlier back-ends did not write those.
+/// Its text form, in a xenstore node, is the fifteen numbers separated by spaces, the last of which are what it was
+/// forgiven, whether it is protected, what is doubtful, and what it took below its cap. Earlier back-ends did not write
+/// those.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// Pages borrowed (positive) or lent (negative).
@@ -29,8 +30,13 @@ pub struct Record {
     pub cap_margin: i64,
     /// How far it may be above its cap, because the toolstack lowered that and the stock balloon takes its time.
     pub over_cap: u64,
-    /// What it was forgiven at the cost of that, since the toolstack last set its cap.
+    /// By how much its cap is lower for what it was forgiven at the cost of that, or took below it, since the toolstack
+    /// last set it.
     pub forgiven: u64,
+    /// What ended of what it was granted or given, and may have been taken all the same.
+    pub doubtful: u64,
+    /// How much of `forgiven` it took below its cap, and owes.
+    pub below: u64,
     /// Its limits.
     pub limits: Limits,
 }
@@ -55,8 +61,12 @@ impl Record {
                 protected: false,
             },
             forgiven: words.next().map_or(Some(0), |word| word.parse().ok())?,
+            doubtful: 0,
+            below: 0,
         };
         record.limits.protected = words.next().map_or(Some(false), parse_flag)?;
+        record.doubtful = words.next().map_or(Some(0), |word| word.parse().ok())?;
+        record.below = words.next().map_or(Some(0), |word| word.parse().ok())?;
         (words.next().is_none() && record.is_sane()).then_some(record)
     }
 
@@ -71,11 +81,13 @@ impl Record {
             self.target,
             self.over_cap,
             self.forgiven,
+            self.doubtful,
         ];
         differences
             .iter()
             .all(|pages| pages.unsigned_abs() <= MOST_PAGES)
             && numbers.iter().all(|pages| *pages <= MOST_PAGES)
+            && self.below <= self.forgiven
             && self.limits.check().is_ok()
     }
 }
@@ -84,7 +96,7 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} {} {} {} {} {} {} {} {} {} {} {} {}",
+            "{} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
             self.balance,
             self.in_flight,
             self.reclaiming,
@@ -97,7 +109,9 @@ impl fmt::Display for Record {
             self.limits.ceiling,
             self.limits.weight,
             self.forgiven,
-            u8::from(self.limits.protected)
+            u8::from(self.limits.protected),
+            self.doubtful,
+            self.below
         )
     }
 }

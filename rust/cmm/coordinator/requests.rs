@@ -3,12 +3,14 @@
 //! Requests: from being accepted to being answered, exactly once.
 
 use super::books::Place;
-use super::domain::{Part, Request};
+use super::domain::{Part, Request, TAKEN_WITHIN};
 use super::domains::Entry;
 use super::fault::Fault;
-use super::host::Host;
+use super::host::{Gone, Host};
 use super::turn::Turn;
-use crate::protocol::{default_deadline_us, Down, GrantReason, RequestReason, LONGEST_DEADLINE_US};
+use crate::protocol::{
+    default_deadline_us, Down, GrantReason, RequestReason, DONOR_PAGE_NANOS, LONGEST_DEADLINE_US,
+};
 use crate::tables::{Index, Storage};
 use crate::time::{Nanos, MICROSECOND};
 
@@ -39,10 +41,13 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             .saturating_add(patience(wish.deadline_us, wish.pages));
         let request = Request {
             id: wish.id,
-            reason: wish.reason,
+            recalls: false,
+            urgent: false,
             pages: wish.pages,
             want: wish.pages.min(room.saturating_sub(wanted)),
             deadline,
+            may_share_until: self.late_after(self.now),
+            shares: false,
             serial,
             asks: 0,
             coming: 0,
@@ -56,6 +61,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         } else if !self.pay(i) {
             self.answer(i, &request, GrantReason::RateLimit)
         } else {
+            self.classify(i, &request, wish.reason)?;
             // What has come for others who wait is shared out in turn.
             if !self.coordinator.free_grew {
                 self.hold(i, wish.id)?;
@@ -63,6 +69,21 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             self.mark_ready(i);
             Ok(())
         }
+    }
+
+    /// Says whether a request goes before others, and lets its domain pay for that.
+    fn classify(&mut self, i: Index, request: &Request, reason: RequestReason) -> Result<(), Gone> {
+        let (now, others) = (self.now, self.coordinator.virtual_time.next());
+        self.coordinator.virtual_time = others;
+        self.change(i, |domain| {
+            let owed = domain.owed().saturating_sub(domain.requests.recalled());
+            let account = &mut domain.account;
+            account.begin(others);
+            let recalls = account.recall(request.want, owed);
+            let is_emergency = !recalls && reason == RequestReason::Emergency;
+            let urgent = is_emergency && account.hurry(request.want, now);
+            domain.requests.classify(request.id, recalls, urgent);
+        })
     }
 
     /// Answers a waiting request with what is held for it.
@@ -76,7 +97,15 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let held = Place::Of(i, Part::Held(id));
         let pages = self.raise(i, held, request.held)?;
         self.transfer(held, Place::Free, request.held - pages);
-        self.change(i, |domain| domain.requests.grant(id, pages))?;
+        let take_by = self
+            .now
+            .saturating_add(TAKEN_WITHIN + pages.saturating_mul(DONOR_PAGE_NANOS));
+        self.change(i, |domain| {
+            domain.requests.grant(id, pages, take_by);
+            if request.recalls {
+                domain.account.keep(request.want.saturating_sub(pages));
+            }
+        })?;
         let reason = if pages == request.pages {
             GrantReason::Full
         } else if reason == GrantReason::Full || pages < request.held {
@@ -133,8 +162,8 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
                 .domain(i)
                 .map(|domain| domain.requests.waiting_at(place));
             let Ok(Some(request)) = request else { return };
-            // It has all that it lacked now, or there is no more.
-            if self.hold(i, request.id).is_ok() {
+            // It has all that it lacked now, or has had its turn, or there is no more.
+            if self.hold_turn(i, request.id).is_ok() {
                 self.mark_ready(i);
             }
         }
@@ -145,9 +174,10 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// wait any longer, and asks donors for the others.
     pub(super) fn drive_ready(&mut self) {
         for _ in 0..DRIVEN_AT_ONCE {
-            let Some(i) = self.next_to_drive() else {
+            let Some((i, asks_first)) = self.next_to_drive() else {
                 return;
             };
+            self.asks_first = asks_first;
             let mut from = 0;
             while let Some(place) = self.next_waiting(i, from) {
                 let driven = self.drive(i, place);
@@ -163,15 +193,16 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     }
 
     /// Who was marked, or whose answer is due: in this order, so that a request that can be answered at once has been
-    /// before anybody asks what is due. When the back-end goes, all answers are due.
-    fn next_to_drive(&mut self) -> Option<Index> {
+    /// before anybody asks what is due. When the back-end goes, all answers are due. With it, whether it has waited until
+    /// a donor has room, and that is its turn to ask.
+    fn next_to_drive(&mut self) -> Option<(Index, bool)> {
         if let Some(ready) = self.coordinator.domains.pop_ready() {
-            return Some(ready);
+            return Some((ready, false));
         }
         let is_due = |due| due <= self.now || self.coordinator.shutting_down;
         match self.coordinator.domains.first_to_answer() {
-            Some((due, i)) if is_due(due) => Some(i),
-            _ => self.next_of_crowd(),
+            Some((due, i)) if is_due(due) => Some((i, false)),
+            _ => self.next_of_crowd().map(|i| (i, true)),
         }
     }
 

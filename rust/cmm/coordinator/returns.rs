@@ -5,9 +5,9 @@
 use super::books::Place;
 use super::domain::{Domain, Part, Purpose};
 use super::domains::Entry;
-use super::donors::check_answer;
+use super::donors::{check_answer, PAUSE};
 use super::fault::Fault;
-use super::host::Host;
+use super::host::{Activity, Host};
 use super::turn::Turn;
 use crate::protocol::{Down, Violation};
 use crate::tables::{Index, Storage};
@@ -44,12 +44,16 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             Source::ByHand => Place::Unbooked,
             Source::Grant | Source::Repay => Place::Free,
         };
-        self.lower(i, Place::Of(i, Part::InFlight), to, left)?;
-        self.transfer(
-            Place::Of(i, Part::InFlight),
-            Place::Of(i, Part::Balance),
-            pages,
-        );
+        if self.domain(i)?.cap.is_pinned() {
+            self.took_late(i, pages)?;
+        } else {
+            self.lower(i, Place::Of(i, Part::InFlight), to, left)?;
+            self.transfer(
+                Place::Of(i, Part::InFlight),
+                Place::Of(i, Part::Balance),
+                pages,
+            );
+        }
         let now = self.now;
         self.change(i, |domain| {
             domain.requests.finish(id);
@@ -63,6 +67,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         if source != Source::Grant {
             self.change(i, |domain| domain.asks.close(id))?;
         }
+        self.unpin(i)?;
         if source == Source::Repay {
             // It can spare again what it could spare before it gave it. Otherwise somebody who asks and gives back all the
             // time would leave nobody anything to ask for until the lenders' next statistics.
@@ -120,7 +125,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let first = self.coordinator.domains.next_to_repay();
         for (debt, i) in first.iter().flatten() {
             let pages = self.surplus().min(*debt);
-            if pages > 0 {
+            if pages > 0 && !self.is_passed_over(*i) {
                 let given = self.give(*i, pages, Purpose::Repay);
                 self.note_fault(*i, given.map(|_| ()));
             }
@@ -133,6 +138,20 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         } else if let Some(due) = self.coordinator.domains.next_lender_due() {
             self.wake(due);
         }
+    }
+
+    /// Whether a lender is paused: what it was given would be nobody's until it runs again. It is looked at again soon.
+    fn is_passed_over(&mut self, i: Index) -> bool {
+        let Ok(dom) = self.domain(i).map(Domain::dom) else {
+            return true;
+        };
+        let asks = self.coordinator.settings.ask_ready;
+        if !asks || self.host.activity(dom) != Some(Activity::Paused) {
+            return false;
+        }
+        let until = self.now.saturating_add(PAUSE);
+        self.change(i, |domain| domain.declined.wait_until(until))
+            .is_ok()
     }
 
     /// What the pool has above what it should have.

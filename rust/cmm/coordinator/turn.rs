@@ -5,6 +5,7 @@
 use super::books::Place;
 use super::domain::{Domain, Part, Purpose};
 use super::domains::Entry;
+use super::fair::QUANTUM;
 use super::fault::Fault;
 use super::host::{Gone, Host};
 use super::known::Coordinator;
@@ -19,6 +20,8 @@ pub(super) struct Turn<'a, S, H> {
     pub(super) host: &'a mut H,
     /// The domain that the event was about, if its credit may have to change.
     pub(super) about: Option<Index>,
+    /// Of the domain whose requests are looked at, whether it may ask donors before those who wait until one has room.
+    pub(super) asks_first: bool,
 }
 
 impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
@@ -62,17 +65,34 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         }
     }
 
-    /// Puts pages of the pool aside for a request that waits, as many as it lacks and the pool has.
+    /// Puts pages of the pool aside for a request that waits, as many as it lacks and the pool has: no others want any.
     pub(super) fn hold(&mut self, i: Index, id: u32) -> Result<(), Gone> {
+        self.hold_some(i, id, u64::MAX, false)
+    }
+
+    /// As [`Self::hold`], but no more than a turn's worth if others wait, too.
+    pub(super) fn hold_turn(&mut self, i: Index, id: u32) -> Result<(), Gone> {
+        let is_contended = self.coordinator.domains.is_contended(i);
+        let most = if is_contended { QUANTUM } else { u64::MAX };
+        self.hold_some(i, id, most, is_contended)
+    }
+
+    fn hold_some(&mut self, i: Index, id: u32, most: u64, is_contended: bool) -> Result<(), Gone> {
         let free = self.coordinator.books.free();
         if free == 0 {
             return Ok(());
         }
-        let lacks = self.domain(i)?.requests.lacks(id);
-        if let Some(lacks) = lacks {
-            let pages = lacks.min(free);
-            self.transfer(Place::Free, Place::Of(i, Part::Held(id)), pages);
-        }
+        let Some(lacks) = self.domain(i)?.requests.lacks(id) else {
+            return Ok(());
+        };
+        let pages = lacks.min(free).min(most);
+        let others = self.coordinator.virtual_time;
+        self.coordinator.virtual_time = self.change(i, |domain| {
+            let weight = domain.limits().weight;
+            let account = &mut domain.account;
+            account.served(pages, weight, is_contended, others)
+        })?;
+        self.transfer(Place::Free, Place::Of(i, Part::Held(id)), pages);
         Ok(())
     }
 
@@ -114,7 +134,10 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let Err(fault) = result else { return };
         let failed = self.change(i, |domain| {
             domain.is_connected().then(|| {
-                domain.fail();
+                match fault {
+                    Fault::Violation(_) => domain.send_away(),
+                    _ => domain.fail(),
+                }
                 domain.dom()
             })
         });

@@ -24,6 +24,10 @@ pub struct View {
     pub reclaiming: u64,
     /// Pages that it was owed and is not any more, by which its cap is lower, until the toolstack sets that.
     pub forgiven: u64,
+    /// It must not grow until it has said what it took of what has ended.
+    pub pinned: bool,
+    /// Pages that it may have taken of what has ended.
+    pub doubtful: u64,
     /// What it could give, as far as is known.
     pub available: u64,
     /// Its limits.

@@ -59,6 +59,7 @@ impl Play {
                 let _ = self.client().establish();
             }
             2 => drop(self.guest.hang_up()),
+            3 if input.u8() % 4 == 0 => self.cancel_recalled(input),
             3..=5 => self.say(input),
             6 => self.write(input),
             7 | 8 => {
@@ -229,6 +230,8 @@ impl Play {
         let figures = Figures {
             has: self.has,
             spare: input.number(),
+            committed: 0,
+            above_target: i64::from(input.u8()) - 128,
             total_ram: 1 << 20,
             moves: u32::from(input.u8()),
             has_leftovers: self.has.readahead > 0,
@@ -264,8 +267,23 @@ impl Play {
                     baseline: 1 << 20,
                     balance: borrowed as i64,
                     readahead: input.number().min(borrowed),
+                    deferred: 0,
                 };
+                if input.u8() % 4 == 0 {
+                    self.has.balance = -self.has.balance;
+                    self.has.deferred = std::mem::take(&mut self.has.readahead);
+                }
             }
+        }
+    }
+
+    /// The shell's thread looks whether anything was paid back, or the shell settles.
+    fn cancel_recalled(&mut self, input: &mut Input<'_>) {
+        if input.u8() % 4 == 0 {
+            self.client().stop_recalling();
+        } else if let Some((ticket, granted)) = self.client().next_recalled() {
+            let cancelled = input.number().min(granted);
+            self.client().took(ticket, granted, cancelled);
         }
     }
 

@@ -102,7 +102,7 @@ pub fn coordinator(data: &[u8]) {
 }
 
 fn event(input: &mut Input<'_>, hands: &mut Hands) -> Option<Event> {
-    let kind = input.u8() % 21;
+    let kind = input.u8() % 22;
     let dom = DomId::new(u16::from(input.u8() % DOMAINS))?;
     let up = |up| Event::Up { dom, up };
     Some(match kind {
@@ -159,9 +159,10 @@ fn event(input: &mut Input<'_>, hands: &mut Hands) -> Option<Event> {
             which => Event::SetPolicy([Policy::Largest, Policy::Spread][usize::from(which % 2)]),
         },
         19 => by_hand(dom, input),
-        _ => up(Up::Cancel {
+        20 => up(Up::Cancel {
             id: u32::from(input.u8() % 16) + 1,
         }),
+        _ => Event::SentAway { dom },
     })
 }
 
@@ -188,7 +189,7 @@ fn attach(dom: DomId, input: &mut Input<'_>) -> Event {
 }
 
 fn recall(dom: DomId, input: &mut Input<'_>) -> Event {
-    let record = Record {
+    let mut record = Record {
         balance: signed(input),
         in_flight: input.number(),
         reclaiming: input.number(),
@@ -198,8 +199,12 @@ fn recall(dom: DomId, input: &mut Input<'_>) -> Event {
         cap_margin: signed(input),
         over_cap: input.number(),
         forgiven: input.number(),
+        doubtful: input.number(),
+        below: 0,
         limits: Limits::default(),
     };
+    // More is not sane.
+    record.below = record.forgiven / 2;
     Event::Recall { dom, record }
 }
 

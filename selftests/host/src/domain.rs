@@ -118,6 +118,7 @@ impl Domain {
         let Session {
             balance,
             readahead,
+            deferred,
             prepopulated,
             ..
         } = self.session;
@@ -126,6 +127,7 @@ impl Domain {
             baseline: size.saturating_add_signed(-balance),
             balance,
             readahead,
+            deferred,
         }
     }
 
@@ -135,15 +137,31 @@ impl Domain {
         self.current.saturating_sub(kept + self.needs)
     }
 
+    /// By how much it is larger than its toolstack wants, by its balloon's books.
+    pub fn above_target(&self) -> i64 {
+        self.baseline as i64 - self.target as i64
+    }
+
     /// What it has beyond what its toolstack wants it to have, as far as its front-end accounts for it.
     pub fn accounted(&self) -> i64 {
-        self.session.balance + self.session.prepopulated as i64 + self.left_over()
+        let Session {
+            balance,
+            prepopulated,
+            handed_deferred,
+            ..
+        } = self.session;
+        balance + prepopulated as i64 + self.left_over() - handed_deferred as i64
     }
 
     /// What was handed over to the stock balloon and not dealt with yet.
     pub fn left_over(&self) -> i64 {
+        self.left_over_at(self.target)
+    }
+
+    /// As [`Domain::left_over`], if its toolstack wanted it to have `target` pages.
+    pub fn left_over_at(&self, target: u64) -> i64 {
         let handed_over = self.session.handed_over;
-        let excess = self.baseline as i64 - self.target as i64;
+        let excess = self.baseline as i64 - target as i64;
         excess.clamp(handed_over.min(0), handed_over.max(0))
     }
 
@@ -163,7 +181,8 @@ impl Domain {
     /// Dom0 has looked at its cap.
     pub fn cap_seen(&mut self) {
         self.cap_written = false;
-        self.cap_ambiguous = false;
+        // What could be ours, and has been changed before it was said, is never known for what it was.
+        self.cap_ambiguous &= self.maximum != self.toolstack_maximum;
     }
 
     /// Its connection is over.

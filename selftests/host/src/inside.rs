@@ -70,11 +70,13 @@ impl Inside<'_> {
 
     /// Takes what was granted; those beyond `wanted` are readahead. Returns how many came.
     fn take(&mut self, granted: u64, wanted: u64) -> u64 {
-        let pages = self.perhaps_fewer(granted);
+        let cancelled = self.cancel(granted);
+        let wanted = wanted.saturating_sub(cancelled);
+        let pages = self.perhaps_fewer(granted - cancelled);
         let taken = self.populate(pages);
         self.domain.session.moved(taken as i64);
         self.domain.session.readahead += taken.saturating_sub(wanted);
-        taken
+        cancelled + taken
     }
 
     /// Takes on credit, what is prepopulated first.
@@ -232,6 +234,8 @@ impl Inside<'_> {
         let figures = Figures {
             has: self.domain.holdings(),
             spare: self.domain.spare(),
+            committed: 0,
+            above_target: self.domain.above_target(),
             total_ram: self.domain.current,
             moves: self.domain.session.moves,
             has_leftovers: self.domain.session.readahead > 0,
@@ -247,7 +251,9 @@ impl Inside<'_> {
         let heard = client.drain(self.now) > 0;
         client.stage() != Stage::Broken
             && (heard
+                | self.defer()
                 | self.go_on_demand()
+                | self.cancel_recalled()
                 | self.tell_untold()
                 | self.wait()
                 | self.prepopulate()
@@ -307,6 +313,38 @@ impl Inside<'_> {
                 returned
             }
         })
+    }
+
+    /// The toolstack wants the domain to have another size: first, what it has lent is to come back. Returns whether
+    /// that changes anything.
+    pub fn defer(&mut self) -> bool {
+        let more = self.domain.holdings().to_defer(self.domain.above_target());
+        let session = &mut self.domain.session;
+        session.deferred = session.deferred.saturating_add_signed(more);
+        self.domain.baseline = self.domain.baseline.saturating_add_signed(-more);
+        more != 0
+    }
+
+    /// Cancels up to so much of the debt, that is deferred.
+    fn cancel(&mut self, pages: u64) -> u64 {
+        let session = &mut self.domain.session;
+        let cancelled = pages.min(session.deferred);
+        session.deferred -= cancelled;
+        session.moved(cancelled as i64);
+        cancelled
+    }
+
+    /// The channel's thread hears that a debt was paid.
+    fn cancel_recalled(&mut self) -> bool {
+        let client = &mut self.domain.session.guest.client;
+        let Some((ticket, granted)) = client.next_recalled() else {
+            return false;
+        };
+        let same = client.epoch() == ticket.epoch;
+        let cancelled = self.cancel(if same { granted } else { 0 });
+        let client = &mut self.domain.session.guest.client;
+        client.took(ticket, granted, cancelled);
+        true
     }
 
     /// One of those who wait is woken by its answer, takes what it was granted, or waits no longer.
@@ -391,6 +429,7 @@ impl Inside<'_> {
     /// Begins to settle, before the front-end goes. What it takes back has to come first.
     pub fn settle(&mut self) {
         self.put_all_away();
+        self.domain.session.guest.client.stop_recalling();
         if self.domain.session.guest.client.is_open() {
             let step = plan(&self.domain.holdings());
             self.take_step(step, Self::give_up);
@@ -414,6 +453,7 @@ impl Inside<'_> {
     pub fn settle_frozen(&mut self) -> i64 {
         self.domain.session.guest.client.set_suspending(true);
         self.put_all_away();
+        self.domain.session.guest.client.stop_recalling();
         let has = self.domain.holdings();
         let stage = self.domain.session.guest.client.stage();
         let step = match plan_frozen(&has, self.available_frozen(), stage) {
@@ -469,9 +509,12 @@ impl Inside<'_> {
 
     /// The stock balloon moves up to `pages` towards the target. `spare` is what Xen has that nobody is promised.
     pub fn balloon(&mut self, pages: u64, spare: u64) {
+        self.defer();
         let (target, baseline) = (self.domain.target, self.domain.baseline);
         if target > baseline {
-            self.domain.baseline += self.populate(pages.min(target - baseline).min(spare));
+            let got = self.populate(pages.min(target - baseline).min(spare));
+            self.domain.baseline += got;
+            self.domain.session.used_room |= got > 0 && !self.domain.connected;
         } else {
             self.domain.baseline -= self.give_up(pages.min(baseline - target));
         }
@@ -480,7 +523,9 @@ impl Inside<'_> {
     /// The balance becomes the stock balloon's business.
     pub fn hand_over(&mut self) {
         let session = &mut self.domain.session;
-        let balance = std::mem::take(&mut session.balance);
+        let deferred = std::mem::take(&mut session.deferred);
+        session.handed_deferred += deferred;
+        let balance = std::mem::take(&mut session.balance) + deferred as i64;
         session.readahead = 0;
         session.handed_over += balance;
         self.domain.baseline = self.domain.baseline.saturating_add_signed(balance);
@@ -489,6 +534,9 @@ impl Inside<'_> {
     /// What was handed over is the front-end's again, as far as the stock balloon has not dealt with it. What was lent
     /// is lent again, all of it; what the stock balloon got instead it gives up, if it can.
     pub fn take_over(&mut self) {
+        let deferred = std::mem::take(&mut self.domain.session.handed_deferred);
+        self.domain.session.deferred += deferred;
+        self.domain.session.balance -= deferred as i64;
         let left = self.domain.left_over();
         let handed_over = std::mem::take(&mut self.domain.session.handed_over);
         if handed_over >= 0 {

@@ -9,13 +9,14 @@
 //! - `session`, `guest`, `page`: a front-end, its client, and the page that it shares with Dom0;
 //! - `liar`, `mistake`: what a front-end may do wrong, and what the coordinator must not;
 //! - `crowd`, `member`, `chronicle`: thousands of domains that live for a while;
-//! - `machine`, `trials`, `counted`: what decisions cost;
-//! - `random`: the same numbers for the same seed.
+//! - `fleet`: many domains whose demand comes in bursts, under this and other managers;
+//! - `machine`, `trials`, `counted`: what decisions cost.
 
 pub mod chronicle;
 pub mod counted;
 pub mod crowd;
 pub mod domain;
+pub mod fleet;
 pub mod guest;
 pub mod inside;
 pub mod liar;
@@ -23,10 +24,11 @@ pub mod machine;
 pub mod member;
 pub mod mistake;
 pub mod page;
-pub mod random;
 pub mod rules;
 pub mod session;
 pub mod sim;
 pub mod trials;
 pub mod watch;
 pub mod world;
+
+pub use cmm_bursts::random;

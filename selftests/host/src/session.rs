@@ -16,8 +16,12 @@ pub struct Session {
     pub balance: i64,
     /// That of the one before, which was unloaded and left it to the stock balloon.
     pub handed_over: i64,
+    /// What of a debt was not left to it: it counts as given there already.
+    pub handed_deferred: u64,
     /// Populated, part of the balance, and nobody has asked for it yet.
     pub readahead: u64,
+    /// Lent, and its toolstack does not want it to have it back.
+    pub deferred: u64,
     /// Populated on credit, and no part of the balance.
     pub prepopulated: u64,
     /// How often the balance has changed.
@@ -30,6 +34,10 @@ pub struct Session {
     pub untold: Vec<Untold>,
     /// Dom0 left no room for so long that it was given up.
     pub stalled: bool,
+    /// There was no front-end, and the stock balloon got memory.
+    pub used_room: bool,
+    /// Dom0 has not believed a claim for that, and the books differ.
+    pub doubted: bool,
 }
 
 /// A process that waits for what it asked for.

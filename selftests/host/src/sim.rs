@@ -65,16 +65,34 @@ impl Sim {
         if let Event::Up { dom, .. } = event {
             self.world.touched.push(dom);
         }
+        let booked = self.booked_late(&event);
         let result = self
             .coordinator
             .handle(event, self.world.now, &mut self.world);
         self.events += 1;
+        if let Some(before) = booked {
+            self.world.late += (before - self.unbooked()).max(0).unsigned_abs();
+        }
         if self.events % self.full_check == 0 {
             self.check();
         } else {
             self.rules().check_touched();
         }
         result
+    }
+
+    fn unbooked(&self) -> i64 {
+        self.coordinator.settings().unbooked.expect("known")
+    }
+
+    /// What is outside the books, if an event may make the coordinator book there what a domain has taken late, and
+    /// others have been promised.
+    fn booked_late(&self, event: &Event) -> Option<i64> {
+        let (Event::Up { dom, .. } | Event::Attach { dom, .. }) = event else {
+            return None;
+        };
+        let view = self.coordinator.domain(*dom)?;
+        (view.doubtful > 0).then(|| self.unbooked())
     }
 
     /// Lets time pass, waking the coordinator whenever it wants to be.
@@ -188,6 +206,10 @@ impl Sim {
         domain.session.guest.begin();
         let (limits, target) = (domain.limits, domain.target);
         let claim = domain.session.balance + domain.false_by;
+        let doubt = self
+            .coordinator
+            .record(dom)
+            .map_or(0, |record| record.in_flight);
         let result = self.handle(Event::Attach {
             dom,
             claim: Some(claim),
@@ -195,7 +217,7 @@ impl Sim {
             limits,
             target,
         });
-        self.check_claim(dom, claim, most);
+        self.check_claim(dom, claim, most, doubt);
         self.establish(dom, result.is_ok());
         // The back-end looks again, because what it knew may have been old.
         self.notice(dom);
@@ -421,7 +443,7 @@ impl Sim {
             Ok(Some(up)) => up,
             Err(why) => {
                 self.world.disconnect(dom, why);
-                let _ = self.handle(Event::Detach { dom });
+                let _ = self.handle(Event::SentAway { dom });
                 return true;
             }
         };
@@ -483,6 +505,16 @@ impl Sim {
         }
     }
 
+    /// Whether Xen has for a domain what that would keep at once, if its toolstack wanted it to have `target` pages: what a
+    /// front-end that was unloaded has borrowed and left to the stock balloon.
+    pub fn has_for(&self, dom: DomId, target: u64) -> bool {
+        let Some(domain) = self.world.domains.get(&dom) else {
+            return true;
+        };
+        let kept = domain.left_over() - domain.left_over_at(target);
+        kept <= self.spare() as i64
+    }
+
     /// `xl mem-max`, of which nobody tells the back-end.
     pub fn mem_max(&mut self, dom: DomId, maximum: u64) {
         self.notice(dom);
@@ -526,18 +558,8 @@ impl Sim {
         }
         let mut quiet = 0;
         for _ in 0..ROUNDS {
-            let mut moved = false;
-            for dom in &doms {
-                self.report(*dom);
-                self.tell_drawn(*dom);
-                while self.serve(*dom) {
-                    moved = true;
-                }
-                while self.hear(*dom) {
-                    moved = true;
-                }
-            }
-            self.advance(10 * SECOND);
+            doms.iter().for_each(|dom| self.report(*dom));
+            let moved = self.live(&doms, 10 * SECOND);
             quiet = if moved { 0 } else { quiet + 1 };
             if quiet == QUIET {
                 break;
@@ -553,6 +575,34 @@ impl Sim {
             }
         }
         panic!("messages without end");
+    }
+
+    /// Lets time pass in which these domains run, and do at once what they are told. Returns whether they did anything.
+    fn live(&mut self, doms: &[DomId], nanos: Nanos) -> bool {
+        let end = self.world.now + nanos;
+        let mut moved = self.deliver(doms);
+        while let Some(due) = self.coordinator.next_deadline().filter(|due| *due <= end) {
+            self.world.now = self.world.now.max(due);
+            self.tick();
+            moved |= self.deliver(doms);
+        }
+        self.world.now = end;
+        moved
+    }
+
+    /// Delivers the messages of these domains, until none has any. Returns whether there were some.
+    fn deliver(&mut self, doms: &[DomId]) -> bool {
+        let mut moved = false;
+        for dom in doms {
+            self.tell_drawn(*dom);
+            while self.serve(*dom) {
+                moved = true;
+            }
+            while self.hear(*dom) {
+                moved = true;
+            }
+        }
+        moved
     }
 
     /// What Xen has free and nobody is promised.
@@ -584,10 +634,11 @@ impl Sim {
     }
 
     /// A front-end that connected is believed, and may not have more because it claimed something: `most` is what it
-    /// could have before, if that is known.
-    fn check_claim(&self, dom: DomId, claim: i64, most: Option<i64>) {
+    /// could have before, if that is known. Of an honest one's claim `doubt` pages may be doubted: they were on their way,
+    /// and its stock balloon can have used the room for them.
+    fn check_claim(&mut self, dom: DomId, claim: i64, most: Option<i64>, doubt: u64) {
         let now = self.coordinator.record(dom).map(most_of);
-        let domain = &self.world.domains[&dom];
+        let domain = self.world.domains.get_mut(&dom).expect("exists");
         let unread = domain.session.guest.unread();
         let granted: u64 = unread.iter().map(granted).sum();
         assert!(
@@ -595,13 +646,19 @@ impl Sim {
             "{dom}: may have more because it claimed something"
         );
         if let Some(known) = self.coordinator.domain(dom).filter(|_| !domain.liar) {
-            assert_eq!(known.balance, claim, "{dom}: honest, and not believed");
+            if std::mem::take(&mut domain.session.used_room) {
+                let doubted = (claim - known.balance).unsigned_abs();
+                assert!(doubted <= doubt, "{dom}: {doubted} pages are not believed");
+                domain.session.doubted |= doubted > 0;
+            } else {
+                assert_eq!(known.balance, claim, "{dom}: honest, and not believed");
+            }
         }
     }
 }
 
 /// The most that the coordinator lets a domain have.
 fn most_of(record: Record) -> i64 {
-    let toolstacks = record.toolstack_maximum + record.over_cap - record.forgiven;
-    toolstacks as i64 + record.balance + record.in_flight as i64
+    let toolstacks = (record.toolstack_maximum + record.over_cap) as i64 - record.forgiven as i64;
+    toolstacks + record.balance + (record.in_flight + record.doubtful) as i64
 }

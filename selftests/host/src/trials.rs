@@ -222,6 +222,23 @@ pub const TRIALS: &[Trial] = &[
         act: |machine, _| machine.handle(Event::Tick),
     },
     Trial {
+        name: "tick, nobody has taken",
+        machine: |domains| {
+            let mut machine = reserved(domains);
+            for requester in 1..=DUE.min(domains) {
+                machine.request(dom(requester), PAGES, 0);
+            }
+            machine.forget_sent();
+            machine.now += 3 * SECOND;
+            machine
+        },
+        prepare: |machine, _| {
+            machine.forget_sent();
+            machine.is_due()
+        },
+        act: |machine, _| machine.handle(Event::Tick),
+    },
+    Trial {
         name: "tick, the reserve lacks",
         machine: |domains| {
             let mut machine = idle(domains);

@@ -35,6 +35,8 @@ pub struct World {
     /// What false claims can have made of nothing, at most: what those who make them could have had when they began,
     /// by Xen's caps and what is let pass above them, and by how much that has grown with what their toolstack set since.
     pub made_up: u64,
+    /// What domains took of what had ended, for which the coordinator may have promised it to others.
+    pub late: u64,
     /// Domains that the coordinator has disconnected since somebody looked.
     pub disconnected: Vec<(DomId, Violation)>,
     /// Messages sent to front-ends since the beginning.
@@ -65,6 +67,7 @@ impl World {
             random: Random::new(0),
             tainted: false,
             made_up: 0,
+            late: 0,
             disconnected: Vec::new(),
             sent: 0,
             granted: 0,

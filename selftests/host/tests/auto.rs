@@ -83,6 +83,7 @@ fn play(
             baseline: BASELINE,
             balance: balance as i64,
             readahead: 0,
+            deferred: 0,
         };
         let (step, next) = auto.look(&sample, &has, u64::MAX, now);
         awake = at + next.awake;
@@ -238,6 +239,7 @@ fn a_lender_asks_for_its_own_first() {
         baseline: BASELINE,
         balance: -800,
         readahead: 0,
+        deferred: 0,
     };
     let (step, _) = Auto::new().look(&sample, &has, u64::MAX, START);
     assert_eq!(
@@ -311,6 +313,26 @@ fn who_got_along_with_little_gives_all_back() {
 }
 
 #[test]
+fn what_is_kept_for_the_next_burst_is_not_what_never_goes_home() {
+    // It has 30 MiB available by itself; steep bursts would have it keep 16, and 24 besides.
+    let seen = play(
+        90 * SECOND,
+        1_000 * MIB,
+        |_| true,
+        |at| {
+            let burst = if at % (8 * SECOND) < 3 * SECOND && at < 24 * SECOND {
+                rise(at % (8 * SECOND), 0, 800 * MIB, 200 * MIB)
+            } else {
+                0
+            };
+            (158 * MIB + burst, 0)
+        },
+    );
+    assert!(seen.most > 150 * MIB, "{seen:?}");
+    assert_eq!(seen.balance, 0, "{seen:?}");
+}
+
+#[test]
 fn nothing_is_given_back_that_would_be_asked_for_at_once() {
     // A large domain asks when less than 16 MiB are left, and keeps twice that.
     let (before, got) = (10 * MIB, 100 * MIB);
@@ -333,6 +355,7 @@ fn what_somebody_asked_for_by_hand_is_his() {
         baseline: BASELINE,
         balance: 100 * MIB as i64,
         readahead: 0,
+        deferred: 0,
     };
     let mut auto = Auto::new();
     for second in 0..100 {

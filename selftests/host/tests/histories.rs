@@ -144,7 +144,11 @@ fn play(sim: &mut Sim, step: &Step) {
             }
         }
         Step::Advance(nanos) => sim.advance(nanos),
-        Step::MemSet(d, target, notice) => sim.mem_set(dom(d), target, notice),
+        Step::MemSet(d, target, notice) => {
+            if sim.has_for(dom(d), target) {
+                sim.mem_set(dom(d), target, notice);
+            }
+        }
         Step::MemMax(d, maximum) => sim.mem_max(dom(d), maximum),
         Step::Balloon(d, pages) => {
             let spare = sim.spare();
@@ -185,10 +189,15 @@ fn play(sim: &mut Sim, step: &Step) {
             world.destroy(dom(d));
             Vec::from_iter(forgotten.then_some(dom(d)))
         }),
-        Step::ReloadAndSet(d, target) => sim.reload_after(|world| {
-            world.mem_set(dom(d), target);
-            Vec::new()
-        }),
+        Step::ReloadAndSet(d, target) => {
+            let has = sim.has_for(dom(d), target);
+            sim.reload_after(|world| {
+                if has {
+                    world.mem_set(dom(d), target);
+                }
+                Vec::new()
+            });
+        }
         Step::Shortfalls(permille) => sim.world.shortfalls = permille,
         Step::Corrupt(d, lie) => sim.corrupt(dom(d), lie),
         Step::Falsify(d, pages) => {

@@ -196,6 +196,24 @@ impl Asks {
             .max()
     }
 
+    /// When what was given must have been taken, if that may take `within`.
+    pub(in super::super) fn take_by(&self, within: Nanos) -> Option<Nanos> {
+        let given = self.iter().filter(|ask| ask.purpose.is_give());
+        given.map(|ask| ask.due(within)).min()
+    }
+
+    /// All that was given, and is not known to be taken.
+    pub(in super::super) fn all_given(&self) -> u64 {
+        let given = self.iter().filter(|ask| ask.purpose.is_give());
+        given.map(|ask| ask.pages).sum()
+    }
+
+    /// How much was given by hand, and is not known to be taken.
+    pub(in super::super) fn given_by_hand(&self) -> u64 {
+        let by_hand = self.iter().filter(|ask| ask.purpose == Purpose::GiveByHand);
+        by_hand.map(|ask| ask.pages).sum()
+    }
+
     /// Gives up waiting for one that is late now. Returns what it was.
     pub(in super::super) fn give_up(&mut self, timeout: Nanos, now: Nanos) -> Option<Ask> {
         let mut asks = self.table.iter_mut().flatten();

@@ -6,6 +6,15 @@ use super::super::host::Reservation;
 use super::super::record::Record;
 use crate::pages::{above, signed};
 
+/// Pages of which it is not known whether a domain has them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Uncertain {
+    /// It was asked for them, and may have given them.
+    pub reclaiming: u64,
+    /// It was granted them, and may not have taken them.
+    pub in_flight: u64,
+}
+
 /// A domain's cap, as the toolstack and we set it.
 ///
 /// The toolstack sets caps as if we did not exist: what it wants the domain to have (`memory/target`), and a margin that
@@ -45,6 +54,10 @@ pub struct Cap {
     /// What the domain was forgiven at the cost of the margin, since the toolstack last set the cap: its cap is lower
     /// by it.
     forgiven: u64,
+    /// What it owes and says that it took below its cap, since the toolstack last set that: its cap is lower by it, too.
+    below: u64,
+    /// The domain must not grow, whatever it may have.
+    pinned: bool,
 }
 
 impl Cap {
@@ -70,7 +83,9 @@ impl Cap {
             // Nobody wrote down which there were.
             between: (0, u64::MAX),
             over: record.over_cap,
-            forgiven: record.forgiven,
+            forgiven: record.forgiven.saturating_sub(record.below),
+            below: record.below,
+            pinned: false,
         };
         cap.came_first = !cap.fits();
         cap
@@ -83,7 +98,14 @@ impl Cap {
         record.target = self.target;
         record.cap_margin = self.margin();
         record.over_cap = self.over;
-        record.forgiven = self.forgiven;
+        record.forgiven = self.forgiven();
+        record.below = self.below;
+    }
+
+    /// The most that the domain may have with what it borrows, if the toolstack has said that: by a cap that is not the
+    /// one for what it wants the domain to have (`xl mem-max`).
+    pub fn bound(&self) -> Option<u64> {
+        (!self.fits()).then_some(self.toolstack)
     }
 
     /// What the toolstack wants the domain to have.
@@ -96,19 +118,39 @@ impl Cap {
         self.seen
     }
 
-    /// By how much the cap is lower for what the domain was forgiven.
+    /// By how much the cap is lower for what the domain was forgiven, or took below it.
     pub fn forgiven(&self) -> u64 {
-        self.forgiven
+        self.forgiven.saturating_add(self.below)
     }
 
-    /// What the cap should be; negative if the domain lent more than the toolstack now lets it have.
+    /// Whether the domain must not grow.
+    pub fn is_pinned(&self) -> bool {
+        self.pinned
+    }
+
+    /// What the domain may have; negative if it lent more than the toolstack now lets it have.
+    fn entitled(&self, ours: i64) -> i64 {
+        signed(self.toolstack) - signed(self.forgiven()) + ours
+    }
+
+    /// What the cap should be. None lets a domain grow that gives at the same time, but one of nothing.
     pub fn due(&self, ours: i64) -> i64 {
-        signed(self.toolstack) - signed(self.forgiven) + ours
+        if self.pinned {
+            0
+        } else {
+            self.entitled(ours)
+        }
     }
 
     /// The most that the domain can have, if it has given back all it says.
     pub fn most(&self, ours: i64) -> i64 {
-        self.due(ours) + signed(self.over)
+        self.entitled(ours) + signed(self.over)
+    }
+
+    /// The most that it can have given, if it has `current` pages: by Xen's word, and what it took below its cap, for
+    /// which that stays as it is.
+    pub fn most_given(&self, ours: i64, current: u64) -> i64 {
+        self.most(ours) - signed(current) + signed(self.below)
     }
 
     /// We have set this cap.
@@ -127,14 +169,39 @@ impl Cap {
         self.forgiven += pages - passed;
     }
 
-    /// Xen says what the domain has and what cap. `uncertain` is what it was asked for and may
-    /// have given, and what it was granted and may not have taken.
-    pub fn heard(&mut self, found: Reservation, ours: i64, uncertain: u64) {
+    /// The domain must not grow.
+    pub fn pin(&mut self) {
+        self.pinned = true;
+    }
+
+    /// The domain may grow again.
+    pub fn unpin(&mut self) {
+        self.pinned = false;
+    }
+
+    /// The domain owes so much more, and says that it took that below its cap as it was. That stays as it is, or there
+    /// would be something to gain by saying so.
+    pub fn took_below(&mut self, pages: u64) {
+        self.below = self.below.saturating_add(pages);
+    }
+
+    /// How much of what the domain gives back it took below its cap, which then is not lowered either.
+    pub fn of_below(&self, pages: u64) -> u64 {
+        self.below.min(pages)
+    }
+
+    /// It has given so much of that back.
+    pub fn gave_below(&mut self, pages: u64) {
+        self.below = self.below.saturating_sub(pages);
+    }
+
+    /// Xen says what the domain has and what cap.
+    pub fn heard(&mut self, found: Reservation, ours: i64, uncertain: Uncertain) {
         self.fix_margin(found.maximum, ours);
         if !self.known {
             self.known = true;
             self.toolstack = found.maximum;
-            self.over = above(signed(found.current), self.due(ours));
+            self.over = above(signed(found.current), self.entitled(ours));
         } else if found.maximum != self.seen {
             self.believe(found.maximum, found.current, ours, uncertain);
             self.came_first = true;
@@ -144,7 +211,7 @@ impl Cap {
 
     /// The toolstack wants the domain to have another size. It has set the cap before; if we have seen that since it
     /// last said what it wants, it is likely to be the one.
-    pub fn retarget(&mut self, target: u64, found: Reservation, ours: i64, uncertain: u64) {
+    pub fn retarget(&mut self, target: u64, found: Reservation, ours: i64, uncertain: Uncertain) {
         self.fix_margin(found.maximum, ours);
         let changed = core::mem::replace(&mut self.target, target) != target;
         let meant = self.meant();
@@ -165,17 +232,22 @@ impl Cap {
     }
 
     /// Takes a cap for the toolstack's word, when the domain has `current` pages.
-    fn believe(&mut self, cap: u64, current: u64, ours: i64, uncertain: u64) {
+    fn believe(&mut self, cap: u64, current: u64, ours: i64, uncertain: Uncertain) {
         let most = self.most(ours);
         self.toolstack = cap;
-        self.forgiven = 0;
-        let due = self.due(ours);
+        (self.forgiven, self.below) = (0, 0);
+        let due = self.entitled(ours);
         self.over = above(most, due);
-        // It may have raised the cap and lowered it again while no back-end was loaded.
-        if signed(current) > due {
-            let had = signed(current) + signed(uncertain);
-            self.over = self.over.max(above(had, due));
-        }
+        // It may have raised the cap and lowered it again while no back-end was loaded. What is due counts what is in
+        // flight as taken.
+        let current = signed(current);
+        let taken = current + signed(uncertain.in_flight);
+        let had = if current > due {
+            taken + signed(uncertain.reclaiming)
+        } else {
+            taken
+        };
+        self.over = self.over.max(above(had, due));
     }
 
     /// How far above the target the toolstack sets the cap, as far as is known.

@@ -10,21 +10,27 @@ mod rate;
 mod requests;
 
 pub(super) use asks::{Ask, Asks, Purpose};
-pub use cap::Cap;
+pub use cap::{Cap, Uncertain};
 pub(super) use credit::Credit;
 pub(super) use pace::Pace;
 pub(super) use rate::{Price, RateLimit};
 pub(super) use requests::{Class, Request, Requests};
 
+use super::fair::Account;
 use super::host::Reservation;
 use super::policy::readiness;
 use super::record::Record;
 use super::settings::Limits;
 use super::view::View;
 use crate::backoff::Backoff;
-use crate::pages::signed;
+use crate::pages::{above, signed};
 use crate::protocol::MAX_REQUESTS;
+use crate::time::{Nanos, SECOND};
 use crate::DomId;
+
+/// How long a domain has to take what it was granted, besides the time that it takes to move so much. Whoever waits for
+/// memory takes it as soon as it runs. A domain that does not run must not keep it from others.
+pub(super) const TAKEN_WITHIN: Nanos = 2 * SECOND;
 
 /// Room for one domain in the coordinator's storage.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +39,12 @@ pub struct Domain {
     /// Its pages in the books, besides its credit and what is held for its requests.
     balance: i64,
     in_flight: u64,
+    /// What it had, less its balance, when nothing was in flight last; `None` if nobody looked.
+    own: Option<i64>,
+    /// What ended of what was in flight, and may have been taken all the same.
+    doubtful: u64,
+    /// Its front-end is gone, and expected until then to come again and say what it took.
+    expected_until: Nanos,
     connection: Connection,
     /// The limits changed and the front-end has not been told.
     pub(super) limits_due: bool,
@@ -54,6 +66,8 @@ pub struct Domain {
     pub(super) declined: Backoff,
     pub(super) credit: Credit,
     pub(super) rate: RateLimit,
+    /// What it has had, and may have before others.
+    pub(super) account: Account,
     /// How many claims of its front-end were not believed.
     pub(super) disbelieved: u32,
     pub(super) asks: Asks,
@@ -70,6 +84,8 @@ enum Connection {
     Connected,
     /// None any more, since earlier in this turn; what was open with it is dealt with at the turn's end.
     Failed,
+    /// Likewise, because it broke the protocol.
+    SentAway,
 }
 
 /// The pages of one domain, by their place in the books.
@@ -101,6 +117,7 @@ impl Domain {
         Self {
             cap: Cap::recalled(record),
             asks: Asks::recalled(record.reclaiming),
+            doubtful: record.doubtful,
             ..Self::new(dom, record.target, record.limits)
         }
     }
@@ -120,9 +137,21 @@ impl Domain {
         (self.readiness >> shift).max(1)
     }
 
-    /// Whose turn it is of its requests that lack pages.
+    /// In which class each of its requests waits that lacks pages.
     pub(super) fn unserved(&self) -> [Option<Class>; MAX_REQUESTS] {
         self.requests.unserved(self.owed(), self.limits.protected)
+    }
+
+    /// Of its requests that lack pages, and go before no others, the one that has least: a small one does not wait for a
+    /// large one. Returns its place.
+    pub(super) fn next_in_turn(&self) -> Option<usize> {
+        let classes = self.unserved().into_iter().enumerate();
+        let in_turn = classes.filter(|(_, class)| *class == Some(Class::Other));
+        let requests = in_turn.filter_map(|(place, _)| {
+            let request = self.requests.waiting_at(place)?;
+            Some((request.held, request.serial, place))
+        });
+        requests.min().map(|(.., place)| place)
     }
 
     /// Whether there is a front-end to talk to.
@@ -149,6 +178,16 @@ impl Domain {
         self.connection = Connection::Failed;
     }
 
+    /// Likewise, because it broke the protocol.
+    pub(super) fn send_away(&mut self) {
+        self.connection = Connection::SentAway;
+    }
+
+    /// Whether it was sent away earlier in this turn.
+    pub(super) fn is_sent_away(&self) -> bool {
+        self.connection == Connection::SentAway
+    }
+
     /// Its connection came to an end, and what was open with it is dealt with.
     pub(super) fn disconnect(&mut self) {
         self.connection = Connection::Away;
@@ -172,6 +211,60 @@ impl Domain {
     /// Pages granted or given and not yet said to be taken.
     pub(super) fn in_flight(&self) -> u64 {
         self.in_flight
+    }
+
+    /// Xen says that it has so many pages, and some are about to be in flight.
+    pub(super) fn note_own(&mut self, current: u64) {
+        if self.in_flight == 0 {
+            self.own = Some(signed(current) - self.balance);
+        }
+    }
+
+    /// Its stock balloon is about to change its size.
+    pub(super) fn forget_own(&mut self) {
+        self.own = None;
+    }
+
+    /// So much of its credit is drawn, or credit no longer. It may have been populated all the time, and been counted.
+    pub(super) fn less_credit(&mut self, pages: u64) {
+        self.own = self.own.map(|own| own - signed(pages));
+    }
+
+    /// What it has taken of what was in flight, if it has `current` pages; `None` if it is not known what it had before.
+    pub(super) fn taken_at(&self, current: u64) -> Option<u64> {
+        let taken = signed(current) - self.balance - self.own?;
+        Some(above(taken, 0))
+    }
+
+    /// What ended of what was in flight, and may have been taken all the same.
+    pub(super) fn doubtful(&self) -> u64 {
+        self.doubtful
+    }
+
+    pub(super) fn set_doubtful(&mut self, pages: u64) {
+        self.doubtful = pages;
+    }
+
+    /// Its front-end went, and may come again.
+    pub(super) fn expect_until(&mut self, until: Nanos) {
+        self.expected_until = until;
+    }
+
+    /// When all that is in flight must have been taken; `None` if nothing is, or if that has ended already.
+    pub(super) fn take_by(&self) -> Option<Nanos> {
+        if self.in_flight == 0 || self.cap.is_pinned() {
+            None
+        } else if self.has_open_ends() {
+            let (granted, given) = (self.requests.take_by(), self.asks.take_by(TAKEN_WITHIN));
+            granted.into_iter().chain(given).min()
+        } else {
+            Some(self.expected_until).filter(|until| *until < Nanos::MAX)
+        }
+    }
+
+    /// What it was granted and given, and has not said what it took of it.
+    pub(super) fn unsaid(&self) -> u64 {
+        self.requests.all_granted() + self.asks.all_given()
     }
 
     /// Puts pages into a part of the domain's. `false` if there is no such part.
@@ -219,15 +312,16 @@ impl Domain {
         };
         let most = match claim {
             Some(claim) if self.is_due_less(claim) => claim,
-            _ => self.ours(),
+            // It took some of what had ended.
+            Some(_) => self.ours() + signed(self.doubtful),
+            None => self.ours(),
         };
         balance.max(least).min(most)
     }
 
     /// The least that its balance can be by Xen's word: with any less it would be larger than it can be.
     fn least(&self) -> i64 {
-        let unused = self.cap.most(self.ours()) - signed(self.current);
-        self.ours() - unused
+        self.ours() - self.cap.most_given(self.ours(), self.current)
     }
 
     /// Whether a lender claims to be owed less than the ledger says, and has what it says to have already.
@@ -249,10 +343,12 @@ impl Domain {
         self.balance + signed(self.in_flight)
     }
 
-    /// Pages of which it is not known whether it has them: asked for and perhaps not given, or granted and perhaps not
-    /// taken.
-    pub(super) fn uncertain(&self) -> u64 {
-        self.asks.reclaiming() + self.in_flight
+    /// Pages of which it is not known whether it has them.
+    pub(super) fn uncertain(&self) -> Uncertain {
+        Uncertain {
+            reclaiming: self.asks.reclaiming(),
+            in_flight: self.in_flight,
+        }
     }
 
     pub(super) fn is_lender(&self) -> bool {
@@ -264,10 +360,11 @@ impl Domain {
         self.certain().min(0).unsigned_abs()
     }
 
-    /// How much it may grow under its ceiling if it has `current` pages now.
+    /// How much it may grow under its ceiling, and its toolstack's, if it has `current` pages now.
     pub(super) fn room(&self, current: u64) -> u64 {
-        self.limits
-            .ceiling
+        let bound = self.cap.bound().unwrap_or(u64::MAX);
+        bound
+            .min(self.limits.ceiling)
             .saturating_sub(current + self.in_flight + self.credit.pages())
     }
 
@@ -325,6 +422,7 @@ impl Domain {
             // Credit ends with the connection: what was drawn is as uncertain as what was granted.
             in_flight: self.in_flight + self.credit.pages(),
             reclaiming: self.asks.reclaiming(),
+            doubtful: self.doubtful,
             limits: self.limits,
             ..Record::default()
         };
@@ -341,6 +439,8 @@ impl Domain {
             credit: self.credit.pages(),
             reclaiming: self.asks.reclaiming(),
             forgiven: self.cap.forgiven(),
+            pinned: self.cap.is_pinned(),
+            doubtful: self.doubtful,
             available: self.available,
             limits: self.limits,
             seen: Reservation {

@@ -2,19 +2,27 @@
 
 //! What a domain asked for.
 
-use crate::protocol::{RequestReason, Violation, MAX_REQUESTS};
+use crate::protocol::{Violation, MAX_REQUESTS};
 use crate::time::Nanos;
 
 /// A request that is not finished: it waits, or it was granted and nothing is known to be taken.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Request {
     pub(in super::super) id: u32,
-    pub(in super::super) reason: RequestReason,
+    /// It wants back what its domain lent when it was asked to.
+    pub(in super::super) recalls: bool,
+    /// Its domain says that it is an emergency, and may.
+    pub(in super::super) urgent: bool,
     /// What the front-end asked for.
     pub(in super::super) pages: u64,
     /// What it may have of that under its ceiling.
     pub(in super::super) want: u64,
+    /// When it must be answered; once it is granted, when that must have been taken.
     pub(in super::super) deadline: Nanos,
+    /// Until when it may wait for its turn of what others have donors asked for, if there is none for it to ask.
+    pub(in super::super) may_share_until: Nanos,
+    /// It does so.
+    pub(in super::super) shares: bool,
     /// Requests of all domains are numbered in the order in which they came.
     pub(in super::super) serial: u64,
     /// How many `Reclaim`s for it are unanswered.
@@ -37,20 +45,31 @@ impl Request {
         self.want.saturating_sub(self.held)
     }
 
+    /// When it must be looked at, at the latest.
+    fn due(&self) -> Nanos {
+        if self.shares {
+            self.deadline.min(self.may_share_until)
+        } else {
+            self.deadline
+        }
+    }
+
     /// What it lacks and nobody has been asked for, in pages.
     pub(in super::super) fn unasked(&self) -> u64 {
         self.lacks().saturating_sub(self.coming)
     }
 }
 
-/// Whose turn it is among requests that lack pages: the first, first.
+/// Which go before others of the requests that lack pages: the first, first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in super::super) enum Class {
-    /// It wants no more than its domain is owed.
+    /// It wants back what its domain lent when it was asked to.
     Recall,
     /// Its domain is protected.
     Protected,
+    /// Its domain says that it is one, and may.
     Emergency,
+    /// By what each domain has had for its weight.
     Other,
 }
 
@@ -104,7 +123,8 @@ impl Requests {
             let Some(request) = request.filter(Request::is_waiting) else {
                 continue;
             };
-            let recalls = request.want <= owed;
+            // It may have been given back what it lent, meanwhile.
+            let recalls = request.recalls && request.want <= owed;
             if recalls {
                 owed -= request.want;
             }
@@ -112,7 +132,7 @@ impl Requests {
                 Class::Recall
             } else if protected {
                 Class::Protected
-            } else if request.reason == RequestReason::Emergency {
+            } else if request.urgent {
                 Class::Emergency
             } else {
                 Class::Other
@@ -153,6 +173,17 @@ impl Requests {
         Some(granted.find(|request| request.id == id)?.granted)
     }
 
+    /// All that was granted, and is not known to be taken.
+    pub(in super::super) fn all_granted(&self) -> u64 {
+        self.iter().map(|request| request.granted).sum()
+    }
+
+    /// When what was granted must have been taken.
+    pub(in super::super) fn take_by(&self) -> Option<Nanos> {
+        let granted = self.iter().filter(|request| !request.is_waiting());
+        granted.map(|request| request.deadline).min()
+    }
+
     /// What those that wait may get, in pages.
     pub(in super::super) fn wanted(&self) -> u64 {
         if self.waiting == 0 {
@@ -162,12 +193,35 @@ impl Requests {
         self.iter_waiting().map(|request| request.want).sum()
     }
 
+    /// What those that wait are to have back of what the domain has lent, in pages.
+    pub(in super::super) fn recalled(&self) -> u64 {
+        if self.waiting == 0 {
+            return 0;
+        }
+        let recalls = self.iter_waiting().filter(|request| request.recalls);
+        recalls.map(|request| request.want).sum()
+    }
+
+    /// Says whether one goes before others.
+    pub(in super::super) fn classify(&mut self, id: u32, recalls: bool, urgent: bool) {
+        if let Some(request) = self.get_mut(id) {
+            (request.recalls, request.urgent) = (recalls, urgent);
+        }
+    }
+
     /// When the first of those that wait must be answered.
     pub(in super::super) fn next_deadline(&self) -> Option<Nanos> {
         if self.waiting == 0 {
             return None;
         }
-        self.iter_waiting().map(|request| request.deadline).min()
+        self.iter_waiting().map(Request::due).min()
+    }
+
+    /// Says whether one waits for its turn of what others have donors asked for.
+    pub(in super::super) fn share(&mut self, id: u32, shares: bool) {
+        if let Some(request) = self.get_mut(id) {
+            request.shares = shares;
+        }
     }
 
     fn get_mut(&mut self, id: u32) -> Option<&mut Request> {
@@ -188,6 +242,7 @@ impl Requests {
     /// So many more donors were asked for it, for so much together.
     pub(in super::super) fn asked(&mut self, id: u32, donors: u8, pages: u64) {
         if let Some(request) = self.get_mut(id) {
+            request.shares &= donors == 0;
             request.asks = request.asks.saturating_add(donors);
             request.coming = request.coming.saturating_add(pages);
         }
@@ -202,12 +257,14 @@ impl Requests {
         Some(request.id)
     }
 
-    /// One that waited, and for which nothing is held any more, is granted so many pages, or denied if that is 0.
-    pub(in super::super) fn grant(&mut self, id: u32, pages: u64) {
+    /// One that waited, and for which nothing is held any more, is granted so many pages, which must be taken by then,
+    /// or denied if that is 0.
+    pub(in super::super) fn grant(&mut self, id: u32, pages: u64, take_by: Nanos) {
         let Some(request) = self.get_mut(id).filter(|request| request.is_waiting()) else {
             return;
         };
         request.granted = pages;
+        request.deadline = take_by;
         self.waiting -= 1;
         if pages == 0 {
             self.remove(id);

@@ -52,6 +52,15 @@ fn a_demand_of_an_earlier_connection_is_neither_met_nor_answered() {
 }
 
 #[test]
+fn a_demand_is_not_met_once_the_connection_is_over() {
+    let mut guest = Guest::open();
+    guest.tell(&reclaim(0), NOW);
+    let (demand, epoch) = guest.client.next_demand().expect("waits");
+    guest.client.hang_up();
+    assert_eq!(guest.client.admit(epoch, &demand), None);
+}
+
+#[test]
 fn a_domain_about_to_be_saved_takes_nothing() {
     let mut guest = Guest::open();
     guest.tell(&Down::Credit { pages: 64 }, NOW);

@@ -6,6 +6,8 @@ mod by_itself;
 mod connection;
 mod credit;
 mod demands;
+mod givable;
+mod handed_over;
 mod lane;
 mod report;
 mod requests;
@@ -13,14 +15,15 @@ mod returns;
 mod wake;
 
 use cmm::client::{
-    plan, plan_frozen, take_again, Answer, Change, Demand, Event, Figures, Holdings, Outcome,
-    Refusal, SendError, Stage, Step, Task, Ticket, Waiting, Way, Wish, IDLE, INTERVAL,
+    plan, plan_frozen, take_again, Answer, Change, Demand, Event, Figures, Givable, HandedOver,
+    Holdings, Outcome, Refusal, SendError, Stage, Step, Task, Ticket, Waiting, Way, Wish, IDLE,
+    INTERVAL,
 };
 use cmm::protocol::{
     default_deadline_us, Down, GrantReason, RequestReason, Up, Urgency, Violation, COORDINATOR_ID,
     MAX_ASKS, MAX_PAGES, MAX_REQUESTS,
 };
-use cmm::time::SECOND;
+use cmm::time::{MILLISECOND, SECOND};
 use cmm_host_tests::guest::Guest;
 
 const NOW: u64 = 1_000 * SECOND;
@@ -31,6 +34,7 @@ fn has(balance: i64) -> Holdings {
         baseline: 2_000,
         balance,
         readahead: 0,
+        deferred: 0,
     }
 }
 

@@ -10,6 +10,8 @@ fn dom0_is_told_what_is_news_and_nothing_else() {
     let mut figures = Figures {
         has: has(0),
         spare: 1_000,
+        committed: 0,
+        above_target: 0,
         total_ram: 2_000,
         moves: 0,
         has_leftovers: false,
@@ -47,6 +49,8 @@ fn a_domain_of_more_than_a_message_can_name_is_not_thrown_out_for_it() {
             ..has(0)
         },
         spare: MAX_PAGES + 1,
+        committed: 0,
+        above_target: 0,
         total_ram: MAX_PAGES + 2,
         moves: 0,
         has_leftovers: false,
@@ -63,4 +67,39 @@ fn a_domain_of_more_than_a_message_can_name_is_not_thrown_out_for_it() {
 #[test]
 fn dom0_hears_ten_times_a_second() {
     assert_eq!(INTERVAL * 10, SECOND);
+}
+
+#[test]
+fn what_the_kernel_refused_to_have_less_of_is_not_offered_again() {
+    let mut guest = Guest::open();
+    let mut figures = Figures {
+        has: Holdings {
+            readahead: 3,
+            ..has(500)
+        },
+        spare: 10_000,
+        committed: 5_000,
+        above_target: 0,
+        total_ram: 20_000,
+        moves: 0,
+        has_leftovers: false,
+    };
+    guest.client.refused_by_kernel(5_000, NOW);
+    // What it has committed now, when, what Dom0 is told: not more than was taken back since, but
+    // for what nobody has asked for yet.
+    for (committed, now, told) in [
+        (5_000, NOW, 3),
+        (4_000, NOW, 1_003),
+        (6_000, NOW + 10 * SECOND - 1, 3),
+        (6_000, NOW + 10 * SECOND, 10_003),
+    ] {
+        figures.committed = committed;
+        figures.moves += 1;
+        assert!(guest.client.tick(&figures, now));
+        let heard = guest.hear_all();
+        let [Up::Stats { available, .. }] = heard[..] else {
+            panic!("{heard:?}");
+        };
+        assert_eq!(available, told, "{committed} {now}");
+    }
 }

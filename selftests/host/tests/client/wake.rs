@@ -64,6 +64,8 @@ fn the_thread_is_woken_when_there_is_something_to_do() {
             ..has(100)
         },
         spare: 0,
+        committed: 0,
+        above_target: 0,
         total_ram: 2_000,
         moves: 0,
         has_leftovers: false,

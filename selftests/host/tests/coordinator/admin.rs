@@ -74,6 +74,7 @@ fn nonsense_is_refused_and_changes_nothing() {
         Event::SetDonorTimeout { nanos: 0 },
         Event::Died { dom: dom(9) },
         Event::Detach { dom: dom(9) },
+        Event::SentAway { dom: dom(9) },
     ];
     for event in events {
         let refused = sim.handle(event).expect_err("nonsense");

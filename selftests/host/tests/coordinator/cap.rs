@@ -3,9 +3,15 @@
 //! Whose cap it is, and how long somebody is left alone: the parts, each by itself.
 
 use cmm::backoff::Backoff;
-use cmm::coordinator::{Cap, Reservation};
+use cmm::coordinator::{Cap, Reservation, Uncertain};
 
 use super::*;
+
+/// Nothing is under way.
+const CERTAIN: Uncertain = Uncertain {
+    reclaiming: 0,
+    in_flight: 0,
+};
 
 /// What Xen says.
 fn found(current: u64, maximum: u64) -> Reservation {
@@ -15,8 +21,8 @@ fn found(current: u64, maximum: u64) -> Reservation {
 /// The cap of a domain of 2000 pages, with what our part in it is.
 fn known(ours: i64) -> Cap {
     let mut cap = Cap::new(2_000);
-    cap.heard(found(2_000, 2_256), 0, 0);
-    cap.retarget(2_000, found(2_000, 2_256), 0, 0);
+    cap.heard(found(2_000, 2_256), 0, CERTAIN);
+    cap.retarget(2_000, found(2_000, 2_256), 0, CERTAIN);
     cap.set(2_256u64.saturating_add_signed(ours));
     cap
 }
@@ -42,8 +48,8 @@ fn each_case_of_whose_cap_it_is() {
         let mut cap = known(ours);
         let size = 2_000u64.saturating_add_signed(ours);
         match target {
-            Some(target) => cap.retarget(target, found(size, maximum), ours, 0),
-            None => cap.heard(found(size, maximum), ours, 0),
+            Some(target) => cap.retarget(target, found(size, maximum), ours, CERTAIN),
+            None => cap.heard(found(size, maximum), ours, CERTAIN),
         }
         assert_eq!(cap.due(ours), due, "{case}");
     }
@@ -55,9 +61,9 @@ fn a_cap_that_was_the_very_same_as_ours_is_known_after_ours_has_moved() {
     for (target, due) in [(2_100, 2_256), (2_800, 2_156)] {
         // It has borrowed 100 when the toolstack sets its cap, and gives 200 back before the target is heard of.
         let mut cap = known(100);
-        cap.heard(found(2_100, 2_356), 100, 0);
+        cap.heard(found(2_100, 2_356), 100, CERTAIN);
         cap.set(2_156);
-        cap.retarget(target, found(1_900, 2_156), -100, 0);
+        cap.retarget(target, found(1_900, 2_156), -100, CERTAIN);
         assert_eq!(cap.due(-100), due, "{target}");
     }
 }
@@ -66,17 +72,17 @@ fn a_cap_that_was_the_very_same_as_ours_is_known_after_ours_has_moved() {
 fn a_cap_that_came_before_its_target_is_not_another() {
     let mut cap = known(100);
     // Not with the margin that it added before.
-    cap.heard(found(2_100, 3_000), 100, 0);
+    cap.heard(found(2_100, 3_000), 100, CERTAIN);
     assert_eq!(cap.due(100), 3_100);
     cap.set(3_100);
-    cap.retarget(2_900, found(2_100, 3_100), 100, 0);
+    cap.retarget(2_900, found(2_100, 3_100), 100, CERTAIN);
     assert_eq!(cap.due(100), 3_100);
 }
 
 #[test]
 fn who_is_made_smaller_may_be_above_its_cap_for_a_while() {
     let mut cap = known(100);
-    cap.heard(found(2_100, 1_256), 100, 0);
+    cap.heard(found(2_100, 1_256), 100, CERTAIN);
     assert_eq!((cap.due(100), cap.most(100)), (1_356, 2_356));
     // What is forgiven is taken from that first, and from the cap then.
     cap.forgive(900);
@@ -86,14 +92,14 @@ fn who_is_made_smaller_may_be_above_its_cap_for_a_while() {
     assert_eq!(cap.forgiven(), 50);
     // Until the toolstack says something else.
     cap.set(1_306);
-    cap.heard(found(1_300, 2_256), 100, 0);
+    cap.heard(found(1_300, 2_256), 100, CERTAIN);
     assert_eq!((cap.due(100), cap.forgiven()), (2_356, 0));
 }
 
 #[test]
 fn a_cap_is_the_same_after_it_was_written_down() {
     let mut cap = known(100);
-    cap.heard(found(2_100, 1_256), 100, 0);
+    cap.heard(found(2_100, 1_256), 100, CERTAIN);
     cap.forgive(1_050);
     let mut record = Record::default();
     cap.record(&mut record);
@@ -101,7 +107,7 @@ fn a_cap_is_the_same_after_it_was_written_down() {
     assert_eq!(again.due(100), cap.due(100));
     assert_eq!(again.most(100), cap.most(100));
     for cap in [&mut cap, &mut again] {
-        cap.retarget(1_000, found(1_300, 1_256), 100, 0);
+        cap.retarget(1_000, found(1_300, 1_256), 100, CERTAIN);
     }
     assert_eq!(again.due(100), cap.due(100));
 }
@@ -129,4 +135,16 @@ fn who_disappoints_again_and_again_is_left_alone_for_longer_each_time() {
     assert_eq!(backoff.until(), until + 100 * MILLISECOND);
     backoff.wait_until(until);
     assert_eq!(backoff.until(), until + 100 * MILLISECOND);
+}
+
+#[test]
+fn what_is_in_flight_to_a_lender_is_no_room_that_it_has_used() {
+    // It lent 300, is given 1 back, and has 2000 all the same: its stock balloon got the rest, under a new cap.
+    let mut cap = known(-299);
+    let uncertain = Uncertain {
+        reclaiming: 0,
+        in_flight: 1,
+    };
+    cap.heard(found(2_000, 2_299), -299, uncertain);
+    assert_eq!((cap.due(-299), cap.most(-299)), (2_000, 2_001));
 }

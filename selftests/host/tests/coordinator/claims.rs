@@ -157,6 +157,8 @@ fn memory_is_made_of_nothing_up_to_the_slack_and_not_over_and_over() {
                 while sim.hear(dom(B)) {}
             }
         }
+        // It takes at once what it is granted: now, or at the deadline.
+        donors_answer(&mut sim, &[B]);
         sim.advance(60 * SECOND);
         donors_answer(&mut sim, &[B]);
         assert_eq!(balance(&sim, A), 0);

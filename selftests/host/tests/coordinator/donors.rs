@@ -125,6 +125,29 @@ fn a_silent_donor_is_passed_over_for_another() {
 }
 
 #[test]
+fn a_donor_that_often_gave_too_little_is_asked_again_soon() {
+    let mut sim = three(Settings::default());
+    sim.domain(C).needs = 2_000;
+    sim.stats(dom(C));
+    // Each time it seems to have much, and its own burst is there first.
+    for _ in 0..8 {
+        sim.domain(B).needs = 500;
+        sim.stats(dom(B));
+        run(&mut sim);
+        sim.domain(B).needs = sim.domain(B).current - 10;
+        ask(&mut sim, A, 100);
+        run(&mut sim);
+        sim.advance(400 * MILLISECOND);
+    }
+    sim.domain(B).needs = 500;
+    sim.stats(dom(B));
+    run(&mut sim);
+    ask(&mut sim, A, 100);
+    donors_answer(&mut sim, &[B]);
+    assert_eq!(grant(&sim, A), Some((100, GrantReason::Full)));
+}
+
+#[test]
 fn a_donor_that_was_late_is_asked_after_one_that_was_not() {
     let mut sim = three(Settings::default());
     sim.domain(C).needs = 1_500;

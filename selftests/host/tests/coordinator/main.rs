@@ -17,6 +17,7 @@ mod requests;
 mod reserve;
 mod returns;
 mod toolstack;
+mod untaken;
 mod views;
 
 use cmm::coordinator::{

@@ -246,6 +246,26 @@ fn what_is_owed_once_is_a_reason_to_be_served_first_once() {
 }
 
 #[test]
+fn who_connects_again_is_not_served_before_others_for_that() {
+    let mut sim = b_waits_and_then_a(1_000, 1);
+    // A has back what it lent when it was asked to, and lends as much unasked.
+    release(&mut sim, D, 1_000);
+    donors_answer(&mut sim, &[A]);
+    release(&mut sim, A, 1_000);
+    donors_answer(&mut sim, &[A, B]);
+    assert_eq!(balance(&sim, A), -1_000);
+    sim.detach(dom(A));
+    sim.attach(dom(A)).expect("known");
+    while sim.serve(dom(A)) | sim.hear(dom(A)) {}
+    for number in [B, A] {
+        assert!(sim.request(dom(number), 1_000, 60_000_000));
+        while sim.hear(dom(number)) {}
+    }
+    release(&mut sim, D, 1_000);
+    assert_eq!(served(&sim), [B]);
+}
+
+#[test]
 fn who_asks_last_does_not_take_what_came_for_those_who_wait() {
     const LAST: u16 = 21;
     const NEWCOMER: u16 = 23;

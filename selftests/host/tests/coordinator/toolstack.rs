@@ -123,7 +123,12 @@ fn a_lender_that_was_made_as_small_as_lending_had_is_owed_nothing_and_can_grow()
     // It has nothing to lend any more.
     sim.domain(B).needs = 1_000;
     sim.attach(dom(B)).expect("accepted");
+    // It is owed what the toolstack wants to have, and says when that has come.
+    assert_eq!(balance(&sim, B), -1_000);
+    sim.report(dom(B));
+    run(&mut sim);
     assert_eq!(balance(&sim, B), 0);
+    assert_eq!(sim.domain(B).current, 1_000);
     assert_eq!(sim.world.domains[&dom(B)].maximum, 1_000 + CAP_MARGIN);
 }
 
@@ -143,4 +148,133 @@ fn a_target_that_is_moved_alone_moves_no_cap() {
             .expect("known");
         assert_eq!(sim.domain(A).maximum, cap);
     }
+}
+
+/// A has borrowed 1000 pages of B, which is to be smaller by 700 then.
+fn lender_made_smaller() -> Sim {
+    let mut sim = three(Settings::default());
+    prefer_b(&mut sim);
+    ask(&mut sim, A, 1_000);
+    run(&mut sim);
+    assert_eq!(balance(&sim, B), -1_000);
+    sim
+}
+
+fn nobody_can_give(sim: &mut Sim) {
+    for number in [A, C] {
+        sim.domain(number).needs = 3_000;
+        sim.stats(dom(number));
+    }
+    run(sim);
+}
+
+fn make_b_smaller(sim: &mut Sim) {
+    sim.mem_set(dom(B), 1_300, true);
+    sim.balloon(dom(B), 5_000, 0);
+    assert_eq!(sim.domain(B).current, 1_000, "it has given that already");
+    sim.report(dom(B));
+    run(sim);
+    sim.advance(100 * MILLISECOND);
+    run(sim);
+}
+
+#[test]
+fn who_lent_and_is_made_smaller_recalls_that_and_has_no_less_than_it_is_to_have() {
+    let mut sim = lender_made_smaller();
+    let free = sim.world.free;
+    make_b_smaller(&mut sim);
+    assert_eq!((balance(&sim, A), balance(&sim, B)), (300, -300));
+    assert_eq!(sim.domain(B).current, 1_000);
+    assert_eq!(sim.world.free, free + 700, "the toolstack's");
+    assert_eq!(sim.world.domains[&dom(B)].maximum, 1_000 + CAP_MARGIN);
+    sim.check();
+
+    sim.release(dom(A), 300);
+    run(&mut sim);
+    sim.balloon(dom(B), 5_000, 0);
+    assert_eq!((balance(&sim, B), sim.domain(B).current), (0, 1_300));
+    sim.check();
+}
+
+#[test]
+fn a_lender_waits_with_getting_smaller_until_what_it_lent_can_come_back() {
+    let mut sim = lender_made_smaller();
+    nobody_can_give(&mut sim);
+    make_b_smaller(&mut sim);
+    assert_eq!((balance(&sim, A), balance(&sim, B)), (1_000, -1_000));
+    assert_eq!(sim.domain(B).current, 1_000);
+    // Some of it comes of itself.
+    sim.domain(A).needs = 0;
+    let free = sim.world.free;
+    sim.release(dom(A), 200);
+    run(&mut sim);
+    assert_eq!((balance(&sim, B), sim.domain(B).current), (-800, 1_000));
+    assert_eq!(sim.world.free, free + 200);
+    // It is to be as large as before, after all.
+    sim.mem_set(dom(B), 2_000, true);
+    sim.report(dom(B));
+    sim.balloon(dom(B), 5_000, 200);
+    sim.release(dom(A), 800);
+    run(&mut sim);
+    sim.balloon(dom(B), 5_000, 200);
+    assert_eq!((balance(&sim, B), sim.domain(B).current), (0, 2_000));
+    sim.come_to_rest();
+    sim.check_at_rest();
+}
+
+#[test]
+fn what_a_lender_is_not_to_have_back_is_not_its_balloons_either() {
+    let mut sim = lender_made_smaller();
+    nobody_can_give(&mut sim);
+    make_b_smaller(&mut sim);
+    sim.unload(dom(B));
+    sim.balloon(dom(B), 5_000, 0);
+    assert_eq!(sim.domain(B).current, 1_000);
+    sim.attach(dom(B)).expect("accepted");
+    assert_eq!((balance(&sim, B), sim.domain(B).current), (-1_000, 1_000));
+    assert_eq!(sim.domain(B).session.deferred, 700);
+    sim.check();
+}
+
+#[test]
+fn a_domain_that_may_have_no_more_borrows_no_more() {
+    let mut sim = three(Settings::default());
+    prefer_b(&mut sim);
+    ask(&mut sim, A, 1_000);
+    run(&mut sim);
+    // With what it has borrowed it has 3000. The toolstack lets it have that, less, and then more.
+    for (most, granted) in [(3_100, 100), (2_500, 0), (3_300, 200)] {
+        let before = balance(&sim, A);
+        sim.world.mem_max(dom(A), most - CAP_MARGIN);
+        ask(&mut sim, A, 500);
+        run(&mut sim);
+        assert_eq!(balance(&sim, A) - before, granted, "{most}");
+    }
+    // It wants it to have another size: that is the last word.
+    sim.mem_set(dom(A), 2_100, true);
+    sim.balloon(dom(A), 5_000, 100);
+    let before = balance(&sim, A);
+    ask(&mut sim, A, 500);
+    run(&mut sim);
+    assert_eq!(balance(&sim, A) - before, 500);
+    assert_eq!(
+        sim.world.domains[&dom(A)].maximum,
+        2_100 + CAP_MARGIN + 1_800
+    );
+    sim.check();
+}
+
+#[test]
+fn a_lender_that_may_have_no_more_gets_back_what_it_lent() {
+    let mut sim = three(Settings::default());
+    prefer_b(&mut sim);
+    ask(&mut sim, A, 1_000);
+    run(&mut sim);
+    for most in [3_000, 2_000] {
+        sim.world.mem_max(dom(B), most);
+        sim.release(dom(A), 500);
+        run(&mut sim);
+    }
+    assert_eq!((balance(&sim, B), sim.domain(B).current), (0, 2_000));
+    sim.check();
 }
