@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/cpu.h>
+#include <linux/file.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/memcontrol.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/mutex.h>
 #include <linux/oom.h>
 #include <linux/page-flags.h>
 #include <linux/preempt.h>
 #include <linux/sched/mm.h>
+#include <linux/shmem_fs.h>
 #include <linux/sort.h>
 #include <linux/spinlock.h>
 #include <linux/swap.h>
@@ -72,6 +77,13 @@ void xen_helper_switch_state(struct xenbus_device *dev, enum xenbus_state state)
 	mutex_unlock(&state_mutex);
 }
 
+void xen_helper_frontend_closed(struct xenbus_device *dev)
+{
+	mutex_lock(&state_mutex);
+	xenbus_frontend_closed(dev);
+	mutex_unlock(&state_mutex);
+}
+
 /* @arguments: a fmt::Arguments of Rust's. */
 void xen_helper_dev_fatal(struct xenbus_device *dev, int err, const void *arguments)
 {
@@ -93,9 +105,60 @@ long xen_helper_memory_op(unsigned int cmd, void *arg)
 const gfp_t xen_helper_gfp_donate = __GFP_HIGHMEM | __GFP_ZERO | __GFP_NOWARN |
 				    __GFP_NORETRY | __GFP_NOMEMALLOC;
 
+/* Likewise, for pages that are only held. */
+const gfp_t xen_helper_gfp_hold = __GFP_HIGHMEM | __GFP_NOWARN |
+				  __GFP_NORETRY | __GFP_NOMEMALLOC;
+
 unsigned long xen_helper_total_ram(void)
 {
 	return totalram_pages();
+}
+
+/* Free, and only for pages that can be moved away again. */
+unsigned long xen_helper_free_movable_only(void)
+{
+	return global_zone_page_state(NR_FREE_CMA_PAGES);
+}
+
+unsigned long xen_helper_page_cache(void)
+{
+	return global_node_page_state(NR_ACTIVE_FILE) +
+	       global_node_page_state(NR_INACTIVE_FILE);
+}
+
+/* What control groups use of what they are promised to keep. */
+unsigned long xen_helper_protected(void)
+{
+#ifdef CONFIG_MEMCG
+	struct mem_cgroup *root = root_mem_cgroup;
+
+	if (!mem_cgroup_disabled() && root)
+		return max(atomic_long_read(&root->memory.children_min_usage),
+			   atomic_long_read(&root->memory.children_low_usage));
+#endif
+	return 0;
+}
+
+unsigned long xen_helper_committed(void)
+{
+	return vm_memory_committed();
+}
+
+/*
+ * Whether the kernel would promise somebody so many pages more. Its rule and
+ * its limit are its own secret; what it promises to a file can be had back.
+ */
+bool xen_helper_may_commit(unsigned long pages)
+{
+	struct file *file;
+
+	file = shmem_kernel_file_setup("xen-commitment", (loff_t)pages << PAGE_SHIFT,
+				       EMPTY_VMA_FLAGS);
+	if (IS_ERR(file))
+		return false;
+	/* Not later: what was promised to it would count until then. */
+	__fput_sync(file);
+	return true;
 }
 
 unsigned long xen_helper_present_pages(void)
@@ -150,13 +213,19 @@ struct page *xen_helper_page_next(struct page *page)
 	return (struct page *)page->lru.next;
 }
 
-/* Tell /proc/kcore and crash dumps to keep away: no memory is behind these. */
+/*
+ * Tell /proc/kcore and crash dumps to keep away: no memory is behind these. A
+ * page like that without a reference would tell whoever takes memory offline
+ * that it may go, too.
+ */
 void xen_helper_pages_set_unpopulated(struct page *page, unsigned long count)
 {
 	unsigned long i;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
 		__SetPageOffline(page + i);
+		set_page_count(page + i, 1);
+	}
 }
 
 /*

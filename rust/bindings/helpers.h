@@ -27,6 +27,7 @@ void xen_helper_spin_unlock(spinlock_t *lock, unsigned long flags);
 
 /* Xenbus devices: one caller at a time, for what these do is to look, and then to write. */
 void xen_helper_switch_state(struct xenbus_device *dev, enum xenbus_state state);
+void xen_helper_frontend_closed(struct xenbus_device *dev);
 void xen_helper_dev_fatal(struct xenbus_device *dev, int err, const void *arguments);
 
 /* Hypercalls. */
@@ -34,7 +35,13 @@ long xen_helper_memory_op(unsigned int cmd, void *arg);
 
 /* struct page. */
 extern const gfp_t xen_helper_gfp_donate;
+extern const gfp_t xen_helper_gfp_hold;
 unsigned long xen_helper_total_ram(void);
+unsigned long xen_helper_free_movable_only(void);
+unsigned long xen_helper_page_cache(void);
+unsigned long xen_helper_protected(void);
+unsigned long xen_helper_committed(void);
+bool xen_helper_may_commit(unsigned long pages);
 unsigned long xen_helper_present_pages(void);
 bool xen_helper_page_is_device(struct page *page);
 void *xen_helper_page_address(struct page *page);

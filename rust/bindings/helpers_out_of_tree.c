@@ -54,8 +54,11 @@ int xen_helper_watch_sleep(void)
 	int err = 0;
 
 	mutex_lock(&sleep_lock);
-	if (!sleep_watchers)
+	if (!sleep_watchers) {
+		/* The last may have gone while the domain slept. */
+		WRITE_ONCE(falls_asleep, false);
 		err = register_pm_notifier(&sleep_notifier);
+	}
 	if (!err)
 		sleep_watchers++;
 	mutex_unlock(&sleep_lock);
@@ -137,21 +140,26 @@ void xen_helper_freeze(void)
 /*
  * The monotonic clock and Xen's, at the same moment. Linux counts by Xen's,
  * unless Xen warrants for the TSC; then Xen has left a page that says how to
- * convert that. Returns false where it is neither.
+ * convert that, and writes it anew on another machine. Returns false where it
+ * is neither.
  */
 bool xen_helper_clocks(u64 *monotonic, u64 *system_time)
 {
 	struct pvclock_vsyscall_time_info *page = pvclock_get_pvti_cpu0_va();
 	struct system_time_snapshot now;
+	unsigned int version = 0;
 
-	ktime_get_snapshot_id(CLOCK_MONOTONIC, &now);
-	*monotonic = now.systime;
-	*system_time = now.cycles;
-	if (now.cs_id == CSID_X86_TSC && page) {
-		*system_time = __pvclock_read_cycles(&page->pvti, now.cycles);
-		return true;
-	}
-	return now.cs_id == CSID_GENERIC;
+	do {
+		if (page)
+			version = pvclock_read_begin(&page->pvti);
+		ktime_get_snapshot_id(CLOCK_MONOTONIC, &now);
+		*monotonic = now.systime;
+		*system_time = now.cs_id == CSID_X86_TSC && page ?
+			       __pvclock_read_cycles(&page->pvti, now.cycles) :
+			       now.cycles;
+	} while (page && pvclock_read_retry(&page->pvti, version));
+
+	return now.cs_id == CSID_GENERIC || (now.cs_id == CSID_X86_TSC && page);
 }
 
 /* Turns interrupts off, but only for a caller who may sleep. */

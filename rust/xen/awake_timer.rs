@@ -23,8 +23,8 @@ pub trait WhileAwake: Send + Sync + 'static {
     fn look(&self) -> u64;
 }
 
-/// Calls a `T` again and again, on each CPU that is awake, until it is dropped. CPUs that come
-/// online later have none.
+/// Calls a `T` again and again, on each CPU that is awake, until it is dropped: not by the `T`, for
+/// calls are waited for. CPUs that come online later have none.
 ///
 /// # Examples
 ///

@@ -394,6 +394,8 @@ impl<T: Handler> Drop for Registration<T> {
 
 /// A bound event channel, closed when dropped, or else when its device is unbound.
 ///
+/// Not to be dropped by its own handler or thread, which it waits for.
+///
 /// # Examples
 ///
 /// A back-end that answers whatever the front-end counts.

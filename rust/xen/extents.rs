@@ -67,7 +67,7 @@ impl Present for Populated {
     const COUNTED: bool = false;
 }
 
-/// Conditions in which nobody holds references to pages, so that an extent is easily split.
+/// Conditions in which an extent is easily split: what references its pages have matters to nobody.
 /// [`Extents`] has an example of its use.
 pub trait Unreferenced: Condition {}
 

@@ -127,6 +127,8 @@ impl BorrowedFrames {
 
         let mut frames = from.take(self.from_kernel);
         self.from_kernel -= frames.pages();
+        // These are what it gives out next.
+        self.kernel_is_out &= frames.is_empty();
         for_each_batch(&mut frames, return_to_kernel);
     }
 }
@@ -143,9 +145,13 @@ fn set_aside() -> usize {
     // SAFETY: A racy look at a number that changes only when memory is added, and is read as a
     // whole.
     let counted = unsafe { (&raw const bindings::balloon_stats.total_pages).read_volatile() };
+    present().saturating_sub(counted)
+}
+
+/// The page frames that the kernel knows, with memory behind them or without.
+pub fn present() -> usize {
     // SAFETY: Reads a counter, in any context.
-    let all = unsafe { bindings::xen_helper_present_pages() };
-    all.saturating_sub(counted) as usize
+    unsafe { bindings::xen_helper_present_pages() as usize }
 }
 
 /// Takes up to `pages` frames out of the balloon; returns how many. May sleep.

@@ -156,7 +156,9 @@ impl MappedPage {
     ///
     /// # Errors
     ///
-    /// What Xen says: there may be no such grant, or it may not be for this domain.
+    /// `ENOENT` if Xen does not let it be mapped, after the device has begun to close, and the
+    /// reason was logged and left in xenstore (`xenbus_dev_fatal`): there may be no such grant, or it
+    /// may not be for this domain. `ENOMEM`.
     pub fn new(device: &Device<device::Bound>, grant: GrantRef) -> Result<Self> {
         let mut grant = grant.0;
         let mut addr = core::ptr::null_mut();

@@ -12,6 +12,7 @@
 //! Memory is moved by
 //!
 //! - [`extents`]: runs of pages, and whether there is memory behind them;
+//! - [`held`]: pages that are held so that nobody uses them up;
 //! - [`memory`]: this domain's own reservation;
 //! - [`frames`]: page frames for memory from elsewhere;
 //! - [`balloon`]: the stock balloon driver, which owns the rest of it.
@@ -33,6 +34,7 @@ pub mod extents;
 mod frame_section;
 pub mod frames;
 pub mod grant;
+pub mod held;
 pub mod memory;
 pub mod oom;
 pub mod out_of_tree;

@@ -36,10 +36,8 @@ use core::{
     ops::Range,
     ptr::NonNull, //
 };
-use kernel::{
-    alloc::flags::__GFP_ZERO,
-    prelude::*, //
-};
+use kernel::prelude::*;
+use pin_init::init_zeroed;
 
 /// How hard to try for a page. [`Extents`] has an example of its use.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,6 +86,46 @@ pub fn available() -> usize {
 pub fn total() -> usize {
     // SAFETY: Reads a counter, in any context.
     unsafe { bindings::xen_helper_total_ram() as usize }
+}
+
+/// The pages that are free (`MemFree`). May be called in any context.
+pub fn free() -> usize {
+    // SAFETY: Reads a counter, in any context.
+    unsafe { bindings::xen_helper_free_pages() as usize }
+}
+
+/// The free pages of [`available`] that only movable pages can have (`CmaFree`): none that
+/// [`Extents::allocate`] could give. May be called in any context, as all that follow up to
+/// [`committed`].
+pub fn free_movable_only() -> usize {
+    // SAFETY: Reads a counter, in any context.
+    unsafe { bindings::xen_helper_free_movable_only() as usize }
+}
+
+/// The pages of the page cache that could be reclaimed, but for what control groups protect.
+pub fn page_cache() -> usize {
+    // SAFETY: Reads counters, in any context.
+    unsafe { bindings::xen_helper_page_cache() as usize }
+}
+
+/// The pages in use, of the page cache or not, that control groups protect from being reclaimed.
+pub fn protected() -> usize {
+    // SAFETY: Reads counters, in any context, of a control group that is there for ever.
+    unsafe { bindings::xen_helper_protected() as usize }
+}
+
+/// The pages the kernel has promised its processes (`Committed_AS`).
+pub fn committed() -> usize {
+    // SAFETY: Reads a counter, in any context.
+    unsafe { bindings::xen_helper_committed() as usize }
+}
+
+/// Whether the kernel would promise its processes so many pages more. A kernel that promises no more
+/// than it has (`vm.overcommit_memory=2`) must not get smaller by more than that: all processes
+/// would be refused memory. If it would not, it says so in its log. May sleep.
+pub fn may_commit(pages: usize) -> bool {
+    // SAFETY: It may sleep here, and takes any number.
+    unsafe { bindings::xen_helper_may_commit(pages as c_ulong) }
 }
 
 /// What is done with each extent. [`Workspace`] has an example of its use.
@@ -147,10 +185,14 @@ impl Workspace {
     ///
     /// `ENOMEM`.
     pub fn new() -> Result<KBox<Self>> {
-        let space = KBox::<Self>::new_uninit(GFP_KERNEL | __GFP_ZERO)?;
-        // SAFETY: It consists of numbers, raw pointers and a bool, for all of which zero is a
-        // value.
-        Ok(unsafe { space.assume_init() })
+        KBox::init(
+            init!(Self {
+                frames <- init_zeroed(),
+                mappings <- Mappings::new(),
+                tells_memory: false,
+            }),
+            GFP_KERNEL,
+        )
     }
 
     /// Gives the memory behind `from` back to Xen; the unpopulated pages go to `to`.

@@ -28,7 +28,7 @@ pub trait Rescue: Send + Sync + 'static {
     fn rescue(&self) -> usize;
 }
 
-/// Asks a `T` before a process is killed, until it is dropped.
+/// Asks a `T` before a process is killed, until it is dropped: not by the `T`, which is waited for.
 ///
 /// # Invariants
 ///

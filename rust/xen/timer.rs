@@ -23,7 +23,8 @@ pub trait Expire: Send + Sync + Sized + 'static {
     fn expire(&self, timer: &Timer<Self>);
 }
 
-/// A one-shot timer on the monotonic clock, cancelled when dropped.
+/// A one-shot timer on the monotonic clock, cancelled when dropped: not by what it calls, for that
+/// is waited for.
 ///
 /// # Invariants
 ///

@@ -22,7 +22,8 @@ pub trait Work: Send + Sync + 'static {
     fn work(&self) -> Option<u64>;
 }
 
-/// A kernel thread that does a `T`'s work, until it is dropped.
+/// A kernel thread that does a `T`'s work, until it is dropped: not by the `T`, for that waits for
+/// the thread.
 ///
 /// # Invariants
 ///
@@ -75,7 +76,7 @@ impl<T: Work> Worker<T> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
+    /// `ENOMEM`; `EINTR`, if the caller is killed meanwhile.
     pub fn new(name: &'static CStr, target: T) -> Result<Self> {
         let wanted = Opaque::new(0);
         let shared = KBox::new(Shared { wanted, target }, GFP_KERNEL)?;

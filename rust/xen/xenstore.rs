@@ -57,6 +57,9 @@ pub struct Transaction {
 /// No transaction.
 const NIL: u32 = 0;
 
+/// How often a transaction is run: whoever interferes with each of so many does nothing else.
+const TRIES: u32 = 100;
+
 const fn raw(id: u32) -> bindings::xenbus_transaction {
     bindings::xenbus_transaction { id }
 }
@@ -78,20 +81,22 @@ impl Transaction {
         })
     }
 
-    /// Runs `body` in a transaction until nobody interferes.
+    /// Runs `body` in a transaction until nobody interferes, or somebody has a hundred times.
     ///
     /// # Errors
     ///
-    /// What `body` returns, and xenstore's own errors.
+    /// What `body` returns, and xenstore's own errors: `EAGAIN` if somebody interfered each time.
     pub fn run(mut body: impl FnMut(&Self) -> Result) -> Result {
-        loop {
+        for _ in 0..TRIES {
             let transaction = Self::start()?;
             body(&transaction)?;
             match transaction.commit() {
-                Err(err) if err == EAGAIN => continue,
+                Err(err) if err == EAGAIN => (),
                 result => return result,
             }
         }
+        pr_warn!("of {TRIES} transactions of xenstore's none came through\n");
+        Err(EAGAIN)
     }
 
     /// Makes the changes visible.

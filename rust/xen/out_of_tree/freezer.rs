@@ -73,7 +73,8 @@ impl Drop for SleepWatch {
     }
 }
 
-/// A kernel thread that asks a `T`, until it is dropped.
+/// A kernel thread that asks a `T`, until it is dropped: not by the `T`, for that waits for the
+/// thread.
 ///
 /// # Invariants
 ///

@@ -119,11 +119,21 @@ impl DomainControl {
     ///
     /// One that runs is stopped for a moment. May be called in any context.
     ///
+    /// Nothing comes between the one and the other, not even the end of the module; were it that of
+    /// this whole domain, the other would stay paused. Xen counts who pauses a domain, so that one
+    /// that its toolstack has paused, or pauses meanwhile, is so still.
+    ///
     /// # Errors
     ///
-    /// `ESRCH` if there is no such domain.
+    /// `ESRCH` if there is no such domain. What is paused and Xen does not unpause is logged, too.
     pub fn boost(&self, dom: DomId) -> Result {
         self.issue(XEN_DOMCTL_PAUSEDOMAIN, dom, &mut [0; 16])?;
         self.issue(XEN_DOMCTL_UNPAUSEDOMAIN, dom, &mut [0; 16])
+            .inspect_err(|err| {
+                // It has gone, or somebody else has unpaused it.
+                if *err != ESRCH && *err != EINVAL {
+                    pr_err!("domain {} stays paused: Xen says {err:?}\n", dom.0);
+                }
+            })
     }
 }

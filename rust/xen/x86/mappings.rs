@@ -20,6 +20,10 @@ use crate::{
 };
 use core::ptr::NonNull;
 use kernel::prelude::*;
+use pin_init::{
+    init_array_from_fn,
+    init_zeroed, //
+};
 
 /// Work space for changing the mappings of an extent.
 pub(crate) struct Mappings {
@@ -31,6 +35,14 @@ pub(crate) struct Mappings {
 unsafe impl Send for Mappings {}
 
 impl Mappings {
+    /// Work space that says nothing yet.
+    pub(crate) fn new() -> impl Init<Self> {
+        init!(Self {
+            updates <- init_array_from_fn(|_| bindings::mmu_update::default()),
+            pages <- init_zeroed(),
+        })
+    }
+
     /// Maps `frames` at the pages from `first` on, at most [`MAX_EXTENT`].
     ///
     /// # Safety

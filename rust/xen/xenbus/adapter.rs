@@ -6,9 +6,9 @@ use super::{
     device::Device,
     driver::{
         Driver,
-        Fate,
-        Half, //
+        Fate, //
     },
+    register::register,
     state::XenbusState,
     unregister::unregister, //
 };
@@ -31,10 +31,7 @@ use core::{
 use kernel::{
     device,
     driver,
-    error::{
-        from_result,
-        to_result, //
-    },
+    error::from_result,
     prelude::*,
     types::Opaque,
     ThisModule, //
@@ -101,19 +98,10 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
         raw.context = KBox::into_raw(context);
 
         let result = Self::fill(raw, name).and_then(|()| {
-            let register = match T::HALF {
-                Half::Frontend => bindings::__xenbus_register_frontend,
-                Half::Backend => bindings::__xenbus_register_backend,
-            };
-            // No owner: the bus would hold a reference to the module for each bound device, and it
-            // could not be unloaded before the toolstack has taken them all away. `unregister`
-            // unbinds them, in the one thread where that waits for nobody who waits for it, and
-            // ends when no callback runs any more.
-            let owner = core::ptr::null_mut();
-
             // SAFETY: The driver is complete: its name, its ids and its callbacks live as long as
-            // the module, and its attributes and itself stay pinned until `unregister`.
-            to_result(unsafe { register(&mut raw.driver, owner, core::ptr::null()) })
+            // the module, and its attributes and itself stay pinned until `unregister`. A module is
+            // loaded in a process that holds no device's lock.
+            unsafe { register(&mut raw.driver, T::HALF, T::ID_TABLE) }
         });
         if result.is_err() {
             // SAFETY: `reg` has a context, and is not registered.
@@ -149,7 +137,8 @@ impl<T: Driver> Adapter<T> {
 
         let drv = &mut raw.driver;
         drv.name = name.as_char_ptr();
-        drv.ids = T::ID_TABLE.as_ptr();
+        // A kernel that has the driver built in boots on half a minute after its devices should
+        // have connected, rather than five.
         drv.not_essential = true;
         // Nobody unbinds a device by hand: that would take the device's lock, and then wait for
         // xenbus's thread, which may wait for the lock.

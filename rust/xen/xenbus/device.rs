@@ -160,11 +160,11 @@ impl Device<device::Bound> {
         unsafe { bindings::xenbus_dev_is_online(self.as_raw()) != 0 }
     }
 
-    /// Shows that this front-end is closed, and wakes whoever waits for that.
+    /// Shows that this front-end is closed, and wakes whoever waits for that. May sleep.
     pub fn frontend_closed(&self) {
         // SAFETY: By the type invariant the device is valid, and its completion was set up when the
         // bus made it.
-        unsafe { bindings::xenbus_frontend_closed(self.as_raw()) };
+        unsafe { bindings::xen_helper_frontend_closed(self.as_raw()) };
     }
 }
 

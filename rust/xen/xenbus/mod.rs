@@ -15,6 +15,7 @@
 mod adapter;
 mod device;
 mod driver;
+mod register;
 mod state;
 mod unregister;
 

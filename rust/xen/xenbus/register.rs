@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Registers a driver, and waits for none of its devices to connect.
+//!
+//! The bus of front-ends would wait, lest the domain boots on without its disks: for those that the
+//! driver has been bound to while it was registered, half a minute or five. That is no use to a
+//! module that serves whatever comes, and one whose other half has not been loaded yet comes late.
+//! So a driver is registered as one for no devices, and bound to its own after that, as PCI's
+//! drivers are to those whose ids they are told at run time.
+
+use super::{
+    driver::{
+        Half,
+        IdTable, //
+    },
+    unregister::unregister, //
+};
+use crate::bindings;
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
+
+/// The ids of no devices: one without a name ends a table.
+static NO_IDS: bindings::xenbus_device_id = bindings::xenbus_device_id {
+    devicetype: [0; 32],
+};
+
+/// Registers a driver for the devices in `ids`, and binds it to those that are there. May sleep.
+///
+/// # Errors
+///
+/// `EBUSY` if there is a driver of that name, `ENOMEM`.
+///
+/// # Safety
+///
+/// `driver` must be valid, complete but for its ids, and not registered. It must stay so, and in
+/// place, until it is unregistered, which is up to the caller if this succeeds. The caller must not
+/// be the thread that serves xenbus, and must hold no lock of a device's.
+pub(super) unsafe fn register(
+    driver: *mut bindings::xenbus_driver,
+    half: Half,
+    ids: IdTable,
+) -> Result {
+    let register = match half {
+        Half::Frontend => bindings::__xenbus_register_frontend,
+        Half::Backend => bindings::__xenbus_register_backend,
+    };
+    // No owner: the bus would hold a reference to the module for each bound device, and it could
+    // not be unloaded before the toolstack has taken them all away. `unregister` unbinds them, in
+    // the one thread where that waits for nobody who waits for it, and ends when no callback runs
+    // any more.
+    let owner = core::ptr::null_mut();
+
+    // SAFETY: By the safety requirements the driver is valid, and nobody else knows of it yet.
+    unsafe { (*driver).ids = &raw const NO_IDS };
+    // SAFETY: By the safety requirements the driver is complete now, and stays.
+    to_result(unsafe { register(driver, owner, core::ptr::null()) })?;
+
+    // Whatever appears after this the bus binds by itself.
+    //
+    // SAFETY: By the safety requirements the driver is there still. The bus may read the pointer
+    // meanwhile, as a whole, and follow it: both tables are there for good, and end with no id.
+    unsafe { (&raw mut (*driver).ids).write_volatile(ids.as_ptr()) };
+    // SAFETY: The driver is registered. It takes the lock of each device that it looks at, of which
+    // by the safety requirements the caller holds none.
+    let attached = to_result(unsafe { bindings::driver_attach(&raw const (*driver).driver) });
+    if attached.is_err() {
+        // SAFETY: The driver has been registered above. The rest is in the safety requirements.
+        unsafe { unregister(driver) };
+    }
+    attached
+}
