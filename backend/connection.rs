@@ -248,6 +248,10 @@ fn set_limits(core: &Core, dom: DomId, limits: Limits) {
     core.tell(Event::SetProtected { dom, protected });
 }
 
+/// How long a connection's thread sleeps at once. Whoever ends the connection waits for it: xenbus's
+/// thread, and with it all other devices.
+const NAP: u64 = 5_000_000;
+
 /// Handles the events of a connection.
 pub(crate) struct Events {
     core: Core,
@@ -261,9 +265,12 @@ impl Handler for Events {
 
     fn handle_threaded(&self, thread: &Thread<'_>) -> Outcome {
         // Whoever has had more of this CPU than is its due has it wait, and no event comes meanwhile.
-        let wait = self.core.patience(self.dom);
-        if wait > 0 {
-            fsleep(Delta::from_nanos(i64::try_from(wait).unwrap_or(i64::MAX)));
+        // A connection that has ended waits for nothing.
+        loop {
+            match self.core.patience(self.dom) {
+                0 => break,
+                wait => fsleep(Delta::from_nanos(wait.min(NAP) as i64)),
+            }
         }
         let outcome = self.core.receive_lane(self.dom);
         report_fault(&self.core, thread.device(), self.dom);

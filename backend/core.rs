@@ -133,7 +133,9 @@ impl Inside {
     fn end_turn(&mut self, timer: &Timer<Guarded>) -> Nanos {
         let ended = self.links.notify();
         let next = self.coordinator.next_deadline();
-        if let Some(next) = next.filter(|_| next != self.armed) {
+        // One that is set for sooner stays: to be woken once for nothing is cheaper than to set it at each turn.
+        let is_sooner = |next: &Nanos| self.armed.is_none_or(|armed| *next < armed);
+        if let Some(next) = next.filter(is_sooner) {
             timer.arm(next.saturating_sub(ended));
             self.armed = Some(next);
         }
@@ -210,7 +212,7 @@ impl Inside {
         if let Some(link) = self.links.at(at) {
             link.break_off(why);
             let dom = link.dom;
-            let _ = self.handle(Event::Detach { dom }, control);
+            let _ = self.handle(Event::SentAway { dom }, control);
         }
     }
 }

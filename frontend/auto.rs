@@ -106,9 +106,14 @@ impl Automatic {
         self.paused.store(false, Relaxed);
     }
 
+    /// Begins nothing more.
+    pub(crate) fn forbid(&self) {
+        self.paused.store(true, Relaxed);
+    }
+
     /// Begins nothing more, and waits for the end of what was begun.
     pub(crate) fn pause(&self) {
-        self.paused.store(true, Relaxed);
+        self.forbid();
         drop(self.acting.lock());
     }
 

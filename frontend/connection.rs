@@ -3,6 +3,7 @@
 //! Xenbus: a connection to Dom0, how it comes about, and what its events do.
 
 use crate::{
+    ending::Ending,
     link::Link,
     session::Session, //
 };
@@ -35,6 +36,7 @@ use xen::{
 /// Handles the events of a connection.
 pub(crate) struct Events {
     session: Arc<Session>,
+    ending: Arc<Ending>,
 }
 
 impl Handler for Events {
@@ -51,10 +53,14 @@ impl Handler for Events {
     }
 
     fn handle_threaded(&self, thread: &Thread<'_>) -> Outcome {
+        self.session.defer();
         self.session.carry_out(thread);
+        self.session.cancel_recalled();
+        self.session.return_above_largest();
         self.session.prepopulate();
         self.session.tidy_up();
         self.session.report_fault(thread.device());
+        self.ending.go_on(thread);
         Outcome::Handled
     }
 }
@@ -69,10 +75,15 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Makes a page and a channel, and tells the back-end of them in xenstore.
-    pub(crate) fn open(dev: &Device<device::Bound>, session: &Arc<Session>) -> Result<Self> {
+    pub(crate) fn open(
+        dev: &Device<device::Bound>,
+        session: &Arc<Session>,
+        ending: &Arc<Ending>,
+    ) -> Result<Self> {
         let page = Arc::new(GrantedPage::new(dev.otherend_id())?, GFP_KERNEL)?;
         let events = Events {
             session: session.clone(),
+            ending: ending.clone(),
         };
         let channel = EventChannel::listen(dev, c"xen-cmmfront", events)?;
 

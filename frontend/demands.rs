@@ -3,7 +3,10 @@
 //! Memory: what Dom0 demands and what it lends on credit is moved, in the channel's thread.
 
 use crate::{
-    pages::BATCH,
+    pages::{
+        Pages,
+        BATCH, //
+    },
     session::Session, //
 };
 use cmm::{
@@ -18,6 +21,7 @@ use cmm::{
 };
 use kernel::prelude::*;
 use xen::{
+    balloon,
     event_channel::Thread,
     out_of_tree::priority::NormalPriority,
     timer::now, //
@@ -53,8 +57,12 @@ impl Session {
             let task = self.client.lock().admit(epoch, demand)?;
             Some(match task {
                 Task::Give { pages, urgency } => {
-                    let given = memory.give_readahead(pages, stopwatch);
-                    given + memory.give(pages - given, urgency, stopwatch)
+                    let mut given = memory.give_readahead(pages, stopwatch);
+                    given += memory.give(pages - given, urgency, stopwatch);
+                    if let Some(committed) = memory.refused_at() {
+                        self.client.lock().refused_by_kernel(committed, now());
+                    }
+                    given
                 }
                 Task::Take { pages } => memory.take(pages, pages, stopwatch),
                 Task::PutAway { surplus, returned } => {
@@ -63,6 +71,25 @@ impl Session {
                 }
             })
         })
+    }
+
+    /// Has the toolstack's will, if it is that this domain, which has lent, be smaller: first what it
+    /// has lent is to come back.
+    pub(crate) fn defer(&self) {
+        if self.holdings().to_defer(balloon::above_target()) != 0 {
+            self.change(Pages::defer);
+        }
+    }
+
+    /// Cancels debts, if Dom0 has answered that they were paid.
+    pub(crate) fn cancel_recalled(&self) {
+        let recalled = self.client.lock().next_recalled();
+        if let Some((ticket, granted)) = recalled {
+            let granted = usize::try_from(granted).unwrap_or(usize::MAX);
+            let cancelled = self.change_in(ticket.epoch, |memory| memory.cancel(granted) as u64);
+            let cancelled = cancelled.unwrap_or(0);
+            self.client.lock().took(ticket, granted as u64, cancelled);
+        }
     }
 
     /// Gets memory on credit before anybody asks for it, so that a small request need not even

@@ -10,11 +10,14 @@ use crate::{
     },
     connection::Connection,
     debugfs::Debugfs,
+    devices::Entry,
+    ending::Ending,
     report::Reporter,
     rescue::Rescue,
     session::Session,
     suspend::Suspend, //
 };
+use cmm::pages::from_kib;
 use kernel::{
     prelude::*,
     sync::{
@@ -28,14 +31,33 @@ use xen::{
     oom::OomNotifier,
     out_of_tree::freezer::Freezer,
     timer::Timer,
-    worker::Worker, //
+    worker::Worker,
+    xenstore, //
 };
+
+/// Hears of the size the toolstack wants the domain to have, as the balloon driver does, but for what
+/// the domain has lent, and of the size it lets it have at most.
+pub(crate) struct Target(pub(crate) Arc<Session>);
+
+impl xenstore::Watcher for Target {
+    fn changed(&self) {
+        let largest = xenstore::read_number(c"memory", c"static-max");
+        // If it is nonsense, what was said before holds.
+        if let Some(pages) = largest.ok().and_then(from_kib) {
+            self.0.client.lock().set_largest(pages);
+        }
+        self.0.defer();
+    }
+}
 
 /// The driver's data of the device `cmm-0`.
 ///
-/// The fields are dropped in order: timers first, then the connection, and then what both use.
+/// The fields are dropped in order: the watch and timers first, then the connection, and then what
+/// both use.
 #[pin_data]
 pub(crate) struct Frontend {
+    #[pin]
+    pub(crate) target: xenstore::Watch<Target>,
     #[pin]
     pub(crate) reports: Timer<Reporter>,
     pub(crate) _watch: AwakeTimer<Watch>,
@@ -45,6 +67,8 @@ pub(crate) struct Frontend {
     pub(crate) connection: Mutex<Option<Connection>>,
     pub(crate) _debugfs: Debugfs,
     pub(crate) _suspend: Freezer<Suspend>,
+    pub(crate) _entry: Entry,
+    pub(crate) ending: Arc<Ending>,
     pub(crate) automatic: Arc<Automatic>,
     pub(crate) session: Arc<Session>,
     /// A connection could not be made, for a reason of our own: to try again at once would not help.

@@ -5,7 +5,11 @@
 use cmm::{
     client::{
         self,
-        Holdings, //
+        Givable,
+        HandedOver,
+        Holdings,
+        Memory,
+        Promise, //
     },
     protocol::Urgency,
     timing::{
@@ -25,6 +29,7 @@ use xen::{
         MAX_ORDER, //
     },
     frames::BorrowedFrames,
+    held::Held,
     memory::{
         self,
         Effort,
@@ -57,18 +62,25 @@ pub(crate) struct Pages {
     stock: BorrowedFrames,
     /// Borrowed (positive) or lent (negative), in pages.
     balance: i64,
-    /// What was available when it began to borrow; 0 if nobody knows.
-    before: u64,
-    /// What was available lately; 0 if nobody has looked.
-    lately: u64,
+    /// What of that it has lent its toolstack does not want it to have back: the balloon driver counts
+    /// it as given already.
+    deferred: u64,
+    /// What it could have given when it began to borrow.
+    givable: Givable,
+    /// What processes had been promised when the kernel refused to have less, until that is told.
+    refused_at: Option<u64>,
+    /// What the kernel would promise processes.
+    promise: Promise,
 }
 
 impl Pages {
     /// Begins with what an earlier driver has handed over to the balloon driver.
-    pub(crate) fn new(handed_over: i64) -> Result<Self> {
+    pub(crate) fn new(handed_over: HandedOver) -> Result<Self> {
+        let spare = client::spare(&kernel_memory());
+        let HandedOver { balance, deferred } = handed_over.bounded(balloon::above_target(), spare);
         let workspace = Workspace::new()?;
         let mut frames = Extents::new();
-        let balance = handover::take_over(handed_over, &mut frames)?;
+        let balance = handover::take_over(balance, &mut frames)? - deferred as i64;
         Ok(Self {
             workspace,
             prepopulated: Extents::new(),
@@ -76,8 +88,10 @@ impl Pages {
             frames,
             stock: BorrowedFrames::new(),
             balance,
-            before: 0,
-            lately: 0,
+            deferred,
+            givable: Givable::new(),
+            refused_at: None,
+            promise: Promise::default(),
         })
     }
 
@@ -92,6 +106,7 @@ impl Pages {
             baseline: 0,
             balance: self.balance,
             readahead: self.readahead(),
+            deferred: self.deferred,
         }
     }
 
@@ -101,18 +116,21 @@ impl Pages {
     }
 
     /// Takes `granted` pages from Xen, as Dom0 allows; returns how many it got. Those beyond `wanted`
-    /// are readahead.
+    /// are readahead. What is deferred is not the domain's: the first are left to Xen for that.
     pub(crate) fn take(&mut self, granted: u64, wanted: u64, stopwatch: &mut Stopwatch) -> u64 {
         let granted = usize::try_from(granted).unwrap_or(usize::MAX);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let cancelled = self.cancel(granted);
+        let granted = granted - cancelled;
+        let wanted = wanted.saturating_sub(cancelled);
         self.remember_before();
         let mut fresh = self.populate(granted, stopwatch);
         let taken = fresh.pages();
         self.balance += taken as i64;
         self.readahead
             .append(&mut fresh.take(taken.saturating_sub(wanted)));
-        free(fresh, stopwatch);
-        taken as u64
+        self.free(fresh, stopwatch);
+        (cancelled + taken) as u64
     }
 
     /// Takes `wanted` of the pages that were read ahead, and count as borrowed already; none if
@@ -121,7 +139,8 @@ impl Pages {
         if wanted > self.readahead() {
             return 0;
         }
-        free(self.readahead.take(wanted as usize), stopwatch)
+        let fresh = self.readahead.take(wanted as usize);
+        self.free(fresh, stopwatch)
     }
 
     /// As [`Pages::take`], on credit: what is prepopulated first.
@@ -133,22 +152,33 @@ impl Pages {
             drawn.append(&mut self.populate(wanted - drawn.pages(), stopwatch));
         }
         self.balance += drawn.pages() as i64;
-        free(drawn, stopwatch)
+        self.free(drawn, stopwatch)
     }
 
-    /// Somebody has found `available` pages lately, or nobody has if that is 0.
-    pub(crate) fn found_available(&mut self, available: u64) {
-        self.lately = available;
+    /// It can give `givable` pages now; or nobody looks any more, if that is 0.
+    pub(crate) fn found_givable(&mut self, givable: u64) {
+        self.givable.found(givable);
     }
 
-    /// To look now would take longer than to free a page does.
     fn remember_before(&mut self) {
         if self.balance <= 0 {
-            self.before = match self.lately {
-                0 => memory::available() as u64,
-                lately => lately,
-            };
+            self.givable.begin(self.own(), || kernel_memory().givable());
         }
+    }
+
+    /// What the kernel manages without what is borrowed, in pages.
+    fn own(&self) -> u64 {
+        let borrowed = self.balance - self.readahead() as i64;
+        (memory::total() as u64).saturating_add_signed(-borrowed)
+    }
+
+    /// Gives pages to the page allocator; returns how many.
+    fn free(&mut self, fresh: Extents<Populated>, stopwatch: &mut Stopwatch) -> u64 {
+        let pages = fresh.pages();
+        drop(fresh);
+        self.givable.moved(pages as i64);
+        stopwatch.split(Phase::Free, now());
+        pages as u64
     }
 
     /// Gets `wanted` pages on credit before anybody asks; returns how many it got.
@@ -209,31 +239,40 @@ impl Pages {
 
     /// Gives up to `wanted` pages back to Xen, without hurting the domain; returns how many.
     pub(crate) fn give(&mut self, wanted: u64, urgency: Urgency, stopwatch: &mut Stopwatch) -> u64 {
-        self.give_within(spare, wanted, urgency, stopwatch)
+        self.give_within(spare, client::keeps, wanted, urgency, stopwatch)
+    }
+
+    /// What processes had been promised when the kernel refused to have less memory, if it did since
+    /// this was last asked.
+    pub(crate) fn refused_at(&mut self) -> Option<u64> {
+        self.refused_at.take()
     }
 
     /// As [`Pages::give`], of what was borrowed: the domain keeps what it had before, not what a
     /// donor does. The size that the toolstack wants it to have does not matter.
     pub(crate) fn give_borrowed(&mut self, wanted: u64) -> u64 {
-        let spare = self.spare_borrowed();
-        self.give_within(spare, wanted, Urgency::Urgent, &mut Stopwatch::default())
-    }
-
-    fn spare_borrowed(&self) -> impl Fn() -> usize + use<> {
-        let before = self.before;
-        move || {
-            let (available, total) = (memory::available() as u64, memory::total() as u64);
-            client::spare_borrowed(available, total, before) as usize
-        }
+        let before = self.givable.before(self.own());
+        let spare = |memory: &Memory| client::spare_borrowed(memory, before);
+        let keeps = |memory: &Memory| client::keeps_borrowed(memory, before);
+        let urgency = Urgency::Urgent;
+        self.give_within(spare, keeps, wanted, urgency, &mut Stopwatch::default())
     }
 
     /// Brings the domain down to the size that its toolstack wants, as far as it can spare that. The
     /// stock balloon driver does not try again for an hour once it has failed some times.
     pub(crate) fn shrink_to_target(&mut self) {
-        let spare = self.spare_borrowed();
+        let mut held = Held::default();
         loop {
             let above = usize::try_from(balloon::above_target()).unwrap_or(0);
-            let mut pages = allocate(above.min(BATCH).min(spare()), Urgency::Urgent);
+            let memory = kernel_memory_with(&held);
+            let before = self.givable.before(self.own());
+            let spare = client::spare_borrowed(&memory, before) as usize;
+            let batch = above.min(BATCH).min(spare);
+            let kept = client::keeps_borrowed(&memory, before);
+            if batch == 0 || !hold(&mut held, &memory, batch, kept) {
+                return;
+            }
+            let mut pages = allocate(batch, Urgency::Urgent);
             if pages.is_empty() {
                 return;
             }
@@ -251,28 +290,41 @@ impl Pages {
     /// As [`Pages::give`], in a domain whose processes are all frozen: nobody can be hurt.
     pub(crate) fn give_frozen(&mut self, wanted: u64) -> u64 {
         // They may not be for ever.
-        let spare = || {
+        let spare = |memory: &Memory| {
             if freezer::is_freezing() {
-                client::spare_frozen(memory::available() as u64) as usize
+                client::spare_frozen(memory.givable())
             } else {
                 0
             }
         };
-        self.give_within(spare, wanted, Urgency::Urgent, &mut Stopwatch::default())
+        let urgency = Urgency::Urgent;
+        self.give_within(spare, |_| 0, wanted, urgency, &mut Stopwatch::default())
     }
 
     fn give_within(
         &mut self,
-        spare: impl Fn() -> usize,
+        spare: impl Fn(&Memory) -> u64,
+        keeps: impl Fn(&Memory) -> u64,
         wanted: u64,
         urgency: Urgency,
         stopwatch: &mut Stopwatch,
     ) -> u64 {
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         let mut given = 0;
+        let mut held = Held::default();
+        self.refused_at = None;
 
         while given < wanted {
-            let batch = (wanted - given).min(BATCH).min(spare());
+            let memory = kernel_memory_with(&held);
+            let spare = usize::try_from(spare(&memory)).unwrap_or(usize::MAX);
+            let batch = (wanted - given).min(BATCH).min(spare);
+            let kept = keeps(&memory);
+            if batch == 0
+                || !hold(&mut held, &memory, batch, kept)
+                || !self.may_give(batch as u64, kept)
+            {
+                break;
+            }
             let mut pages = allocate(batch, urgency);
             if pages.is_empty() {
                 break;
@@ -284,6 +336,8 @@ impl Pages {
                     note(stopwatch, step)
                 });
             self.balance -= released as i64;
+            self.givable.moved(-(released as i64));
+            self.promise.gave(released as u64);
             given += released;
             // Xen refused some: others would fare no better.
             if !pages.is_empty() {
@@ -294,10 +348,26 @@ impl Pages {
         given as u64
     }
 
+    /// Whether the kernel can have `pages` less, and promise processes as many as are kept.
+    fn may_give(&mut self, pages: u64, kept: u64) -> bool {
+        let (committed, now) = (memory::committed() as u64, now());
+        if self.promise.covers(pages + kept, committed, now) {
+            return true;
+        }
+        // One answer does for many small requests.
+        let asked = pages.max(BATCH as u64) + kept;
+        if !memory::may_commit(usize::try_from(asked).unwrap_or(usize::MAX)) {
+            self.refused_at = Some(committed);
+            return false;
+        }
+        self.promise = Promise::new(asked, committed, now);
+        true
+    }
+
     /// Frames that lending does not account for: left over from a release, good for the next request.
     fn idle_frames(&self) -> usize {
-        let lent = self.holdings().lent() as usize;
-        self.frames.pages().saturating_sub(lent)
+        let due_back = self.holdings().due_back() as usize;
+        self.frames.pages().saturating_sub(due_back)
     }
 
     /// Returns idle frames but for `keep` of them to where they came from.
@@ -318,14 +388,36 @@ impl Pages {
         given
     }
 
-    /// Leaves all to the balloon driver; returns the balance that becomes its business.
-    pub(crate) fn hand_over(&mut self) -> i64 {
-        let balance = core::mem::take(&mut self.balance);
+    /// Defers as much of what is lent as the domain is to be smaller, or less than before.
+    pub(crate) fn defer(&mut self) {
+        let more = self.holdings().to_defer(balloon::above_target());
+        if more == 0 {
+            return;
+        }
+        self.deferred = self.deferred.saturating_add_signed(more);
+        // Frames without memory become the balloon driver's when dropped, and now it knows.
+        drop(self.frames.take(usize::try_from(more).unwrap_or(0)));
+        handover::hand_over(-more);
+    }
+
+    /// Cancels up to `pages` of the debt that are deferred: what comes back is Xen's. Returns how many.
+    pub(crate) fn cancel(&mut self, pages: usize) -> usize {
+        let cancelled = (pages as u64).min(self.deferred);
+        self.deferred -= cancelled;
+        self.balance += cancelled as i64;
+        cancelled as usize
+    }
+
+    /// Leaves all to the balloon driver; returns the balance that becomes its business, and what of a
+    /// debt is not.
+    pub(crate) fn hand_over(&mut self) -> HandedOver {
+        let deferred = core::mem::take(&mut self.deferred);
+        let balance = core::mem::take(&mut self.balance) + deferred as i64;
         drop(core::mem::take(&mut self.readahead));
         self.stock.return_all(&mut self.frames);
         drop(core::mem::take(&mut self.frames));
         handover::hand_over(balance);
-        balance
+        HandedOver { balance, deferred }
     }
 }
 
@@ -334,14 +426,6 @@ impl Drop for Pages {
     fn drop(&mut self) {
         self.hand_over();
     }
-}
-
-/// Gives pages to the page allocator; returns how many.
-fn free(fresh: Extents<Populated>, stopwatch: &mut Stopwatch) -> u64 {
-    let pages = fresh.pages();
-    drop(fresh);
-    stopwatch.split(Phase::Free, now());
-    pages as u64
 }
 
 /// Puts the time since the last split down to a step.
@@ -356,17 +440,46 @@ fn note(stopwatch: &mut Stopwatch, step: Step) {
 }
 
 /// The pages the domain could give without hurting itself.
-fn spare() -> usize {
-    spare_of(memory::available() as u64) as usize
-}
-
-/// As [`spare`], if so many are available.
-pub(crate) fn spare_of(available: u64) -> u64 {
+pub(crate) fn spare(memory: &Memory) -> u64 {
     if balloon::is_at_target() {
-        client::spare(available, memory::total() as u64)
+        client::spare(memory)
     } else {
         0
     }
+}
+
+/// What the kernel says of its memory.
+pub(crate) fn kernel_memory() -> Memory {
+    Memory {
+        total: memory::total() as u64,
+        available: memory::available() as u64,
+        free: memory::free() as u64,
+        movable_only: memory::free_movable_only() as u64,
+        cache: memory::page_cache() as u64,
+        protected: memory::protected() as u64,
+    }
+}
+
+/// As [`kernel_memory`], had it what is held.
+fn kernel_memory_with(held: &Held) -> Memory {
+    let mut memory = kernel_memory();
+    memory.available += held.pages() as u64;
+    memory
+}
+
+/// Holds what a domain that `keeps` so much holds while it gives `pages`. Returns whether it could.
+fn hold(held: &mut Held, memory: &Memory, pages: usize, keeps: u64) -> bool {
+    if held.pages() > 0 {
+        return true;
+    }
+    let holds = client::holds(memory, pages as u64, keeps) as usize;
+    if holds > 0 {
+        // Some more, or the next who wants little would have to wait for as much again.
+        *held = Held::reclaim(holds + BATCH);
+    }
+    let could = held.pages() >= holds;
+    held.shrink_to(holds);
+    could
 }
 
 /// Allocates up to `wanted` zeroed pages, the largest extents first.

@@ -44,6 +44,16 @@ impl Session {
         self.release_by(pages, Pages::give_borrowed)
     }
 
+    /// Gives back what the domain has borrowed too much, for it is larger with that than its toolstack
+    /// lets it be.
+    pub(crate) fn return_above_largest(&self) {
+        let pages = self.client.lock().above_largest(&self.holdings());
+        if pages > 0 {
+            let given = self.give_back(pages).unwrap_or(0);
+            self.client.lock().returned_above_largest(given, now());
+        }
+    }
+
     /// As [`Session::release`], in a domain whose processes are all frozen.
     pub(crate) fn release_frozen(&self, pages: u64) -> Result {
         self.release_by(pages, Pages::give_frozen)

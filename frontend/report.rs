@@ -3,7 +3,10 @@
 //! Locks: the timer, in whose interrupt Dom0 is told how much this domain could spare.
 
 use crate::{
-    pages::spare_of,
+    pages::{
+        kernel_memory,
+        spare, //
+    },
     session::Session, //
 };
 use cmm::client::{
@@ -41,20 +44,26 @@ impl Expire for Reporter {
         if balloon::is_at_target() {
             session.was_at_target.store(true, Relaxed);
         }
-        let available = memory::available() as u64;
+        let memory = kernel_memory();
         let figures = Figures {
             // Before the balance, which may change meanwhile: that is told next time, then.
             moves: session.moves.load(Relaxed),
             has: session.holdings(),
-            spare: spare_of(available),
-            total_ram: memory::total() as u64,
+            spare: spare(&memory),
+            committed: memory::committed() as u64,
+            above_target: balloon::above_target(),
+            total_ram: memory.total,
             has_leftovers: session.has_leftovers.load(Relaxed),
         };
         let goes_on = session.client.lock().tick(&figures, now());
-        let known = if goes_on { available } else { 0 };
-        session.available.store(known, Relaxed);
-        if goes_on {
-            timer.arm(INTERVAL);
+        if !goes_on {
+            session.givable.store(0, Relaxed);
+            return;
         }
+        // What was seen in the middle of a change nobody could account for.
+        if !session.is_changing() && session.moves.load(Relaxed) == figures.moves {
+            session.givable.store(memory.givable(), Relaxed);
+        }
+        timer.arm(INTERVAL);
     }
 }

@@ -99,6 +99,11 @@ impl Session {
     /// Whether the domain is no larger than its toolstack wants. If it is not, and has been, it is
     /// brought there: what is asked for would be more than Xen lets it have.
     fn reaches_target(&self) -> bool {
+        self.defer();
+        // What the toolstack wants first has not come back.
+        if self.deferred.load(Relaxed) > 0 {
+            return false;
+        }
         if balloon::is_at_target() {
             self.was_at_target.store(true, Relaxed);
             return true;

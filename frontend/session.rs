@@ -10,6 +10,7 @@ use crate::{
 use cmm::{
     client::{
         Client,
+        HandedOver,
         Holdings,
         Reason,
         Remains, //
@@ -55,6 +56,9 @@ pub(crate) const TRIES: u32 = 1000;
 /// move a portion of it.
 const SOON_MS: u32 = 100;
 
+/// Nobody has looked what the domain can give since that was last taken in.
+const NOT_NEW: u64 = u64::MAX;
+
 /// All that is known of the dealings with Dom0.
 #[pin_data]
 pub(crate) struct Session {
@@ -75,9 +79,11 @@ pub(crate) struct Session {
     /// What `pages` held when it was last changed: for those who need not know it any better.
     pub(crate) balance: Atomic<i64>,
     pub(crate) readahead: Atomic<u64>,
+    pub(crate) deferred: Atomic<u64>,
     pub(crate) has_leftovers: Atomic<bool>,
-    /// What was available at the last report; 0 if there is no connection.
-    pub(crate) available: Atomic<u64>,
+    /// What the domain could have given at the last report, until that is taken in ([`NOT_NEW`]); 0 if
+    /// there is no connection.
+    pub(crate) givable: Atomic<u64>,
     /// How often the balance has changed.
     pub(crate) moves: Atomic<u32>,
     /// `pages` is being changed.
@@ -91,10 +97,10 @@ pub(crate) struct Session {
 
 impl Session {
     /// Begins with what an earlier driver has `handed_over` to the balloon driver.
-    pub(crate) fn new(dev: &Device<device::Bound>, handed_over: i64) -> Result<Arc<Self>> {
+    pub(crate) fn new(dev: &Device<device::Bound>, handed_over: HandedOver) -> Result<Arc<Self>> {
         let pages = Pages::new(handed_over)?;
         let timings = Timings::new()?;
-        let balance = pages.balance();
+        let has = pages.holdings();
 
         Arc::pin_init(
             try_pin_init!(Self {
@@ -104,10 +110,11 @@ impl Session {
                 pages <- new_mutex!(pages),
                 timings <- new_mutex!(timings),
                 deadline_us: Atomic::new(0),
-                balance: Atomic::new(balance),
+                balance: Atomic::new(has.balance),
                 readahead: Atomic::new(0),
+                deferred: Atomic::new(has.deferred),
                 has_leftovers: Atomic::new(false),
-                available: Atomic::new(0),
+                givable: Atomic::new(NOT_NEW),
                 moves: Atomic::new(0),
                 changing: Atomic::new(false),
                 was_at_target: Atomic::new(false),
@@ -127,10 +134,12 @@ impl Session {
 
     /// What the domain has, as last seen.
     pub(crate) fn holdings(&self) -> Holdings {
+        let deferred = self.deferred.load(Relaxed);
         Holdings {
-            baseline: balloon::baseline() as u64,
+            baseline: balloon::baseline() as u64 + deferred,
             balance: self.balance.load(Relaxed),
             readahead: self.readahead.load(Relaxed),
+            deferred,
         }
     }
 
@@ -251,10 +260,15 @@ impl Session {
         change: impl FnOnce(&mut Pages) -> R,
     ) -> R {
         self.changing.store(true, Relaxed);
-        pages.found_available(self.available.load(Relaxed));
+        let givable = self.givable.xchg(NOT_NEW, Relaxed);
+        if givable != NOT_NEW {
+            pages.found_givable(givable);
+        }
         let result = change(&mut pages);
         self.changing.store(false, Relaxed);
-        self.readahead.store(pages.readahead(), Relaxed);
+        let has = pages.holdings();
+        self.readahead.store(has.readahead, Relaxed);
+        self.deferred.store(has.deferred, Relaxed);
         self.has_leftovers.store(pages.has_leftovers(), Relaxed);
         if pages.balance() != self.balance.load(Relaxed) {
             self.balance.store(pages.balance(), Relaxed);

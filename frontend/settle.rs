@@ -3,7 +3,10 @@
 //! Memory: the domain settles with Dom0, and what it cannot settle is the balloon driver's.
 
 use crate::{
-    pages::Pages,
+    pages::{
+        kernel_memory,
+        Pages, //
+    },
     session::Session, //
 };
 use cmm::{
@@ -12,33 +15,59 @@ use cmm::{
         plan,
         plan_frozen,
         take_again,
+        HandedOver,
         Step, //
     },
     timing::Stopwatch, //
 };
+use core::str::FromStr;
 use kernel::{
     prelude::*,
     sync::atomic::Relaxed, //
 };
 use xen::{
-    memory,
-    xenstore, //
+    frames,
+    xenstore::{
+        self,
+        Transaction, //
+    }, //
 };
 
 /// Where the balance that was handed over to the balloon driver is written down, for the driver of
 /// the next device: the device's own directory may go with it.
 const HANDED_OVER: (&CStr, &CStr) = (c"data", c"cmm-balance");
+const DEFERRED: (&CStr, &CStr) = (c"data", c"cmm-deferred");
 
-/// What an earlier driver has handed over.
-pub(crate) fn handed_over() -> i64 {
-    let (dir, node) = HANDED_OVER;
-    xenstore::read_number(dir, node).unwrap_or(0)
+/// What an earlier driver has handed over, if that can be.
+pub(crate) fn handed_over() -> HandedOver {
+    match read_handed_over() {
+        Ok(left) if left.is_possible(frames::present() as u64) => left,
+        _ => {
+            pr_warn!("what an earlier driver has left in xenstore is nonsense, and ignored\n");
+            HandedOver::default()
+        }
+    }
+}
+
+fn read_handed_over() -> Result<HandedOver> {
+    Ok(HandedOver {
+        balance: read_or_zero(HANDED_OVER)?,
+        deferred: read_or_zero(DEFERRED)?,
+    })
+}
+
+fn read_or_zero<T: FromStr + Default>((dir, node): (&CStr, &CStr)) -> Result<T> {
+    match xenstore::read_number(dir, node) {
+        Err(ENOENT) => Ok(T::default()),
+        found => found,
+    }
 }
 
 impl Session {
     /// Gives back what was borrowed and takes back what was lent, as far as possible.
     pub(crate) fn settle(&self) {
         self.put_away();
+        self.client.lock().stop_recalling();
         let is_open = self.client.lock().is_open();
         if is_open {
             self.step(plan(&self.holdings()), Self::release);
@@ -49,7 +78,8 @@ impl Session {
     /// left, or would be: if that is too much, all is as before, for the domain goes on.
     pub(crate) fn settle_frozen(&self) -> i64 {
         self.put_away();
-        let (has, available) = (self.holdings(), memory::available() as u64);
+        self.client.lock().stop_recalling();
+        let (has, available) = (self.holdings(), kernel_memory().givable());
         let stage = self.client.lock().stage();
         let step = match plan_frozen(&has, available, stage) {
             Ok(step) => step,
@@ -95,7 +125,7 @@ impl Session {
     /// Makes what is not settled the stock balloon driver's business, for good: nobody knows of it
     /// any more.
     pub(crate) fn write_off(&self) {
-        note(0);
+        note(HandedOver::default());
         self.hand_over();
     }
 
@@ -104,8 +134,9 @@ impl Session {
         note(self.hand_over());
     }
 
-    fn hand_over(&self) -> i64 {
-        let balance = self.change(Pages::hand_over);
+    fn hand_over(&self) -> HandedOver {
+        let handed_over = self.change(Pages::hand_over);
+        let balance = handed_over.balance;
         if balance != 0 {
             pr_warn!(
                 "{} KiB {} left to the balloon driver\n",
@@ -117,13 +148,19 @@ impl Session {
                 },
             );
         }
-        balance
+        handed_over
     }
 }
 
-fn note(balance: i64) {
-    let (dir, node) = HANDED_OVER;
-    if xenstore::write(dir, node, format_args!("{balance}")).is_err() {
+fn note(handed_over: HandedOver) {
+    let HandedOver { balance, deferred } = handed_over;
+    let noted = Transaction::run(|transaction| {
+        let (dir, node) = HANDED_OVER;
+        transaction.write(dir, node, format_args!("{balance}"))?;
+        let (dir, node) = DEFERRED;
+        transaction.write(dir, node, format_args!("{deferred}"))
+    });
+    if noted.is_err() {
         pr_warn!("cannot leave the balance in xenstore\n");
     }
 }

@@ -2,7 +2,10 @@
 
 //! Errnos: the domain is not suspended if it would have more memory than it could be restored with.
 
-use crate::session::Session;
+use crate::{
+    ending::Ending,
+    session::Session, //
+};
 use cmm::client::is_restorable;
 use kernel::{
     prelude::*,
@@ -13,17 +16,18 @@ use xen::out_of_tree::freezer::Freeze;
 /// Has a say in whether the domain is suspended.
 pub(crate) struct Suspend {
     session: Arc<Session>,
+    ending: Arc<Ending>,
 }
 
 impl Suspend {
-    pub(crate) fn new(session: Arc<Session>) -> Self {
-        Self { session }
+    pub(crate) fn new(session: Arc<Session>, ending: Arc<Ending>) -> Self {
+        Self { session, ending }
     }
 }
 
 impl Freeze for Suspend {
     fn freeze(&self) -> Result {
-        self.session.client.lock().set_suspending(true);
+        self.ending.suspend();
         let left = self.session.settle_frozen();
         if is_restorable(left) {
             return Ok(());
@@ -37,6 +41,6 @@ impl Freeze for Suspend {
     }
 
     fn thaw(&self) {
-        self.session.client.lock().set_suspending(false);
+        self.ending.resume();
     }
 }

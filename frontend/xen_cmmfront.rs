@@ -8,18 +8,21 @@
 //!
 //! - xenbus: this, [`frontend`], and [`connection`];
 //! - locks: [`session`], what is known and who may touch it; [`request`], who waits; [`report`], the
-//!   timer; [`auto`] and [`rescue`], what the domain does by itself; [`debugfs`];
+//!   timer; [`auto`] and [`rescue`], what the domain does by itself; [`ending`] and [`devices`], who
+//!   settles; [`debugfs`];
 //! - memory: [`pages`], and what makes it move, [`demands`], [`release`] and [`settle`]; [`link`],
 //!   the shared page; [`timings`];
 //! - errnos: [`knobs`], [`suspend`] and [`errors`].
 //!
-//! Lock order: the domain's memory, [`session::Session::change`], then
+//! Lock order: who settles, the domain's memory, [`session::Session::change`], then
 //! [`session::Session::client`]. The latter is taken in interrupt context.
 
 mod auto;
 mod connection;
 mod debugfs;
 mod demands;
+mod devices;
+mod ending;
 mod errors;
 mod frontend;
 mod knobs;
@@ -42,7 +45,15 @@ use auto::{
 use cmm::client::Stage;
 use connection::Connection;
 use debugfs::Debugfs;
-use frontend::Frontend;
+use devices::{
+    Devices,
+    Entry, //
+};
+use ending::Ending;
+use frontend::{
+    Frontend,
+    Target, //
+};
 use kernel::{
     device,
     new_mutex,
@@ -74,7 +85,8 @@ use xen::{
         Device,
         Fate,
         XenbusState, //
-    }, //
+    },
+    xenstore, //
 };
 
 xen::module_xenbus_driver! {
@@ -99,10 +111,10 @@ impl xenbus::Driver for Frontend {
     const ID_TABLE: xenbus::IdTable = &ID_TABLE;
     const ATTRIBUTES: &'static [Knob<Device<device::Bound>, Self>] = knobs::KNOBS;
 
-    type Context = ();
+    type Context = Arc<Devices>;
     type Data = Self;
 
-    fn context() -> Result {
+    fn context() -> Result<Arc<Devices>> {
         if !domain::in_xen() {
             pr_err!("not loaded: this kernel does not run on Xen\n");
             return Err(ENODEV);
@@ -111,10 +123,14 @@ impl xenbus::Driver for Frontend {
             pr_err!("not loaded: this is Dom0, whose half is xen-cmmback\n");
             return Err(ENODEV);
         }
-        Ok(())
+        Devices::new()
     }
 
-    fn probe(dev: &Device<device::Core<'_>>, _context: &()) -> impl PinInit<Self, Error> {
+    fn leave(devices: &Arc<Devices>) {
+        devices.settle();
+    }
+
+    fn probe(dev: &Device<device::Core<'_>>, devices: &Arc<Devices>) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let session = Session::new(dev, settle::handed_over())?;
             let enabled = module_parameters::auto.value();
@@ -122,14 +138,19 @@ impl xenbus::Driver for Frontend {
             let hand = Worker::new(c"xen-cmm-auto", Hand(automatic.clone()))?;
             let hand = Arc::new(hand, GFP_KERNEL)?;
             let rescue = OomNotifier::new(Rescue(hand.clone()));
+            let ending = Ending::new(automatic.clone(), session.clone())?;
+            let suspend = Suspend::new(session.clone(), ending.clone());
             Ok(try_pin_init!(Self {
+                target <- xenstore::Watch::new(fmt!("memory"), Target(session.clone())),
                 reports <- Timer::new(report::Reporter::new(session.clone())),
                 _watch: AwakeTimer::new(Arc::new(Watch(hand.clone()), GFP_KERNEL)?)?,
                 _rescue: KBox::try_pin_init(rescue, GFP_KERNEL)?,
                 _hand: hand,
                 connection <- new_mutex!(None),
                 _debugfs: Debugfs::new(session.clone(), automatic.clone())?,
-                _suspend: Freezer::new(c"xen-cmm-settle", Suspend::new(session.clone()))?,
+                _suspend: Freezer::new(c"xen-cmm-settle", suspend)?,
+                _entry: Entry::new(devices, &ending)?,
+                ending,
                 automatic,
                 session,
                 has_failed: Atomic::new(false),
@@ -139,7 +160,7 @@ impl xenbus::Driver for Frontend {
 
     fn otherend_changed(
         dev: &Device<device::Bound>,
-        _context: &(),
+        _devices: &Arc<Devices>,
         this: Pin<&Self>,
         state: XenbusState,
     ) -> Fate {
@@ -147,12 +168,9 @@ impl xenbus::Driver for Frontend {
             XenbusState::InitWait => this.connect(dev),
             XenbusState::Connected => this.connected(dev),
             XenbusState::Closing => {
-                if dev.is_taken_away() {
-                    this.automatic.pause();
-                    this.session.settle();
-                    this.session.disconnect();
+                if !(dev.is_taken_away() && this.ending.begin()) {
+                    this.disconnect(dev);
                 }
-                this.disconnect(dev);
             }
             XenbusState::Closed | XenbusState::Unknown => this.disconnect(dev),
             // It says nothing that this half waits for, or is no state of such a device.
@@ -171,24 +189,20 @@ impl xenbus::Driver for Frontend {
         }
         // The grant and the event channel belong to the domain this was, and its debts to its
         // ledger. Once the new back-end shows itself, all begins anew.
-        this.session.hang_up();
-        this.connection.lock().take();
+        this.hang_up();
         this.session.write_off();
         this.has_failed.store(false, Relaxed);
         Ok(())
     }
 
-    fn unbind(dev: &Device<device::Core<'_>>, _context: &(), this: Pin<&Self>) {
+    fn unbind(dev: &Device<device::Core<'_>>, _devices: &Arc<Devices>, this: Pin<&Self>) {
         if !dev.has_otherend() {
             // The domain was restored without the device. The connection is that of the domain it
             // was, and so are its debts.
-            this.session.hang_up();
-            this.connection.lock().take();
+            this.hang_up();
             return this.session.write_off();
         }
-        this.automatic.pause();
-        this.session.settle();
-        this.session.disconnect();
+        this.ending.settle();
         this.connection.lock().take();
         this.session.leave();
     }
@@ -210,10 +224,14 @@ impl Frontend {
     /// The back-end waits for us: publish what it needs.
     fn connect(&self, dev: &Device<device::Bound>) {
         let mut connection = self.connection.lock();
+        if dev.state() == XenbusState::Closed {
+            // The channel's thread has ended it, and could not take itself down.
+            drop(connection.take());
+        }
         if connection.is_some() || self.has_failed.load(Relaxed) {
             return;
         }
-        match Connection::open(dev, &self.session) {
+        match Connection::open(dev, &self.session, &self.ending) {
             Ok(opened) => {
                 *connection = Some(opened);
                 dev.switch_state(XenbusState::Initialised);
@@ -242,10 +260,16 @@ impl Frontend {
         }
     }
 
-    /// The back-end is gone, or about to go.
-    fn disconnect(&self, dev: &Device<device::Bound>) {
+    /// Ends the connection as it is.
+    fn hang_up(&self) {
+        self.ending.cancel();
         self.session.hang_up();
         self.connection.lock().take();
+    }
+
+    /// The back-end is gone, or about to go.
+    fn disconnect(&self, dev: &Device<device::Bound>) {
+        self.hang_up();
         if dev.state() != XenbusState::Initialising {
             dev.frontend_closed();
         }
