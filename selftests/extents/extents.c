@@ -104,6 +104,8 @@ struct run {
 	struct page *page;
 	u8 fate[MAX_PAGES];
 	unsigned int seen_twice;
+	/* Without memory, and not as those who take memory offline let alone. */
+	unsigned int unmarked;
 	unsigned int orders[MAX_PAGES];
 };
 
@@ -173,6 +175,9 @@ void extents_saw(struct page *page, unsigned int order, bool without_memory)
 			continue;
 		}
 		current_run->fate[i] = without_memory ? WITHOUT_MEMORY : AS_IT_WAS;
+		if (without_memory && !(PageOffline(current_run->page + i) &&
+					page_count(current_run->page + i) == 1))
+			current_run->unmarked++;
 	}
 	if (without_memory && first >= 0 && first < MAX_PAGES)
 		current_run->orders[first] = order + 1;
@@ -251,9 +256,9 @@ static void give(const struct scenario *s, struct run *run)
 		if (run->fate[i] != (has(s->gone, i) ? UNSEEN : WITHOUT_MEMORY))
 			wrong++;
 	verdict(s, said == count - gone && before - after == said - mapped && !wrong &&
-		!run->seen_twice,
-		"took %ld, the domain has %ld less and %u mapped, %u pages astray, %u twice",
-		said, before - after, mapped, wrong, run->seen_twice);
+		!run->seen_twice && !run->unmarked,
+		"took %ld, the domain has %ld less and %u mapped, %u pages astray, %u twice, %u unmarked",
+		said, before - after, mapped, wrong, run->seen_twice, run->unmarked);
 }
 
 static void give_all(void)
