@@ -50,6 +50,9 @@ not_slower() { [ $(($2 * 100)) -le $(($1 * $3)) ] || { echo "$2 us, and $1 us wi
 # owned NAME RATE: the same program, in a domain that has all it needs before.
 owned() {
 	front "$1" auto 0
+	# It may have asked by itself the moment before.
+	had=$(front "$1" borrowed_kb)
+	[ "$had" -eq 0 ] || front "$1" release_kb "$had"
 	eventually 15 has_spare giver "$OWNED" >/dev/null
 	front "$1" request_kb "$OWNED" && finishes "$1" "$2" owned
 	owned_status=$?

@@ -34,7 +34,7 @@ refused_naming() { # refused_naming WORD: exports must fail, and say WORD
 }
 
 echo "TAP version 13"
-echo "1..29"
+echo "1..31"
 
 fresh
 exports
@@ -216,3 +216,20 @@ in_a_kernel_tree() {
 }
 in_a_kernel_tree
 result $? "latency: the suite runs from a kernel tree"
+
+# The files cmm.conf that examples.rst shows, one after the other as $tmp/conf.N.
+rm -f "$tmp"/conf.*
+awk -v file="$tmp/conf." '
+	/xen\/cmm\.conf``.*::$/ { number++; shown = 1; next }
+	/^[^\t]/ { shown = 0 }
+	shown && NF { print substr($0, 2) >(file number) }' Documentation/examples.rst
+accepted() {
+	local file
+	for file in "$tmp"/conf.*; do
+		scripts/cmm-attach --check "$file" >"$tmp/output" 2>&1 || { sed 's/^/# /' "$tmp/output" && return 1; }
+	done
+}
+[ -s "$tmp/conf.3" ] && accepted
+result $? "examples: what they have in cmm.conf is accepted"
+sed -i 's/weight/height/' "$tmp/conf.3" && ! accepted >"$tmp/said" && grep -q 'no "height"' "$tmp/said"
+result $? "examples: what is no setting is refused"

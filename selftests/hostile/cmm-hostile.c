@@ -2,7 +2,8 @@
 /*
  * A front-end that means harm. It connects like any other, and then commits the
  * crime that data/crime names in xenstore, from a thread, until its device is taken
- * away, when it removes that node.
+ * away, when it removes that node. Two crimes, with a + between their names, are
+ * committed at once, and in each other's way.
  *
  * What can be done with nodes alone, or from user space, is in badinput.
  */
@@ -30,16 +31,17 @@
 #define UP_SLOTS	2048
 #define MESSAGE		64
 #define OUR_IDS		0x7fffffffU
+#define EMERGENCY	2
 
 enum up { REQUEST = 1, RELEASE, OFFERED, TOOK, STATS, DREW };
 enum down { GRANT = 1, RECLAIM };
 
-static char *crime;
+static char *crimes_wanted[2];
 static u8 *page;
 static int ref;
 static evtchn_port_t port;
 static int irq;
-static struct task_struct *thread;
+static struct task_struct *threads[ARRAY_SIZE(crimes_wanted)];
 static struct xenbus_device *device;
 static u32 produced, consumed;
 
@@ -254,6 +256,40 @@ static void took_for_reclaim(void)
 		say(TOOK, id, 0);
 }
 
+/* Lets others' memory wait for it, and never takes it. */
+static void never_takes(void)
+{
+	say(REQUEST, 1, 2048);
+	while (!kthread_should_stop()) {
+		swallow();
+		msleep(20);
+	}
+}
+
+/*
+ * Wants all there is, in as many requests as it may have open, and calls it an
+ * emergency. It says that it took what it got, and gives that back after a while.
+ */
+static void greedy(void)
+{
+	u64 pages = 0;
+	u32 id;
+
+	for (id = 1; id <= 8; id++) {
+		u64 *message = put(REQUEST, id, 1 << 20);
+
+		message[2] = 60000000;
+		message[3] = EMERGENCY;
+	}
+	publish();
+	while (!pages)
+		if (!hear(GRANT, &id, &pages))
+			return;
+	say(TOOK, id, pages);
+	msleep(5000);
+	say(RELEASE, 1, pages);
+}
+
 /* Answers what it was granted with nothing, and does so again and again. */
 static void flood_requests(void)
 {
@@ -419,6 +455,8 @@ static const struct {
 	{ "offered-twice", offered_twice },
 	{ "took-for-reclaim", took_for_reclaim },
 	{ "busy", busy },
+	{ "never-takes", never_takes },
+	{ "greedy", greedy },
 	{ "flood-requests", flood_requests },
 	{ "flood-stats", flood_stats },
 	{ "flood-events", flood_events },
@@ -436,17 +474,23 @@ static const struct {
 	{ "claims-loan", nothing },
 };
 
+/* Whether that is one of those wanted. */
 static bool is(const char *name)
 {
-	return !strcmp(crime, name);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(crimes_wanted); i++)
+		if (crimes_wanted[i] && !strcmp(crimes_wanted[i], name))
+			return true;
+	return false;
 }
 
-static int commit(void *unused)
+static int commit(void *name)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(crimes); i++)
-		if (is(crimes[i].name))
+		if (!strcmp(name, crimes[i].name))
 			crimes[i].commit();
 	while (!kthread_should_stop())
 		msleep(20);
@@ -458,17 +502,25 @@ static irqreturn_t ignore(int irq, void *unused)
 	return IRQ_HANDLED;
 }
 
+static int read_wanted(void)
+{
+	char *crime = xenbus_read(XBT_NIL, "data", "crime", NULL);
+
+	if (IS_ERR(crime))
+		return PTR_ERR(crime);
+	crimes_wanted[0] = crime;
+	strsep(&crime, "+");
+	crimes_wanted[1] = crime;
+	return 0;
+}
+
 static int connect(struct xenbus_device *dev)
 {
 	int published;
-	int err;
+	int err = read_wanted();
 
-	crime = xenbus_read(XBT_NIL, "data", "crime", NULL);
-	if (IS_ERR(crime)) {
-		err = PTR_ERR(crime);
-		crime = NULL;
+	if (err)
 		return err;
-	}
 	/* The reference of the xenstore ring is always the second. */
 	published = is("grant-of-xenstore") ? 1 : 0;
 	page = (u8 *)get_zeroed_page(GFP_KERNEL);
@@ -493,6 +545,28 @@ static int connect(struct xenbus_device *dev)
 	return xenbus_switch_state(dev, XenbusStateInitialised);
 }
 
+static void begin(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(threads) && crimes_wanted[i]; i++) {
+		threads[i] = kthread_run(commit, crimes_wanted[i], "cmm-hostile");
+		if (IS_ERR(threads[i]))
+			threads[i] = NULL;
+	}
+}
+
+static void end(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(threads); i++) {
+		if (threads[i])
+			kthread_stop(threads[i]);
+		threads[i] = NULL;
+	}
+}
+
 static void hostile_changed(struct xenbus_device *dev, enum xenbus_state state)
 {
 	if (state == XenbusStateInitWait && !page) {
@@ -503,11 +577,9 @@ static void hostile_changed(struct xenbus_device *dev, enum xenbus_state state)
 	}
 	if (state == XenbusStateClosing || state == XenbusStateClosed)
 		xenbus_frontend_closed(dev);
-	if (state == XenbusStateConnected && !thread) {
+	if (state == XenbusStateConnected && !threads[0]) {
 		xenbus_switch_state(dev, XenbusStateConnected);
-		thread = kthread_run(commit, NULL, "cmm-hostile");
-		if (IS_ERR(thread))
-			thread = NULL;
+		begin();
 	}
 }
 
@@ -519,16 +591,15 @@ static int hostile_probe(struct xenbus_device *dev, const struct xenbus_device_i
 
 static void hostile_remove(struct xenbus_device *dev)
 {
-	if (thread)
-		kthread_stop(thread);
-	thread = NULL;
+	end();
 	if (irq > 0)
 		unbind_from_irqhandler(irq, NULL);
 	if (page)
 		gnttab_end_foreign_access(ref, virt_to_page(page));
 	page = NULL;
-	kfree(crime);
-	crime = NULL;
+	/* Both are in one string. */
+	kfree(crimes_wanted[0]);
+	crimes_wanted[0] = crimes_wanted[1] = NULL;
 	xenbus_rm(XBT_NIL, "data", "crime");
 }
 

@@ -7,20 +7,16 @@
 . ../lib/ktap.sh
 . ../lib/cmm.sh
 . ../lib/ledger.sh
+. ../lib/crimes.sh
 
 AMOUNT=2048
+# What bob has for two who want all of it.
+SHARED=16384
+# What is had in one turn while others wait.
+TURN=4096
 
 alice=$(xl domid alice)
 bob=$(xl domid bob)
-mallory=$(xl domid mallory)
-back_dir=/local/domain/0/backend/cmm/$mallory/0
-crime_node=/local/domain/$mallory/data/crime
-
-back_state() { xenstore-read "$back_dir/state"; }
-sent_away() { case $(back_state) in 5 | 6) ;; *) back_state; return 1 ;; esac }
-connects() { case $(back_state) in 4 | 5 | 6) ;; *) back_state; return 1 ;; esac }
-no_crime() { ! xenstore-exists "$crime_node"; }
-
 # told CRIME TEXT: has Dom0's kernel said that of mallory since the mark?
 told() {
 	dmesg | sed "1,/lab-mark-$1\$/d" | grep "domain $mallory is disconnected: it .*$2" || {
@@ -39,14 +35,6 @@ unharmed() {
 	median=${found% *}
 	check "$1: others do not notice" test "$median" -le $((harmless * 3 / 2))
 	note "$1: $found us"
-}
-
-# begin CRIME: on a fresh device.
-begin() {
-	echo "lab-mark-$1" >/dev/kmsg
-	cmm-attach --detach "$mallory" >/dev/null 2>&1
-	eventually 10 no_crime && xenstore-write "$crime_node" "$1" &&
-		cmm-attach "$mallory" >/dev/null && eventually 10 connects
 }
 
 # sent_away_for CRIME TEXT [TAKE_KB]
@@ -98,9 +86,30 @@ claims_loan() {
 	begin claims-loan && begin claims-loan && equals 2 ledger "$mallory" disbelieved
 }
 
+# fair_to_alice: with what there was in the pool besides, who comes first may be a turn ahead.
+fair_to_alice() {
+	got=$(front alice last_granted_kb)
+	has=$(ledger "$mallory" balance)
+	echo "mallory has $has KiB, alice got $got"
+	[ "$has" -gt 0 ] && [ "$has" -le $((got + TURN)) ]
+}
+
+# shares_with_greedy: mallory wants all that bob has, and calls that an emergency, though
+# it is more than emergencies may be for; alice comes after her, while bob is paused. When
+# he goes on, alice gets her part.
+shares_with_greedy() {
+	xl pause bob && begin greedy &&
+		eventually 5 equals "$SHARED" ledger "$bob" asked &&
+		{ front alice request_kb "$SHARED" & } && sleep 2 && xl unpause bob
+	wait
+	got=$(front alice last_granted_kb)
+	front alice release_kb "$(front alice borrowed_kb)"
+	[ "$got" -ge $((SHARED / 2)) ] || { echo "got $got KiB of $SHARED that two want"; return 1; }
+}
+
 told_of_claims() { dmesg | grep -c "domain $mallory claims"; }
 
-plan $((21 * 4 + 4 + 3 * 2 + 5 * 3 + 3 * 3 + 4 + 6))
+plan $((21 * 4 + 4 + 3 * 2 + 5 * 3 + 3 * 3 + 4 + 6 + 6 + 4))
 for name in alice bob; do
 	front $name deadline_us 30000000
 done
@@ -108,8 +117,7 @@ done
 back alice floor_kb "$(back alice ceiling_kb)"
 check "bob can spare what alice asks for" eventually 15 has_spare bob $((AMOUNT * 2))
 books_before=$(books "$alice" "$bob")
-xenstore-write "$crime_node" none
-guest -t 60 mallory 'rmmod xen_cmmfront; insmod /modules/cmm-hostile.ko'
+meet_mallory
 # She is nobody's donor now, and bob is alice's only one.
 found=$(latency)
 note "beside an idle neighbour: $found us"
@@ -155,6 +163,24 @@ check "claims-loan: connects, and is not believed" claims_loan
 check "claims-loan: is given nothing" equals 0 ledger "$mallory" in-flight
 check "claims-loan: told once" equals 1 told_of_claims
 unharmed claims-loan
+check "never-takes: connects" begin never-takes
+check "never-takes: is granted bob's memory" eventually 2 equals 8192 ledger "$mallory" in-flight
+check "never-takes: has it no more when its time is over" eventually 4 equals 0 ledger "$mallory" in-flight
+check "never-takes: bob has his memory back" eventually 2 equals 0 ledger "$bob" balance
+check "never-takes: cannot take it any more" equals 0 ledger "$mallory" max
+unharmed never-takes
+bob_floor=$(back bob floor_kb)
+patience=$(driver donor_timeout_ms)
+driver donor_timeout_ms 20000
+driver ask_ready 0
+back bob floor_kb $(($(ledger "$bob" size) - SHARED))
+check "greedy: alice gets her share of what bob has" shares_with_greedy
+check "greedy: mallory has no more than that and one turn" fair_to_alice
+check "greedy: bob has it all back" eventually 20 equals 0 ledger "$bob" balance
+back bob floor_kb "$bob_floor"
+driver ask_ready 1
+driver donor_timeout_ms "$patience"
+unharmed greedy
 # These keep a CPU busy, and that is all. Chance has it what the first two do wrong first.
 harmless=$busy
 sent_away_for scribble ''

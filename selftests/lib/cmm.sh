@@ -56,9 +56,10 @@ within() {
 	[ ${cmm_difference#-} -le "$3" ]
 }
 
-# eventually SECONDS COMMAND...: until COMMAND succeeds; shows what it said last.
+# eventually SECONDS COMMAND...: until COMMAND succeeds; shows what it said last. PATIENCE times
+# as long under a kernel that is slow.
 eventually() {
-	cmm_tries=$(($1 * 5))
+	cmm_tries=$(($1 * 5 * ${PATIENCE:-1}))
 	shift
 	until cmm_said=$("$@" 2>&1); do
 		cmm_tries=$((cmm_tries - 1))
@@ -105,4 +106,4 @@ has_spare() {
 	[ "$cmm_found" -ge "$2" ] || { echo "$1 can spare $cmm_found KiB, want $2"; return 1; }
 }
 
-connected() { cmm-attach --wait "${2:-10}" "$1"; }
+connected() { cmm-attach --wait $((${2:-10} * ${PATIENCE:-1})) "$1"; }

@@ -10,6 +10,17 @@ AMOUNT=16384
 
 load_back() { insmod /modules/xen-cmmback.ko; }
 load_front() { guest -t 60 "$1" "insmod /modules/xen-cmmfront.ko $FRONT_PARAMS"; }
+# loads_within SECONDS NAME: as load_front, by the DomU's own clock.
+loads_within() {
+	set -- "$1" "$(guest -t 60 "$2" "cut -d. -f1 /proc/uptime; insmod /modules/xen-cmmfront.ko $FRONT_PARAMS &&
+		cut -d. -f1 /proc/uptime")"
+	# shellcheck disable=SC2086 # two times
+	set -- "$1" $2
+	if [ $# -ne 3 ] || [ $(($3 - $2)) -ge "$1" ]; then
+		echo "loaded from $2 to $3 s"
+		return 1
+	fi
+}
 unload_front() { guest -t 60 "$1" rmmod xen_cmmfront; }
 balance_is() { equals "$2 $3" echo "$(front "$1" borrowed_kb) $(front "$1" lent_kb)"; }
 size_is() { equals "$2" size_of "$1"; }
@@ -52,11 +63,20 @@ removed() {
 	xenstore-rm "/local/domain/$id/device/cmm/0" "/local/domain/0/backend/cmm/$id" && sleep 2 && vanished "$id"
 }
 
-plan 59
+# What xenbus's thread does in a domain.
+answers() {
+	xl sysrq "$1" h && eventually 5 guest "$1" 'dmesg | grep -q "sysrq: HELP"'
+}
+lends_still() { [ "$(front "$1" lent_kb)" -gt 0 ]; }
+answers_while_lending() { answers "$1" && lends_still "$1"; }
+
+plan 71
 all_memory=$(total)
 alice_size=$(size_of alice)
 bob_size=$(size_of bob)
 check "attach before any module" cmm-attach --all
+check "a front-end before the back-end: loading it waits for nobody" loads_within 5 alice
+check "it is unloaded" unload_front alice
 check "the back-end first" load_back
 check "a knob says that the front-end is missing" \
 	fails_with 'Transport endpoint is not connected' back alice borrowed_kb
@@ -68,8 +88,11 @@ check "memory moves" transfers
 
 check "a front-end is unloaded" unload_front alice
 check "the other stays connected" connected bob
+left="/local/domain/$(xl domid alice)/data/cmm-balance"
+check "what it leaves becomes nonsense" xenstore-write -- "$left" -9223372036854775808
 check "and is loaded again" load_front alice
 check "it connects" connected alice
+check "it does not believe the nonsense" balance_is alice 0 0
 check "memory moves" transfers
 
 check "the back-end is unloaded" rmmod xen_cmmback
@@ -126,6 +149,41 @@ check "it connects again" connected carol 20
 check "removed at once, it does not come back" removed carol
 check "attach again" cmm-attach carol
 check "it connects again" connected carol 20
+
+# Her domain gets a hundredth of a CPU and wants all of it, and nobody else may give: so he waits
+# for his memory.
+# shellcheck disable=SC2016 # for the DomU's shell
+busy() { guest "$1" '(timeout 20 sh -c "while :; do :; done" >/dev/null 2>&1 &)'; }
+check "a lender whose borrower" borrow
+check "has next to no CPU" xl sched-credit -d alice -c 1
+busy alice
+floor=$(back carol floor_kb)
+back carol floor_kb "$(size_of carol)"
+sleep 1
+front bob deadline_us 20000000
+# She may be given her hundredth just then: he has his memory at once, and it is tried again.
+tries=5
+while
+	cmm-attach --detach bob >/tmp/detach 2>&1 &
+	detaching=$!
+	sleep 0.2
+	tries=$((tries - 1))
+	! lends_still bob 2>/dev/null && [ $tries -gt 0 ]
+do
+	wait "$detaching"
+	cmm-attach bob && connected bob 20 && borrow && busy alice
+	sleep 1
+	front bob deadline_us 20000000
+done >/dev/null
+check "while he waits for his memory, others' devices need not wait" answers_while_lending bob
+xl sched-credit -d alice -c 0
+back carol floor_kb "$floor"
+wait "$detaching"
+check "then it is gone" vanished "$(xl domid bob)"
+check "and he has his memory again" eventually 5 size_is bob "$bob_size"
+check "attach again" cmm-attach bob
+check "it connects again" connected bob 20
+check "the borrower is as large as before" eventually 5 size_is alice "$alice_size"
 
 borrow
 dead=$(xl domid alice)

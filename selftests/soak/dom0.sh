@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Six domains ask for memory and give it back at random, while Dom0 does to them
-# what can happen, at random too. In the end the books must balance, and sizes and
-# caps be as before. `make soak SEED=n ROUNDS=n` does it for longer, on the exact
-# clock, where the same seed does the same again.
+# what can happen, at random too, and a seventh does what it can to hurt, one way or
+# two at once. In the end the books must balance, and sizes and caps be as before.
+# `make soak SEED=n ROUNDS=n` does it for longer, on the exact clock, where the same
+# seed does the same again.
 
 . ../lib/ktap.sh
 . ../lib/cmm.sh
 . ../lib/ledger.sh
 . ../lib/faults.sh
 . ../lib/random.sh
+. ../lib/crimes.sh
 
 SEED=${SEED:-1} ROUNDS=${ROUNDS:-10}
 seed=$SEED moved=0 refused=0
@@ -45,7 +47,28 @@ replaced() {
 	mend "$1" && start_mover "$1"
 }
 
+# All that mallory survives.
+CRIMES='index-jumps index-returns consumer-returns consumer-runs same-id-twice nine-requests
+	reason-unknown stats-with-id stats-absurd drew-uncredited release-all took-excess took-twice
+	offered-for-grant offered-excess offered-unfreed offered-twice took-for-reclaim never-takes greedy
+	flood-requests flood-stats flood-events flood-both flood-singles flood-xenstore never-reads
+	change-messages scribble grant-anew grant-read-only grant-to-another channel-of-xenstore claims-loan'
+
+# commit_crimes: two at once, or one twice, on a fresh device. Nobody cares whether that connects.
+commit_crimes() {
+	# shellcheck disable=SC2086
+	pick $CRIMES
+	crime=$picked
+	# shellcheck disable=SC2086
+	pick $CRIMES
+	begin "$crime+$picked" >/dev/null 2>&1 || :
+	note "mallory: $crime, $picked"
+	# The answers to a question are crimes only if Dom0 asks.
+	back mallory take_kb 1024 2>/dev/null || :
+}
+
 round() {
+	commit_crimes
 	# shellcheck disable=SC2086
 	pick $ALL
 	name=$picked
@@ -98,6 +121,8 @@ all_there() {
 	done
 }
 
+mallory_comes() { revive mallory && meet_mallory; }
+
 # balloons: what the stock balloon driver of each domain makes of it, in KiB, and our front-end.
 balloons() {
 	for name in $ALL; do
@@ -122,21 +147,23 @@ all_agree() {
 }
 
 # Honest domains, all of them, whatever befell their connections.
-disbelieved() { dmesg | grep -c 'claims a balance'; }
+disbelieved() { dmesg | grep -v "domain $mallory claims" | grep -c 'claims a balance'; }
 
-ALL=$(awk '!/^#/ && NF { printf "%s ", $1 }' domains)
-plan 10
+ALL=$(awk '!/^#/ && NF && $1 != "mallory" { printf "%s ", $1 }' domains)
+plan 12
 note "seed $SEED, $ROUNDS rounds"
 check "six domains are there" all_there
 all_memory=$(total)
 # shellcheck disable=SC2046
 books_before=$(books $(ids))
+check "a seventh comes, to hurt" mallory_comes
 for name in $ALL; do
 	start_mover "$name"
 done
 round=0
 rounds
 check "round $round of $ROUNDS: mended, and the books balance" test $round -eq "$ROUNDS"
+check "who came to hurt is destroyed" destroyed mallory
 check "all come to rest, connected" come_to_rest
 failed=
 for name in $ALL; do

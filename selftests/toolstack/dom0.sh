@@ -80,7 +80,89 @@ a_number_for_a_name() {
 	xl rename "$id" tiny && return "$status"
 }
 
-plan 17
+# A kernel that promises no more than it has, most of which is promised: 50 MiB could be, and four
+# fifths of what it gives cannot be any more.
+promises_most() {
+	# shellcheck disable=SC2016 # for the DomU's shell
+	guest -t 60 "$1" '
+		echo 2 >/proc/sys/vm/overcommit_memory && echo 80 >/proc/sys/vm/overcommit_ratio
+		left=$(awk "/^CommitLimit/ { limit = \$2 } /^Committed_AS/ { print int((limit - \$2) / 1024) }" /proc/meminfo)
+		(sleep 100000 | dd bs=$((left - 50))M of=/dev/null) >/dev/null 2>&1 &'
+}
+promises_nothing() {
+	guest -t 60 "$1" 'echo 0 >/proc/sys/vm/overcommit_memory; killall sleep'
+}
+# asks NAME KIB: for all there is; it gets some.
+asks_for_all() {
+	front "$1" deadline_us 30000000
+	front "$1" request_kb "$2" || return 1
+	note "$(front "$1" borrowed_kb) KiB of $2"
+	[ "$(front "$1" borrowed_kb)" -lt "$2" ]
+}
+# It starts programs, and could promise 8 MiB more.
+works_on() {
+	# shellcheck disable=SC2016 # for the DomU's shell
+	guest -t 60 "$1" 'grep Commit /proc/meminfo && for i in 1 2 3; do sh -c true || exit; done && dd if=/dev/zero of=/dev/null bs=8M count=1'
+}
+# Of what is free for movable pages only, nothing is to be had.
+offers_what_it_has() {
+	has=$(guest -t 60 "$1" "awk '/^MemAvailable/ { n += \$2 } /^CmaFree/ { n -= \$2; cma = \$2 }
+		END { print n - 16384; exit cma < 16384 }' /proc/meminfo") || return 1
+	within "$(back "$1" available_kb)" "$has" 2048 || { echo "$(back "$1" available_kb) of $has KiB"; return 1; }
+}
+
+# Its borrower has nothing to spare: it is not made smaller beneath what it lent, but for what the
+# balloon driver takes before it hears of that.
+made_smaller() {
+	borrows alice 65536 && fill alice 16 && xl mem-set bob 216 && sleep 5 || return 1
+	left=$(size_of bob)
+	[ "$left" -gt $((196608 - 16384)) ] || { echo "bob has $left KiB"; return 1; }
+	fails_with 'temporarily unavailable' front bob request_kb 1024 &&
+		equals above-target front bob last_reason && equals 65536 front bob lent_kb
+}
+# All that it is owed then is what it has less than its toolstack wants.
+recalled() {
+	due=$(front alice borrowed_kb)
+	equals "$due" front bob lent_kb && size_near bob $((216 * 1024 - due))
+}
+
+# Nobody knows who has written what the last driver left: it is checked.
+begins_with() {
+	guest -t 60 "$1" rmmod xen_cmmfront && xenstore-write -- "/local/domain/$(xl domid "$1")/data/cmm-balance" "$2" &&
+		guest -t 60 "$1" "dmesg -c >/dev/null; insmod /modules/xen-cmmfront.ko $FRONT_PARAMS" && connected "$1"
+}
+ignores() {
+	begins_with "$1" "$2" && guest -t 60 "$1" 'dmesg | grep "nonsense, and ignored"' &&
+		equals 0 front "$1" lent_kb && equals 0 front "$1" borrowed_kb
+}
+ignores_nonsense() {
+	for left in x 0x10 -99999999 9223372036854775807 -9223372036854775808 99999999999999999999; do
+		ignores "$1" "$left" || return 1
+	done
+}
+# All that it has. It has nothing to give, but for what it can spare.
+lends_what_it_can_spare() {
+	had=$(size_of "$1")
+	begins_with "$1" -$((had / 4)) || return 1
+	kept=$(mem "$1" MemAvailable)
+	[ "$kept" -gt 12288 ] || { echo "$1 has $kept KiB available"; return 1; }
+}
+
+# at_most NAME MIB: what it has borrowed counts.
+at_most() {
+	found=$(size_of "$1")
+	[ "$found" -le $((($2 + 1) * 1024)) ] || { echo "$1 has $found KiB, may have $2 MiB"; return 1; }
+}
+returns_all() { [ "$(front "$1" borrowed_kb)" = 0 ] || returns "$1"; }
+# no_more_than NAME MIB: though it asks for more.
+no_more_than() {
+	front "$1" request_kb 16384
+	found=$(size_of "$1")
+	[ "$found" -le $(($2 * 1024)) ] || { echo "$1 has $found KiB, may have $2 MiB"; return 1; }
+}
+has_all() { size_near "$1" $(($2 * 1024)) && at_most "$1" "$2" && [ "$(front "$1" borrowed_kb)" -le 1024 ]; }
+
+plan 45
 driver donor_timeout_ms 20000
 guest alice 'echo 0 >/sys/bus/xen/devices/cmm-0/fetch_ahead_kb'
 guest tiny 'echo 0 >/sys/bus/xen/devices/cmm-0/fetch_ahead_kb'
@@ -102,6 +184,47 @@ check "it puts itself to sleep with what it borrowed" sleeps alice freezer
 check "and its devices, too" sleeps alice devices
 free_again alice
 check "the books balance" balanced
+
+check "what only movable pages can have is not offered" eventually 10 offers_what_it_has bob
+check "alice returns all" returns alice
+promises_most bob
+back tiny floor_kb 92160
+check "who promises no more than it has is asked for all of it" asks_for_all alice 90112
+check "it can do what it did" works_on bob
+check "and has what it gave again" returns alice
+promises_nothing bob
+back tiny floor_kb 0
+
+check "a lender that is made smaller has what it had" made_smaller
+free_again alice
+check "once its borrower can give, that is the toolstack's" eventually 90 recalled
+check "the rest is the lender's" returns alice
+check "and it is as large as it is to be" eventually 10 size_near bob $((216 * 1024))
+xl mem-set bob 256
+check "and was" eventually 30 size_near bob $((256 * 1024))
+check "the books balance" balanced
+
+check "alice borrows" borrows alice 65536
+check "its toolstack gives it all it may have" xl mem-set alice 256
+check "it has that, and gives back what it borrowed" eventually 60 has_all alice 256
+xl mem-set alice 160
+check "it is what it was" eventually 30 size_near alice $((160 * 1024))
+front alice auto 0
+check "it returns all" returns_all alice
+check "it borrows again" borrows alice 65536
+check "it may have no more than it has, nearly" xl mem-max alice 225
+check "it gets no more than that" no_more_than alice 226
+check "it may have less" xl mem-max alice 200
+check "it gets nothing" fails_with 'quota exceeded' front alice request_kb 2048
+check "it may have what it might before" xl mem-max alice 256
+check "it gets more" front alice request_kb 2048
+check "and returns all" returns alice
+front alice auto 1
+
+check "nonsense that a driver seems to have left is ignored" ignores_nonsense tiny
+check "a debt that seems to be left takes nobody's last memory" lends_what_it_can_spare tiny
+check "which is had again" begins_with tiny 0
+check "and is what it was" eventually 30 equals "$tiny_size" size_of tiny
 
 check "a domain is attached by three at once" rounds
 check "and once more" cmm-attach tiny

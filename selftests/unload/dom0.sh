@@ -3,7 +3,7 @@
 #
 # Either module is unloaded at random moments, while devices are taken away and given,
 # and domains are destroyed and saved. Nothing may hang: not the unloading, and not
-# xenbus's thread, in Dom0 or in a DomU. `make unload SEED=n ROUNDS=n` does it for longer.
+# xenbus's thread, in Dom0 or in a DomU. `make unload SEED=n SHORT=n ROUNDS=n` does it for longer.
 
 . ../lib/ktap.sh
 . ../lib/cmm.sh
@@ -11,7 +11,7 @@
 . ../lib/faults.sh
 . ../lib/random.sh
 
-SEED=${SEED:-1} ROUNDS=${ROUNDS:-4}
+SEED=${SEED:-1} ROUNDS=${ROUNDS:-4} SHORT=${SHORT:-20}
 seed=$SEED
 ALL=$(awk '!/^#/ && NF { printf "%s ", $1 }' domains)
 
@@ -65,6 +65,17 @@ coming() {
 		cmm-attach "$name"
 	done
 }
+# All ask at once, so that those who wait for a CPU are paused and unpaused for it. Who asks a
+# module that is gone is told so.
+asking() {
+	for name in "$@"; do
+		# shellcheck disable=SC2016 # for the DomU's shell
+		guest -t 60 "$name" 'cd /sys/bus/xen/devices/cmm-0 && i=0 &&
+			while [ $i -lt 50 ] && echo 64 >request_kb; do i=$((i + 1)); done; true' &
+	done
+	wait
+}
+none_paused() { xl list | awk 'NR > 1 && $5 ~ /p/ { print "paused: " $1; paused = 1 } END { exit paused }'; }
 destroyed_first() { destroyed "$1"; }
 saved_first() { saved "$1"; }
 saved_last() { saved "$2"; }
@@ -124,7 +135,7 @@ all_whole() {
 
 # One thing happens, and one module is unloaded in the middle of it.
 round() {
-	pick closing closing closing vanishing vanishing coming destroyed_first saved_first saved_last
+	pick closing closing closing vanishing vanishing coming asking asking destroyed_first saved_first saved_last
 	what=$picked
 	pick unload_back unload_back unload_fronts
 	unload=$picked
@@ -151,7 +162,7 @@ round() {
 	unload_back) eventually 20 back_unloaded ;;
 	unload_fronts) fronts_unloaded ;;
 	esac || return 1
-	all_whole >/dev/null
+	none_paused && all_whole >/dev/null
 }
 
 # As round, in Dom0 alone, and therefore soon over.
@@ -166,6 +177,17 @@ short_round() {
 	eventually 20 back_unloaded || { note "short round $1: after $value us"; return 1; }
 	xenstore-rm "$front" && for spare in $SPARES; do xenstore-rm "$back/$spare"; done &&
 		insmod /modules/xen-cmmback.ko
+}
+
+asked_and_unloaded() {
+	for delay in 20000 60000 120000; do
+		# shellcheck disable=SC2086
+		asking $ALL >/dev/null 2>&1 &
+		happening=$!
+		unload_back "$delay"
+		wait "$happening"
+		eventually 20 back_unloaded && none_paused && all_whole >/dev/null || return 1
+	done
 }
 
 # rounds KIND COUNT
@@ -189,14 +211,16 @@ many() {
 	fi
 }
 
-plan 7
-note "seed $SEED, $ROUNDS rounds"
+plan 9
+note "seed $SEED, $SHORT short rounds and $ROUNDS others"
 for name in $ALL; do
 	keep_image "$name" >/dev/null
 done
 check "both domains are connected" all_whole
 all_memory=$(total)
-many short_round $((ROUNDS * 5)) "the back-end is unloaded while devices go"
+many short_round "$SHORT" "the back-end is unloaded while devices go"
+check "both domains are connected" all_whole
+check "asked for memory while it is unloaded, the back-end leaves nobody paused" asked_and_unloaded
 check "both domains are connected" all_whole
 many round "$ROUNDS" "either module is unloaded, whatever else happens"
 check "xenbus's thread goes on in Dom0 and in the domains" all_whole

@@ -1,0 +1,1 @@
+../hostile/cmm-hostile.c
