@@ -22,9 +22,24 @@ help: ## List the targets
 modules: ## Build xen-cmmfront.ko, xen-cmmback.ko and the samples in build/ (the default)
 	@$(KBUILD) modules
 
+.PHONY: xen
+xen: ## Build the hypervisor with what is in hypervisor/: XEN_SOURCE=FILE.dsc
+	@$(if $(XEN_SOURCE),XEN_SOURCE=$(abspath $(XEN_SOURCE))) $(BUILDROOT) path xen
+
 .PHONY: check
 check: modules ## Run all tests, on the host and in the lab
 	@selftests/run
+
+.PHONY: ci
+ci: htmldocs check ## What CI runs: the documents, and all tests
+
+# Those in which most is done by both halves, and against them.
+DEBUG_SUITES := transfer lifecycle faults-requester hostile
+
+.PHONY: check-debug
+check-debug: ## Run suites under a kernel that checks itself (slow): SUITES=
+	@CMM_DEBUG=1 $(BUILDROOT) kbuild modules
+	@CMM_DEBUG=1 selftests/run $(or $(SUITES),$(DEBUG_SUITES))
 
 .PHONY: demo
 demo: modules ## Show memory moving between three domains
@@ -45,6 +60,17 @@ bench-decisions: ## Measure the worst that one event takes, with 10 to 10 000 do
 	@$(HOST_PROGRAM) decisions -- build/bench
 	$(call draw,build/bench,decisions)
 
+.PHONY: bursts
+bursts: ## Record what real programs need of memory, say how bursty that is, and draw it
+	@scripts/bursts record
+	@scripts/bursts report --shapes
+
+.PHONY: fleet
+fleet: ## Compare managers of memory on simulated fleets with bursts: SEED= ONLY="bursts-8 ours"
+	@mkdir -p build/bursts && chown --reference=. build build/bursts
+	@$(HOST_PROGRAM) fleet -- build/bursts $(if $(SEED),--seed $(SEED)) $(foreach word,$(ONLY),--only $(word)) \
+		$(addprefix --shapes ,$(wildcard selftests/bursts/shapes))
+
 .PHONY: latency
 latency: modules ## Measure all there is of latency, print it and draw it in build/latency
 	@scripts/latency
@@ -62,9 +88,9 @@ soak: modules ## Move memory among six domains, with faults, at random: SEED= RO
 		--set SEED=$(or $(SEED),$(shell date +%s)) --set ROUNDS=$(or $(ROUNDS),200) selftests/soak
 
 .PHONY: unload
-unload: modules ## Unload the modules while devices and domains come and go: SEED= ROUNDS=
+unload: modules ## Unload the modules while devices and domains come and go: SEED= SHORT= ROUNDS=
 	@scripts/lab --clock exact --timeout 86400 --out build/unload --set SEED=$(or $(SEED),$(shell date +%s)) \
-		--set ROUNDS=$(or $(ROUNDS),1000) selftests/unload
+		--set SHORT=$(or $(SHORT),5000) --set ROUNDS=$(or $(ROUNDS),1000) selftests/unload
 
 .PHONY: fuzz
 fuzz: ## Fuzz everything that reads what the other side wrote, FUZZ_SECONDS=60 each
@@ -84,8 +110,9 @@ lab: modules ## Open a shell in the lab's Dom0
 CLIPPY_FLAGS := -Dwarnings -Aclippy::duplicated_attributes
 
 .PHONY: lint
-lint: ## Check formatting, clippy, shellcheck and where unsafe is used
+lint: ## Check formatting, clippy, shellcheck, licenses and where unsafe is used
 	@status=0; $(BUILDROOT) run scripts/lint || status=1; \
+		{ $(BUILDROOT) pack reuse lint --lines && echo "ok      licenses, by reuse"; } || status=1; \
 		$(KBUILD) MO=$(CURDIR)/build/clippy CLIPPY=1 KRUSTFLAGS='$(CLIPPY_FLAGS)' \
 			KCFLAGS=-Werror modules || status=1; \
 		exit $$status
@@ -93,6 +120,13 @@ lint: ## Check formatting, clippy, shellcheck and where unsafe is used
 .PHONY: doc
 doc: modules ## Write rustdoc's pages of all crates into build/doc
 	@$(BUILDROOT) run scripts/rust-crates doc build/doc
+
+.PHONY: htmldocs
+htmldocs: ## Write pages of Documentation/ into build/htmldocs; a warning is an error
+	@mkdir -p build/htmldocs && chown --reference=. build build/htmldocs
+	@$(BUILDROOT) pack sphinx-build --fail-on-warning --keep-going --quiet \
+		--doctree-dir build/htmldocs/.doctrees Documentation build/htmldocs
+	@echo "wrote build/htmldocs/index.html"
 
 .PHONY: rust-analyzer
 rust-analyzer: modules ## Write rust-project.json for rust-analyzer on this machine
@@ -105,7 +139,7 @@ deb: modules ## Make Debian packages in build/deb: utilities, and modules for th
 	@scripts/deb
 
 # What suites build beside their sources.
-PROGRAMS := $(addprefix selftests/,*/mover */scribble */eater badinput/badfront extents/holder extents/starver latency/cmm-latency latency/interference/hog)
+PROGRAMS := $(addprefix selftests/,bursts/burst-record bursts/burst-play */mover */scribble */eater badinput/badfront extents/holder extents/starver latency/cmm-latency latency/interference/hog)
 
 .PHONY: clean
 clean: ## Remove what make has made here; the cache stays
@@ -121,14 +155,14 @@ install uninstall: man = $(DESTDIR)$(PREFIX)/share/man
 install uninstall: unit = $(DESTDIR)$(PREFIX)/lib/systemd/system/cmm-attach.service
 
 .PHONY: install
-install: modules ## Install the modules, cmm-attach and its service on this machine
+install: modules ## Install the modules, cmm-attach with its service, and cmm-room on this machine
 	@grep -aq "vermagic=$(KERNEL) " build/frontend/xen-cmmfront.ko || { \
 		echo "install: error: build/ has modules of another kernel than $(KERNEL): run make install alone" >&2; \
 		exit 1; }
 	install -d "$(modules_dir)"
 	install -m 644 build/frontend/xen-cmmfront.ko build/backend/xen-cmmback.ko "$(modules_dir)"
-	install -D scripts/cmm-attach "$(DESTDIR)$(PREFIX)/sbin/cmm-attach"
-	install -D -m 644 Documentation/man/cmm-attach.8 "$(man)/man8/cmm-attach.8"
+	install -D -t "$(DESTDIR)$(PREFIX)/sbin" scripts/cmm-attach scripts/cmm-room
+	install -D -m 644 -t "$(man)/man8" Documentation/man/cmm-attach.8 Documentation/man/cmm-room.8
 	install -D -m 644 Documentation/man/xen-cmm.4 "$(man)/man4/xen-cmm.4"
 	install -d "$(dir $(unit))"
 	sed 's|@sbindir@|$(PREFIX)/sbin|' scripts/cmm-attach.service.in > "$(unit)"
@@ -138,7 +172,8 @@ install: modules ## Install the modules, cmm-attach and its service on this mach
 .PHONY: uninstall
 uninstall: ## Remove what install has put on this machine, for all kernels
 	$(if $(DESTDIR),,[ ! -e "$(unit)" ] || systemctl disable --now cmm-attach)
-	rm -f "$(DESTDIR)$(PREFIX)/sbin/cmm-attach" "$(unit)" "$(man)/man8/cmm-attach.8" "$(man)/man4/xen-cmm.4"
+	rm -f "$(DESTDIR)$(PREFIX)/sbin/cmm-attach" "$(DESTDIR)$(PREFIX)/sbin/cmm-room"
+	rm -f "$(unit)" "$(man)/man8/cmm-attach.8" "$(man)/man8/cmm-room.8" "$(man)/man4/xen-cmm.4"
 	@for dir in "$(all_modules)"/*/updates/xen-cmm; do \
 		[ -d "$$dir" ] || continue; \
 		echo "rm -rf $$dir"; rm -rf "$$dir"; \
