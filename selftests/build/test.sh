@@ -5,15 +5,9 @@
 # is for.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. selftests/lib/ktap.sh
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-
-number=0
-result() { # result STATUS WHAT
-	number=$((number + 1))
-	[ "$1" -eq 0 ] || printf 'not '
-	echo "ok $number $2"
-}
 
 # A tree that exports one Rust symbol of each kind, and a stock kernel like it.
 fresh() {
@@ -34,7 +28,7 @@ refused_naming() { # refused_naming WORD: exports must fail, and say WORD
 }
 
 echo "TAP version 13"
-echo "1..31"
+plan 31
 
 fresh
 exports

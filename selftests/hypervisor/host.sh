@@ -5,16 +5,9 @@
 # what that takes, and how long for a page. LAB_XEN may name one.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. selftests/lib/ktap.sh
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-number=0
-
-result() { # result STATUS WHAT
-	number=$((number + 1))
-	[ "$1" -eq 0 ] || { sed 's/^/# /' "$tmp/output" && printf 'not '; }
-	echo "ok $number $2"
-}
-
 # A tree that has what Xen's has, as far as the insertions are concerned.
 make_tree() {
 	rm -rf "$tmp/tree"
@@ -43,26 +36,26 @@ refuses() {
 	rm -rf "$tmp/before"
 	cp -r "$tmp/tree" "$tmp/before"
 	! insert && grep -q "$1" "$tmp/output" && diff -r "$tmp/before" "$tmp/tree" >>"$tmp/output"
-	result $? "$3"
+	result $? "$3" "$tmp/output"
 }
 
 # In the lab, on the Xen that has the insertions: SUITE and the most ns that a page may take.
 tries() { # tries SUITE WHAT [MOST]
 	scripts/lab --clock exact --timeout 1800 --xen "$xen" --out "build/selftests/hypervisor/$1" \
 		--set MOST="${3:-}" "selftests/$1" >"$tmp/output" 2>&1
-	result $? "$2"
+	result $? "$2" "$tmp/output"
 	grep -o '# pvh\?: ns a page.*' "$tmp/output"
 }
 
 echo "TAP version 13"
-echo "1..7"
+plan 7
 make_tree
 cp -r "$tmp/tree" "$tmp/before"
 insert && ! diff -r "$tmp/before" "$tmp/tree" >"$tmp/output" && ! grep -q '^<' "$tmp/output" &&
 	[ "$(grep -c '^>' "$tmp/output")" -eq 7 ] && [ "$(grep -c '^Only in' "$tmp/output")" -eq 2 ]
-result $? "insertions are made, and no line goes"
+result $? "insertions are made, and no line goes" "$tmp/output"
 ! insert && grep -q 'has it already' "$tmp/output"
-result $? "no tree gets them twice"
+result $? "no tree gets them twice" "$tmp/output"
 refuses 'is there 0 times' '8,9s/copy_from_guest_offset/copied/' "a line that is in another function only is not there"
 refuses 'is there 2 times' '9p' "a line that is there twice is no place"
 refuses 'decrease_reservation().*0 times' '7s/decrease/increase/' "without its function there is no place"
@@ -71,8 +64,7 @@ xen=${LAB_XEN:-patched}
 if [ "$xen" = patched ] && ! scripts/buildroot path xen >"$tmp/output" 2>&1; then
 	why=$(tail -n 1 "$tmp/output")
 	for what in extents 'lists and extents'; do
-		number=$((number + 1))
-		echo "ok $number $what # SKIP ${why#*error: }"
+		skip "$what" "${why#*error: }"
 	done
 	exit
 fi

@@ -54,6 +54,16 @@ check() {
 	fi
 }
 
+# result STATUS WHAT [FILE]: passes when STATUS is 0; shows what FILE has otherwise.
+result() {
+	if [ "$1" -eq 0 ]; then
+		ok "$2"
+	else
+		not_ok "$2"
+		[ ! -s "${3:-}" ] || note "$(cat "$3")"
+	fi
+}
+
 # finish: the suite's exit status.
 finish() {
 	[ "$KTAP_FAILED" -eq 0 ] || exit 1

@@ -5,6 +5,7 @@
 # very files that it had.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. selftests/lib/ktap.sh
 
 if [ "${1:-}" != inside ]; then
 	root=$(scripts/buildroot path packager) || exit 1
@@ -16,13 +17,6 @@ if [ "${1:-}" != inside ]; then
 	headers=$(KERNEL=$kernel scripts/buildroot path headers) || exit 1
 	exec unshare --mount --pid --fork --kill-child "$0" inside "$root" "$kernel" "$headers"
 fi
-
-number=0
-result() { # result STATUS WHAT
-	number=$((number + 1))
-	[ "$1" -eq 0 ] || { sed 's/^/# /' "$output" && printf 'not '; }
-	echo "ok $number $2"
-}
 
 # A copy of the root that is gone with this process.
 tmp=$(mktemp -d)
@@ -59,40 +53,40 @@ cp build/deb/*.deb "$root/debs"
 cp "$headers"/*.deb "$root/debs/kernel"
 
 echo "TAP version 13"
-echo "1..17"
+plan 17
 contents >"$tmp/before"
 
 inside sh -c "apt-get install -y --no-install-recommends /debs/xen-cmm-utils_*.deb /debs/xen-cmm-modules-*.deb"
-result $? "apt installs the utilities and the modules, and fetches nothing"
+result $? "apt installs the utilities and the modules, and fetches nothing" "$output"
 
 leads_to() { inside modprobe --set-version "$kernel" --resolve-alias "$1" && grep -qx "$2" "$output"; }
 leads_to xen:cmm xen_cmmfront && leads_to xen-backend:cmm xen_cmmback
-result $? "what udev asks for when a device appears are the modules"
+result $? "what udev asks for when a device appears are the modules" "$output"
 
 inside cmm-attach --help && inside man --where cmm-attach && inside man --where xen-cmm &&
 	inside cmm-room --help && inside man --where cmm-room &&
 	installed usr/share/bash-completion/completions/cmm-attach
-result $? "cmm-attach and cmm-room, their manual pages and completion are there"
+result $? "cmm-attach and cmm-room, their manual pages and completion are there" "$output"
 
 inside systemctl is-enabled cmm-attach && inside systemd-analyze verify cmm-attach.service
-result $? "the service starts at boot"
+result $? "the service starts at boot" "$output"
 
 inside systemctl disable cmm-attach
 newer xen-cmm-utils && newer "$modules" &&
 	inside sh -c "apt-get install -y --no-install-recommends /debs/later/*.deb" &&
 	inside dpkg --verify && ! inside systemctl is-enabled cmm-attach
-result $? "an upgrade replaces them, and a service that was disabled stays so"
+result $? "an upgrade replaces them, and a service that was disabled stays so" "$output"
 
 inside sh -c "apt-get remove -y xen-cmm-utils $modules"
-result $? "they are removed"
+result $? "they are removed" "$output"
 inside modprobe --set-version "$kernel" --resolve-alias xen:cmm
 [ ! -s "$output" ] || grep -q 'not found' "$output"
-result $? "then nobody finds the modules"
+result $? "then nobody finds the modules" "$output"
 
 unchanged() { contents >"$tmp/after" && silently diff "$tmp/before" "$tmp/after"; }
 
 inside sh -c "apt-get purge -y xen-cmm-utils $modules" && unchanged
-result $? "purged, they have left nothing"
+result $? "purged, they have left nothing" "$output"
 
 # xen-cmm-dkms, on a machine that has a kernel's headers and source.
 
@@ -118,14 +112,14 @@ modules_fit() {
 inside sh -c "apt-get install -y --no-install-recommends /debs/kernel/*.deb" &&
 	install -D -m 644 build/samples/xen-hello-front.ko "$root/usr/lib/modules/$kernel/kernel/xen-hello-front.ko" &&
 	inside depmod "$kernel"
-result $? "apt installs a kernel's headers and source"
+result $? "apt installs a kernel's headers and source" "$output"
 contents >"$tmp/before"
 
 with_log sh -c "apt-get install -y --no-install-recommends /debs/xen-cmm-dkms_*.deb"
-result $? "apt installs the modules' source, and fetches nothing"
+result $? "apt installs the modules' source, and fetches nothing" "$output"
 
 status_is installed && modules_fit
-result $? "dkms has built and installed modules of that kernel"
+result $? "dkms has built and installed modules of that kernel" "$output"
 
 # A kernel that comes is one whose headers are configured.
 inside dkms unbuild -m xen-cmm -v "$version" -k "$kernel" &&
@@ -133,14 +127,14 @@ inside dkms unbuild -m xen-cmm -v "$version" -k "$kernel" &&
 	! status_is installed &&
 	with_log sh -c "dpkg --install /debs/kernel/linux-headers-${kernel}_*.deb" &&
 	status_is installed && modules_fit
-result $? "they are built again when the kernel comes again, from what was kept"
+result $? "they are built again when the kernel comes again, from what was kept" "$output"
 
 mv "$root/$kept" "$root/$kept.away"
 inside dkms unbuild -m xen-cmm -v "$version" -k "$kernel" &&
 	! inside dkms build -m xen-cmm -v "$version" -k "$kernel" &&
 	silently grep -F "xen-cmm: error: kernel $kernel: apt install linux-source-" "$log" &&
 	[ "$(wc -l <"$output")" -eq 1 ]
-result $? "without the kernel's source a line says what to install"
+result $? "without the kernel's source a line says what to install" "$output"
 
 rm -rf "${root:?}/$kept"
 mv "$root/$kept.away" "$root/$kept"
@@ -154,12 +148,12 @@ inside sh -c "dpkg --install /debs/kernel/linux-source-*.deb"
 newer xen-cmm-dkms
 with_log sh -c "apt-get install -y --no-install-recommends /debs/later/xen-cmm-dkms_*.deb" &&
 	status_is installed && modules_fit
-result $? "an upgrade builds them anew"
+result $? "an upgrade builds them anew" "$output"
 
 inside apt-get remove -y xen-cmm-dkms && inside dkms status -m xen-cmm && [ ! -s "$output" ] &&
 	inside ls -d "/$kept" "/var/lib/dkms/xen-cmm" "/usr/lib/modules/$kernel/updates"
 [ "$(grep -c 'No such file' "$output")" -eq 3 ]
-result $? "removed, neither modules nor what was kept are left"
+result $? "removed, neither modules nor what was kept are left" "$output"
 
 inside apt-get purge -y xen-cmm-dkms && unchanged
-result $? "purged, it has left nothing"
+result $? "purged, it has left nothing" "$output"

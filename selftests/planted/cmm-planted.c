@@ -101,26 +101,30 @@ static void enable_interrupts_too_early(void)
 	raw_local_irq_restore(flags);
 }
 
+static const struct {
+	const char *name;
+	void (*make)(void);
+} mistakes[] = {
+	{ "lockdep", lock_in_both_orders },
+	{ "memory", use_after_free },
+	{ "atomic", sleep_under_a_spinlock },
+	{ "ubsan", shift_too_far },
+	{ "list", corrupt_a_list },
+	{ "objects", free_a_running_timer },
+	{ "irqflags", enable_interrupts_too_early },
+};
+
 static int __init planted_init(void)
 {
-	if (!strcmp(mistake, "lockdep"))
-		lock_in_both_orders();
-	else if (!strcmp(mistake, "memory"))
-		use_after_free();
-	else if (!strcmp(mistake, "atomic"))
-		sleep_under_a_spinlock();
-	else if (!strcmp(mistake, "ubsan"))
-		shift_too_far();
-	else if (!strcmp(mistake, "list"))
-		corrupt_a_list();
-	else if (!strcmp(mistake, "objects"))
-		free_a_running_timer();
-	else if (!strcmp(mistake, "irqflags"))
-		enable_interrupts_too_early();
-	else
-		return -EINVAL;
+	size_t i;
 
-	return -EAGAIN;
+	for (i = 0; i < ARRAY_SIZE(mistakes); i++) {
+		if (strcmp(mistake, mistakes[i].name))
+			continue;
+		mistakes[i].make();
+		return -EAGAIN;
+	}
+	return -EINVAL;
 }
 module_init(planted_init);
 
