@@ -71,6 +71,10 @@ pub(crate) struct Session {
     pub(crate) changed: CondVar,
     #[pin]
     pages: Mutex<Pages>,
+    /// Held by whoever is the next to change `pages`, until it may: a mutex is not fair, and who takes a
+    /// lot in portions would have it again before another has woken up.
+    #[pin]
+    next: Mutex<()>,
     /// Where the time of transfers goes.
     #[pin]
     pub(crate) timings: Mutex<Timings>,
@@ -108,6 +112,7 @@ impl Session {
                 client <- new_spinlock_irq!(Client::new()),
                 changed <- new_condvar!(),
                 pages <- new_mutex!(pages),
+                next <- new_mutex!(()),
                 timings <- new_mutex!(timings),
                 deadline_us: Atomic::new(0),
                 balance: Atomic::new(has.balance),
@@ -194,7 +199,10 @@ impl Session {
 
     /// Changes the domain's memory, and shows what it has now.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Pages) -> R) -> R {
-        self.change_locked(self.pages.lock(), change)
+        let next = self.next.lock();
+        let pages = self.pages.lock();
+        drop(next);
+        self.change_locked(pages, change)
     }
 
     /// As [`Session::change`], for somebody who may hold the memory already, or whom its holder may

@@ -14,8 +14,9 @@
 //!   the shared page; [`timings`];
 //! - errnos: [`knobs`], [`suspend`] and [`errors`].
 //!
-//! Lock order: who settles, the domain's memory, [`session::Session::change`], then
-//! [`session::Session::client`]. The latter is taken in interrupt context.
+//! Lock order: who settles, who is next to change the domain's memory, that memory,
+//! [`session::Session::change`], then [`session::Session::client`]. The last is taken in interrupt
+//! context.
 
 mod auto;
 mod connection;
