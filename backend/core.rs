@@ -32,6 +32,7 @@ use cmm::{
     },
     protocol::{
         layout::UP,
+        GrantReason,
         Up,
         Violation, //
     },
@@ -442,6 +443,14 @@ impl Core {
         )?;
         stopwatches.sort_unstable_by_key(|(dom, _)| *dom);
         Ok(stopwatches)
+    }
+
+    /// How each domain's last request was answered: with how many pages, and why not with more; in no order.
+    pub(crate) fn answers(&self) -> Result<KVVec<(DomId, (u64, GrantReason))>> {
+        self.look(
+            |inside| inside.links.places(),
+            |inside, place| inside.links.answer_at(place),
+        )
     }
 
     /// How often each phase of what is done here took how long.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Locks: the files in `/sys/kernel/debug/xen-cmm`, copied under that of the books: these in `ledger`, where
-//! the time of each domain's last request went here in `transfer`, and that of all that is done here in
-//! `phases`.
+//! the time of each domain's last request went here in `transfer`, how it was answered in `answers`, and where the
+//! time of all that is done here went in `phases`.
 
 use crate::core::Core;
 use cmm::{
+    client::Reason,
     coordinator::View,
     pages::to_kib,
     timing::Stopwatch, //
@@ -25,6 +26,7 @@ use xen::out_of_tree::clock;
 pub(crate) struct Files {
     _ledger: Pin<KBox<File<Ledger>>>,
     _transfer: Pin<KBox<File<Transfer>>>,
+    _answers: Pin<KBox<File<Answers>>>,
     _phases: Pin<KBox<File<Phases>>>,
 }
 
@@ -33,10 +35,12 @@ impl Files {
         let dir = Dir::new(c"xen-cmm");
         let ledger = dir.read_only_file(c"ledger", Ledger(core.clone()));
         let transfer = dir.read_only_file(c"transfer", Transfer(core.clone()));
+        let answers = dir.read_only_file(c"answers", Answers(core.clone()));
         let phases = dir.read_only_file(c"phases", Phases(core.clone()));
         Ok(Self {
             _ledger: KBox::pin_init(ledger, GFP_KERNEL)?,
             _transfer: KBox::pin_init(transfer, GFP_KERNEL)?,
+            _answers: KBox::pin_init(answers, GFP_KERNEL)?,
             _phases: KBox::pin_init(phases, GFP_KERNEL)?,
         })
     }
@@ -51,8 +55,8 @@ impl Writer for Ledger {
         writeln!(f, "# sizes in KiB")?;
         writeln!(
             f,
-            "dom size max balance credit in-flight asked forgiven available floor ceiling weight disbelieved \
-             state"
+            "dom size max balance credit in-flight asked forgiven available floor ceiling weight protected waiting \
+             disbelieved state"
         )?;
         for view in &views {
             write_domain(f, view)?;
@@ -66,7 +70,7 @@ fn write_domain(f: &mut fmt::Formatter<'_>, view: &View) -> fmt::Result {
     let sign = if view.balance < 0 { "-" } else { "" };
     writeln!(
         f,
-        "{} {} {} {}{} {} {} {} {} {} {} {} {} {} {}",
+        "{} {} {} {}{} {} {} {} {} {} {} {} {} {} {} {} {}",
         view.dom.raw(),
         to_kib(view.seen.current),
         to_kib(view.seen.maximum),
@@ -80,6 +84,8 @@ fn write_domain(f: &mut fmt::Formatter<'_>, view: &View) -> fmt::Result {
         to_kib(view.limits.floor),
         to_kib(view.limits.ceiling),
         view.limits.weight,
+        u8::from(view.limits.protected),
+        view.waiting,
         view.disbelieved,
         if view.connected { "connected" } else { "away" },
     )
@@ -94,6 +100,20 @@ impl Writer for Transfer {
         writeln!(f, "{}", Stopwatch::TITLE)?;
         for (dom, stopwatch) in &stopwatches {
             stopwatch.show(f, format_args!("dom0-for-{}", dom.raw()), ahead)?;
+        }
+        Ok(())
+    }
+}
+
+struct Answers(Core);
+
+impl Writer for Answers {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let answers = self.0.answers().map_err(|_| fmt::Error)?;
+        writeln!(f, "dom granted reason")?;
+        for (dom, (pages, reason)) in &answers {
+            let reason = Reason::name(Reason::Answered(*reason).to_number()).unwrap_or("?");
+            writeln!(f, "{} {} {}", dom.raw(), to_kib(*pages), reason)?;
         }
         Ok(())
     }

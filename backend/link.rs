@@ -19,6 +19,7 @@ use cmm::{
             UP, //
         },
         Down,
+        GrantReason,
         Up,
         Violation, //
     },
@@ -75,6 +76,8 @@ pub(crate) struct Link {
     waker: Waker,
     /// Where the time of its last request went.
     stopwatch: Stopwatch,
+    /// How that was answered: with how many pages, and why not with more.
+    answered: Option<(u64, GrantReason)>,
     /// What the front-end may cost.
     pub(crate) budget: Budget,
     /// The front-end has broken the protocol, and is believed nothing any more.
@@ -98,6 +101,7 @@ impl Link {
             notifier: channel.notifier(),
             waker: channel.waker(),
             stopwatch: Stopwatch::default(),
+            answered: None,
             budget: Budget::new(),
             broken: false,
             fault: None,
@@ -278,6 +282,13 @@ impl Links {
         Some((link.dom, link.stopwatch))
     }
 
+    /// Whose link is in a place, if one is whose last request has been answered, and how: with how many pages, and why
+    /// not with more.
+    pub(crate) fn answer_at(&self, place: usize) -> Option<(DomId, (u64, GrantReason))> {
+        let link = self.links.get(self.links.at(place)?)?.as_ref()?;
+        Some((link.dom, link.answered?))
+    }
+
     /// How often each phase of a turn took how long.
     pub(crate) fn turns(&self) -> &Histograms {
         &self.turns
@@ -322,10 +333,11 @@ impl Host for Dom0Host<'_> {
             .push_leaving(&link.page, &message.encode(), message.leaves_free())
         {
             Ok(()) => {
-                links.touched.push(&mut links.links, at, 0);
-                if matches!(message, Down::Grant { .. }) {
+                if let Down::Grant { pages, reason, .. } = message {
+                    link.answered = Some((*pages, *reason));
                     links.served.push(&mut links.links, at, 0);
                 }
+                links.touched.push(&mut links.links, at, 0);
                 Ok(())
             }
             Err(PushError::Full) => Err(SendError::Full),
