@@ -22,6 +22,10 @@ help: ## List the targets
 modules: ## Build xen-cmmfront.ko, xen-cmmback.ko and the samples in build/ (the default)
 	@$(KBUILD) modules
 
+.PHONY: cmm-top
+cmm-top: ## Build build/cmm-top, which shows in Dom0 who has borrowed and lent memory
+	@$(BUILDROOT) run make --silent -C tools/cmm-top
+
 .PHONY: xen
 xen: ## Build the hypervisor with what is in hypervisor/: XEN_SOURCE=FILE.dsc
 	@$(if $(XEN_SOURCE),XEN_SOURCE=$(abspath $(XEN_SOURCE))) $(BUILDROOT) path xen
@@ -139,7 +143,7 @@ deb: modules ## Make Debian packages in build/deb: utilities, and modules for th
 	@scripts/deb
 
 # What suites build beside their sources.
-PROGRAMS := $(addprefix selftests/,bursts/burst-record bursts/burst-play */mover */scribble */eater badinput/badfront extents/holder extents/starver latency/cmm-latency latency/interference/hog)
+PROGRAMS := $(addprefix selftests/,bursts/burst-record bursts/burst-play */mover */scribble */eater badinput/badfront extents/holder extents/starver top/cmm-top latency/cmm-latency latency/interference/hog)
 
 .PHONY: clean
 clean: ## Remove what make has made here; the cache stays
@@ -155,14 +159,15 @@ install uninstall: man = $(DESTDIR)$(PREFIX)/share/man
 install uninstall: unit = $(DESTDIR)$(PREFIX)/lib/systemd/system/cmm-attach.service
 
 .PHONY: install
-install: modules ## Install the modules, cmm-attach with its service, and cmm-room on this machine
+install: modules cmm-top ## Install the modules, cmm-attach with its service, cmm-room and cmm-top on this machine
 	@grep -aq "vermagic=$(KERNEL) " build/frontend/xen-cmmfront.ko || { \
 		echo "install: error: build/ has modules of another kernel than $(KERNEL): run make install alone" >&2; \
 		exit 1; }
 	install -d "$(modules_dir)"
 	install -m 644 build/frontend/xen-cmmfront.ko build/backend/xen-cmmback.ko "$(modules_dir)"
-	install -D -t "$(DESTDIR)$(PREFIX)/sbin" scripts/cmm-attach scripts/cmm-room
-	install -D -m 644 -t "$(man)/man8" Documentation/man/cmm-attach.8 Documentation/man/cmm-room.8
+	install -D -t "$(DESTDIR)$(PREFIX)/sbin" scripts/cmm-attach scripts/cmm-room build/cmm-top
+	install -D -m 644 -t "$(man)/man8" Documentation/man/cmm-attach.8 Documentation/man/cmm-room.8 \
+		Documentation/man/cmm-top.8
 	install -D -m 644 Documentation/man/xen-cmm.4 "$(man)/man4/xen-cmm.4"
 	install -d "$(dir $(unit))"
 	sed 's|@sbindir@|$(PREFIX)/sbin|' scripts/cmm-attach.service.in > "$(unit)"
@@ -172,8 +177,8 @@ install: modules ## Install the modules, cmm-attach with its service, and cmm-ro
 .PHONY: uninstall
 uninstall: ## Remove what install has put on this machine, for all kernels
 	$(if $(DESTDIR),,[ ! -e "$(unit)" ] || systemctl disable --now cmm-attach)
-	rm -f "$(DESTDIR)$(PREFIX)/sbin/cmm-attach" "$(DESTDIR)$(PREFIX)/sbin/cmm-room"
-	rm -f "$(unit)" "$(man)/man8/cmm-attach.8" "$(man)/man8/cmm-room.8" "$(man)/man4/xen-cmm.4"
+	rm -f $(foreach program,attach room top,"$(DESTDIR)$(PREFIX)/sbin/cmm-$(program)" "$(man)/man8/cmm-$(program).8")
+	rm -f "$(unit)" "$(man)/man4/xen-cmm.4"
 	@for dir in "$(all_modules)"/*/updates/xen-cmm; do \
 		[ -d "$$dir" ] || continue; \
 		echo "rm -rf $$dir"; rm -rf "$$dir"; \
