@@ -65,8 +65,10 @@ result $? "what udev asks for when a device appears are the modules" "$output"
 
 inside cmm-attach --help && inside man --where cmm-attach && inside man --where xen-cmm &&
 	inside cmm-room --help && inside man --where cmm-room &&
-	installed usr/share/bash-completion/completions/cmm-attach
-result $? "cmm-attach and cmm-room, their manual pages and completion are there" "$output"
+	inside cmm-top --version && inside man --where cmm-top &&
+	installed usr/share/bash-completion/completions/cmm-attach &&
+	installed usr/share/bash-completion/completions/cmm-top
+result $? "cmm-attach, cmm-room and cmm-top, their manual pages and completion are there" "$output"
 
 inside systemctl is-enabled cmm-attach && inside systemd-analyze verify cmm-attach.service
 result $? "the service starts at boot" "$output"
