@@ -27,7 +27,6 @@ refused_naming() { # refused_naming WORD: exports must fail, and say WORD
 	! exports && grep -q -- "$1" "$tmp/output"
 }
 
-echo "TAP version 13"
 plan 31
 
 fresh

@@ -47,7 +47,6 @@ tries() { # tries SUITE WHAT [MOST]
 	grep -o '# pvh\?: ns a page.*' "$tmp/output"
 }
 
-echo "TAP version 13"
 plan 7
 make_tree
 cp -r "$tmp/tree" "$tmp/before"

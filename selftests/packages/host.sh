@@ -52,7 +52,6 @@ mkdir "$root/debs" "$root/debs/kernel"
 cp build/deb/*.deb "$root/debs"
 cp "$headers"/*.deb "$root/debs/kernel"
 
-echo "TAP version 13"
 plan 17
 contents >"$tmp/before"
 
