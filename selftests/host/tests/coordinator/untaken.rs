@@ -156,6 +156,15 @@ fn what_a_pinned_domain_gives_it_may_not_take_again() {
     assert_eq!((balance(&sim, A), sim.domain(A).maximum), (-100, 0));
 }
 
+/// The thousand pages that a lender is owed are nobody's, and A has them for the asking.
+fn others_may_have_what_is_owed_to(sim: &mut Sim, lender: u16) {
+    let nobodys = (in_flight(sim, lender), sim.coordinator.pool());
+    assert_eq!(nobodys, (0, 1_000));
+    ask(sim, A, 1_000);
+    assert_eq!(grant(sim, A), Some((1_000, GrantReason::Full)));
+    run(sim);
+}
+
 #[test]
 fn what_a_paused_lender_is_owed_is_for_others() {
     let mut sim = three(Settings::default());
@@ -165,11 +174,7 @@ fn what_a_paused_lender_is_owed_is_for_others() {
     pause(&mut sim, lender);
     sim.release(dom(A), 1_000);
     while sim.hear(dom(A)) {}
-    let nobodys = (in_flight(&sim, lender), sim.coordinator.pool());
-    assert_eq!(nobodys, (0, 1_000));
-    ask(&mut sim, A, 1_000);
-    assert_eq!(grant(&sim, A), Some((1_000, GrantReason::Full)));
-    run(&mut sim);
+    others_may_have_what_is_owed_to(&mut sim, lender);
     // It gets its own when it runs again.
     sim.release(dom(A), 1_000);
     run(&mut sim);
@@ -190,11 +195,7 @@ fn what_a_lender_does_not_take_back_is_for_others() {
     assert_eq!(in_flight(&sim, lender), 1_000);
     pause(&mut sim, lender);
     sim.advance(over(1_000));
-    let nobodys = (in_flight(&sim, lender), sim.coordinator.pool());
-    assert_eq!(nobodys, (0, 1_000));
-    ask(&mut sim, A, 1_000);
-    assert_eq!(grant(&sim, A), Some((1_000, GrantReason::Full)));
-    run(&mut sim);
+    others_may_have_what_is_owed_to(&mut sim, lender);
     // It gets its own when it runs again.
     sim.release(dom(A), 1_000);
     sim.domain(lender).paused = false;
