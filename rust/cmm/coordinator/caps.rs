@@ -42,7 +42,23 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             }
             domain.cap.retarget(target, found, ours, uncertain);
         })?;
-        self.set_cap(i, found, 0)
+        self.set_cap(i, found, 0)?;
+        self.prove(i)
+    }
+
+    /// Books what a domain said that it gave, and can have had after all: its toolstack sets its cap first, so that it may
+    /// have grown before anybody here heard of it.
+    fn prove(&mut self, i: Index) -> Result<(), Gone> {
+        let domain = self.domain(i)?;
+        if domain.unproven == 0 {
+            return Ok(());
+        }
+        let can = above(domain.cap.most(domain.ours()), signed(domain.current));
+        let proven = domain.unproven.min(can);
+        self.amend(i, |domain| domain.unproven = 0)?;
+        let booked = self.lower(i, Place::Of(i, Part::Balance), Place::Free, proven);
+        self.note_fault(i, booked.map(|_| ()));
+        Ok(())
     }
 
     /// Sets the cap to the toolstack's, which may be the one that Xen has, with our part in it, and `by` more.
@@ -66,7 +82,10 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             let dom = domain.dom();
             self.host.set_maximum(dom, maximum)?;
         }
-        self.amend(i, |domain| domain.cap.set(maximum))?;
+        self.amend(i, |domain| {
+            domain.cap.set(maximum);
+            domain.saw(found.current);
+        })?;
         self.set_current(i, found.current)
     }
 
@@ -119,7 +138,8 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     }
 
     /// Lowers the cap by pages that the front-end says it gave back to Xen, or left untaken, and books them where they
-    /// are now. The cap goes first, so that the domain cannot take them again while we look.
+    /// are now. The cap goes first, so that the domain cannot take them again while we look. Returns how many of them it
+    /// is believed; what it is not may be proven later.
     ///
     /// # Errors
     ///
@@ -130,19 +150,27 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         from: Place,
         to: Place,
         pages: u64,
-    ) -> Result<(), Fault> {
+    ) -> Result<u64, Fault> {
         if pages == 0 {
-            return Ok(());
+            return Ok(0);
         }
         let found = self.ask_xen(i)?;
         // If the toolstack has set the cap, nothing is below it any more.
         self.hear_cap(i, found)?;
-        let below = if from == Place::Of(i, Part::Balance) {
-            self.domain(i)?.cap.of_below(pages)
+        let (below, believed) = if from == Place::Of(i, Part::Balance) {
+            let domain = self.domain(i)?;
+            let believed = pages.min(domain.can_have_given(found.current));
+            let below = domain.cap.of_below(believed);
+            if believed < pages {
+                self.amend(i, |domain| {
+                    domain.unproven = domain.unproven.saturating_add(pages - believed);
+                })?;
+            }
+            (below, believed)
         } else {
-            0
+            (0, pages)
         };
-        let pages = pages - below;
+        let pages = believed - below;
         self.set_cap(i, found, -signed(pages))?;
         let current = self.ask_xen(i)?.current;
         let domain = self.domain(i)?;
@@ -166,7 +194,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             self.change(i, |domain| domain.cap.gave_below(below))?;
             self.transfer(from, Place::Unbooked, below);
         }
-        Ok(())
+        Ok(believed)
     }
 
     /// Lets the domain grow no more. Returns what it has.

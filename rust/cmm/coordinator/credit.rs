@@ -174,7 +174,10 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
                 Ok(())
             }
             // It reads on some day, and then sends something: that is when this is tried again.
-            Err(SendError::Full) => self.lower(i, Place::Of(i, Part::InFlight), Place::Free, pages),
+            Err(SendError::Full) => {
+                self.lower(i, Place::Of(i, Part::InFlight), Place::Free, pages)?;
+                Ok(())
+            }
             Err(error) => Err(error.into()),
         }
     }

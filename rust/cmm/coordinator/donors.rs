@@ -187,7 +187,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             Purpose::TakeByHand => Place::Unbooked,
             _ => Place::Free,
         };
-        self.lower(i, Place::Of(i, Part::Balance), to, pages)?;
+        let pages = self.lower(i, Place::Of(i, Part::Balance), to, pages)?;
         let now = self.now;
         self.change(i, |domain| {
             domain.asks.close(ask.id);

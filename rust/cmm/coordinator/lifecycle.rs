@@ -108,8 +108,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let forgiven = above(believed, most) - late;
         self.transfer(Place::Unbooked, Place::Of(i, Part::Balance), forgiven);
         self.change(i, |domain| {
-            domain.asks.reconciled();
-            domain.set_doubtful(0);
+            domain.reconciled();
             domain.cap.forgive(forgiven);
             if claim.is_some_and(|claim| claim != believed) {
                 domain.disbelieved = domain.disbelieved.saturating_add(1);

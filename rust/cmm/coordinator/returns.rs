@@ -32,7 +32,8 @@ const TOLERANCE: u64 = 8;
 impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// A domain gave pages back unasked.
     pub(super) fn released(&mut self, i: Index, pages: u64) -> Result<(), Fault> {
-        self.lower(i, Place::Of(i, Part::Balance), Place::Free, pages)
+        self.lower(i, Place::Of(i, Part::Balance), Place::Free, pages)?;
+        Ok(())
     }
 
     /// A domain says how much it took of what it was granted or given.

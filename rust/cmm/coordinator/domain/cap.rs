@@ -6,6 +6,10 @@ use super::super::host::Reservation;
 use super::super::record::Record;
 use crate::pages::{above, signed};
 
+/// How far a toolstack sets caps above its targets at most, in pages: 32 MiB. libxl's margin is 1 MiB, and what it keeps
+/// for a screen. A cap further above lets a domain grow, which says nothing of what it has.
+const MOST_MARGIN: i64 = 8_192;
+
 /// Pages of which it is not known whether a domain has them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Uncertain {
@@ -147,10 +151,17 @@ impl Cap {
         self.entitled(ours) + signed(self.over)
     }
 
-    /// The most that it can have given, if it has `current` pages: by Xen's word, and what it took below its cap, for
-    /// which that stays as it is.
-    pub fn most_given(&self, ours: i64, current: u64) -> i64 {
-        self.most(ours) - signed(current) + signed(self.below)
+    /// The most that it can have had when its size, without our part, was `seen`. Its toolstack may let it have more than
+    /// it wants it to have (`xl mem-max`). What it might have grown by is Xen's, and nothing that it could give.
+    pub fn most_had(&self, ours: i64, seen: i64) -> i64 {
+        let margin = self.margin().min(MOST_MARGIN);
+        let meant = signed(self.target) + margin - signed(self.forgiven()) + signed(self.over);
+        self.most(ours).min(meant.max(seen) + ours)
+    }
+
+    /// What it took below its cap, for which that stays as it is.
+    pub fn below(&self) -> u64 {
+        self.below
     }
 
     /// We have set this cap.

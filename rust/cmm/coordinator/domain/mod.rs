@@ -41,6 +41,12 @@ pub struct Domain {
     in_flight: u64,
     /// What it had, less its balance, when nothing was in flight last; `None` if nobody looked.
     own: Option<i64>,
+    /// The most that it was ever seen to have, less our part in that but for credit; `None` if nobody looked.
+    most_own: Option<i64>,
+    /// What it said that it gave, and nobody saw it have. Its toolstack may be about to say that it was to have that.
+    pub(super) unproven: u64,
+    /// An earlier back-end knew it, and what it had then was not written down.
+    had_is_unknown: bool,
     /// What ended of what was in flight, and may have been taken all the same.
     doubtful: u64,
     /// Its front-end is gone, and expected until then to come again and say what it took.
@@ -118,6 +124,7 @@ impl Domain {
             cap: Cap::recalled(record),
             asks: Asks::recalled(record.reclaiming),
             doubtful: record.doubtful,
+            had_is_unknown: true,
             ..Self::new(dom, record.target, record.limits)
         }
     }
@@ -319,9 +326,48 @@ impl Domain {
         balance.max(least).min(most)
     }
 
-    /// The least that its balance can be by Xen's word: with any less it would be larger than it can be.
+    /// The least that its balance can be by Xen's word: with any less it would be larger than it can have been. What it
+    /// took below its cap it may have given, too.
     fn least(&self) -> i64 {
-        self.ours() - self.cap.most_given(self.ours(), self.current)
+        let given = self.most_had() - signed(self.current) + signed(self.cap.below());
+        self.ours() - given
+    }
+
+    /// The most that it can have had before it gave what it says now.
+    fn most_had(&self) -> i64 {
+        let ours = self.ours();
+        if self.had_is_unknown {
+            return self.cap.most(ours);
+        }
+        self.cap.most_had(ours, self.most_own.unwrap_or(0))
+    }
+
+    /// Xen says that it has so many pages. What it has given, and not said yet, is not in that any more: so what was seen
+    /// before counts, too. Credit may be taken or not: it counts as its own as long as it has not said so.
+    pub(super) fn saw(&mut self, current: u64) {
+        let own = signed(current) - self.certain();
+        self.most_own = self.most_own.max(Some(own));
+    }
+
+    /// What it had is known from now on.
+    pub(super) fn reconciled(&mut self) {
+        self.asks.reconciled();
+        self.had_is_unknown = false;
+        (self.doubtful, self.unproven) = (0, 0);
+    }
+
+    /// How much of what it says that it gave it can have had, if it has `current` pages now and may have more than it is
+    /// to have. What it gave first may be what had ended, and what it has not said that it took.
+    pub(super) fn can_have_given(&self, current: u64) -> u64 {
+        let had = self.most_had();
+        if had == self.cap.most(self.ours()) {
+            // Its cap says that.
+            return u64::MAX;
+        }
+        above(
+            had + signed(self.doubtful + self.cap.below()),
+            signed(current),
+        )
     }
 
     /// Whether a lender claims to be owed less than the ledger says, and has what it says to have already.

@@ -278,3 +278,54 @@ fn a_lender_that_may_have_no_more_gets_back_what_it_lent() {
     assert_eq!((balance(&sim, B), sim.domain(B).current), (0, 2_000));
     sim.check();
 }
+
+/// B may have up to 6000 pages, of which its toolstack wants it to have 2000, and has them.
+fn b_may_have_more() -> Sim {
+    let mut sim = three(Settings::default());
+    sim.world.mem_max(dom(B), 6_000);
+    sim.stats(dom(B));
+    run(&mut sim);
+    assert_eq!(sim.domain(B).maximum, 6_000 + CAP_MARGIN);
+    sim
+}
+
+/// B's front-end says that it gave back so much, whatever it did.
+fn b_says_it_released(sim: &mut Sim, pages: u64) {
+    sim.domain(B).liar = true;
+    assert!(sim.forge(dom(B), &Up::Release { id: 1, pages }));
+    while sim.hear(dom(B)) {}
+}
+
+#[test]
+fn who_may_have_more_than_it_has_lends_nothing_of_that() {
+    let mut sim = b_may_have_more();
+    b_says_it_released(&mut sim, 3_900);
+    // By the toolstack's margin it can be wrong, as ever.
+    assert!(balance(&sim, B) >= -(CAP_MARGIN as i64));
+    assert!(sim.coordinator.pool() <= CAP_MARGIN);
+    assert!(sim.world.disconnected.is_empty());
+    sim.coordinator.check().expect("in order");
+}
+
+#[test]
+fn who_may_have_more_than_it_has_is_not_believed_that_it_lent_that() {
+    let mut sim = b_may_have_more();
+    sim.falsify(dom(B), -3_900);
+    sim.detach(dom(B));
+    sim.attach(dom(B)).expect("accepted");
+    assert!(balance(&sim, B) >= -(CAP_MARGIN as i64));
+    assert!(sim.coordinator.pool() <= CAP_MARGIN);
+}
+
+#[test]
+fn who_has_more_than_it_is_to_have_can_lend_that() {
+    let mut sim = b_may_have_more();
+    let mut inside = sim.world.inside(dom(B)).expect("exists");
+    assert_eq!(inside.populate(3_000), 3_000);
+    sim.stats(dom(B));
+    run(&mut sim);
+    let mut inside = sim.world.inside(dom(B)).expect("exists");
+    assert_eq!(inside.give_up(2_500), 2_500);
+    b_says_it_released(&mut sim, 2_500);
+    assert_eq!(balance(&sim, B), -2_500);
+}
