@@ -6,6 +6,10 @@ use crate::{
     connection::Connection,
     service::Service, //
 };
+use cmm::budget::{
+    Budget,
+    Visits, //
+};
 use kernel::{
     prelude::*,
     sync::{
@@ -22,13 +26,22 @@ pub(crate) struct Backend {
     #[pin]
     pub(crate) target: Watch<Target>,
     #[pin]
-    pub(crate) connection: Mutex<Option<Connection>>,
+    pub(crate) dealings: Mutex<Dealings>,
     pub(crate) service: Arc<Service>,
     pub(crate) dom: cmm::DomId,
     /// It has not connected before, whatever another device of the domain did.
     pub(crate) fresh: Atomic<bool>,
     /// The front-end broke the protocol, or published nonsense: it is not invited again.
     pub(crate) sent_away: Atomic<bool>,
+}
+
+/// How Dom0 stands with a front-end. What it may cost outlives connections, or to connect anew would be
+/// the way to have more.
+#[derive(Default)]
+pub(crate) struct Dealings {
+    pub(crate) connection: Option<Connection>,
+    pub(crate) budget: Budget,
+    pub(crate) visits: Visits,
 }
 
 /// Watches the size the toolstack wants the domain to have.

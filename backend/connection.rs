@@ -7,6 +7,7 @@ use crate::{
     link::Link, //
 };
 use cmm::{
+    budget::Budget,
     coordinator::{
         Event,
         Limits,
@@ -144,7 +145,9 @@ impl Details {
                 Err(err) if err == ENOENT => None,
                 claim => Some(claim.map_err(|err| Failure::Node(c"balance", err))?),
             },
-            credit: matches!(xenstore::read_number(dir, c"feature-credit"), Ok(1)),
+            credit: or_default(xenstore::read_number(dir, c"feature-credit"), 0u8)
+                .map_err(|err| Failure::Node(c"feature-credit", err))?
+                == 1,
         })
     }
 }
@@ -176,10 +179,26 @@ pub(crate) fn target(dom: DomId) -> Result<u64> {
     read_size(&memory_dir(dom)?, c"target")
 }
 
+/// What `read` has found in `node`, if there is such a node and it makes sense. If it makes none, that is said, and what
+/// was so before holds.
+pub(crate) fn sensible<T>(dom: DomId, node: &str, read: Result<T>) -> Option<T> {
+    match read {
+        Err(err) if err == EINVAL => {
+            pr_warn!(
+                "domain {}: its {node} is nonsense, and ignored\n",
+                dom.raw()
+            );
+            None
+        }
+        found => found.ok(),
+    }
+}
+
 /// The limits a domain has as long as nobody sets others. Its cap has our part in it, if it is known
 /// already.
 fn default_limits(core: &Core, dom: DomId, target: u64) -> Result<Limits> {
-    let largest = read_size(&memory_dir(dom)?, c"static-max").unwrap_or(target);
+    let largest = read_size(&memory_dir(dom)?, c"static-max");
+    let largest = sensible(dom, "memory/static-max", largest).unwrap_or(target);
     let cap = domain::maximum_pages(domain::DomId(dom.raw())).ok_or(ESRCH)?;
     let balance = core.view(dom).map_or(0, |view| view.balance);
     let cap = cap.saturating_add_signed(balance.saturating_neg());
@@ -313,12 +332,13 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Connects to what the front-end has published. The limits of a `fresh` device are those that
-    /// it begins with, whatever those of an earlier one were.
+    /// it begins with, whatever those of an earlier one were. It may cost what `budget` says.
     pub(crate) fn open(
         dev: &Device<device::Bound>,
         core: &Core,
         dom: DomId,
         fresh: bool,
+        budget: Budget,
     ) -> Result<Self, Failure> {
         let details = Details::read(dev)?;
         xenstore::write(dev.node(), c"version", format_args!("{VERSION}"))
@@ -333,7 +353,7 @@ impl Connection {
         let channel = EventChannel::connect(dev, details.port, c"xen-cmmback", events)
             .map_err(|err| Failure::Bind(details.port, err))?;
 
-        let link = Link::new(dom, page.clone(), &channel);
+        let link = Link::new(dom, page.clone(), &channel, budget);
         let target = target(dom).map_err(Failure::Service)?;
         let limits = first_limits(dev, core, dom, target).map_err(Failure::Service)?;
         let attach = Event::Attach {
@@ -366,6 +386,11 @@ impl Connection {
         })
     }
 
+    /// What the front-end has left of what it may cost.
+    pub(crate) fn budget(&self) -> Option<Budget> {
+        self.core.budget(self.dom)
+    }
+
     /// Takes in what the front-end said last, a lane of it at the most, which still counts. Returns
     /// whether it has broken the protocol.
     pub(crate) fn hear_out(&self, dev: &Device<device::Bound>) -> bool {
@@ -376,9 +401,10 @@ impl Connection {
 }
 
 /// What an earlier back-end has written down about the domain.
-pub(crate) fn recorded(dev: &Device<device::Bound>) -> Option<Record> {
-    let text = xenstore::read(dev.node(), c"record").ok()?;
-    Record::parse(text.as_str().ok()?)
+pub(crate) fn recorded(dev: &Device<device::Bound>, dom: DomId) -> Option<Record> {
+    let parse = |text: xenstore::Value| Record::parse(text.as_str()?).ok_or(EINVAL);
+    let found = xenstore::read(dev.node(), c"record").and_then(parse);
+    sensible(dom, "record", found)
 }
 
 impl Drop for Connection {

@@ -19,7 +19,10 @@ use crate::{
     }, //
 };
 use cmm::{
-    budget::Worth,
+    budget::{
+        Budget,
+        Worth, //
+    },
     coordinator::{
         Coordinator,
         Entry,
@@ -364,6 +367,12 @@ impl Core {
     pub(crate) fn is_broken(&self, dom: DomId) -> bool {
         let mut inside = self.guarded().inside.lock();
         inside.links.get(dom).is_some_and(|link| link.broken)
+    }
+
+    /// What a front-end has left of what it may cost.
+    pub(crate) fn budget(&self, dom: DomId) -> Option<Budget> {
+        let mut inside = self.guarded().inside.lock();
+        Some(inside.links.get(dom)?.budget)
     }
 
     /// What a front-end did wrong, once.

@@ -87,11 +87,12 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// This end of a page that nothing has been read from or written to.
+    /// This end of a page that nothing has been read from or written to, to a front-end that may cost so much.
     pub(crate) fn new<T: Handler>(
         dom: DomId,
         page: Arc<MappedPage>,
         channel: &EventChannel<T>,
+        budget: Budget,
     ) -> Self {
         Self {
             dom,
@@ -102,7 +103,7 @@ impl Link {
             waker: channel.waker(),
             stopwatch: Stopwatch::default(),
             answered: None,
-            budget: Budget::new(),
+            budget,
             broken: false,
             fault: None,
         }

@@ -74,7 +74,11 @@ pub(crate) fn is_gone(dom: DomId) -> bool {
 /// The settings of an earlier back-end.
 fn recorded() -> Option<Settings> {
     let text = xenstore::read(STORE, c"settings").ok()?;
-    Settings::parse(text.as_str().ok()?)
+    let settings = text.as_str().ok().and_then(Settings::parse);
+    if settings.is_none() {
+        pr_warn!("the settings that were written down are nonsense, and ignored\n");
+    }
+    settings
 }
 
 impl Service {

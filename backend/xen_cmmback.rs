@@ -24,12 +24,14 @@ mod service;
 
 use backend::{
     Backend,
+    Dealings,
     Target, //
 };
 use cmm::coordinator::Event;
 use connection::Connection;
 use kernel::{
     device,
+    fmt,
     new_mutex,
     prelude::*,
     sync::{
@@ -47,6 +49,7 @@ use service::{
 use xen::{
     attribute::Attribute as Knob,
     domain,
+    timer::now,
     xenbus::{
         self,
         Device,
@@ -99,7 +102,7 @@ impl xenbus::Driver for Backend {
     fn probe(dev: &Device<device::Core<'_>>, service: &Arc<Service>) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let dom = cmm::DomId::new(dev.otherend_id().0).ok_or(EINVAL)?;
-            let record = connection::recorded(dev);
+            let record = connection::recorded(dev, dom);
             let fresh = record.is_none();
             if let Some(record) = record {
                 service.recall(dom, record)?;
@@ -116,7 +119,7 @@ impl xenbus::Driver for Backend {
                     format_args!("/local/domain/{}/memory/target", node.raw()),
                     target,
                 ),
-                connection <- new_mutex!(None),
+                dealings <- new_mutex!(Dealings::default()),
                 service: service.clone(),
                 dom,
                 fresh: Atomic::new(fresh),
@@ -159,31 +162,32 @@ impl xenbus::Driver for Backend {
 
     fn unbind(dev: &Device<device::Core<'_>>, _context: &Arc<Service>, this: Pin<&Self>) {
         this.disconnect(dev);
+        this.write_down(dev);
     }
 }
 
 impl Backend {
     /// The front-end has published its details.
     fn connect(&self, dev: &Device<device::Bound>) {
-        let mut connection = self.connection.lock();
-        if connection.is_some() || dev.state() != XenbusState::InitWait {
+        let mut dealings = self.dealings.lock();
+        if dealings.connection.is_some() || dev.state() != XenbusState::InitWait {
             return;
         }
         let fresh = self.fresh.load(Relaxed);
-        match Connection::open(dev, self.service.core(), self.dom, fresh) {
+        match Connection::open(dev, self.service.core(), self.dom, fresh, dealings.budget) {
             Ok(opened) => {
                 self.fresh.store(false, Relaxed);
-                *connection = Some(opened);
+                dealings.connection = Some(opened);
                 dev.switch_state(XenbusState::Connected);
             }
-            Err(why) => {
-                self.sent_away.store(true, Relaxed);
-                dev.dev_fatal(
-                    why.error(),
-                    format_args!("domain {}: {why}", self.dom.raw()),
-                );
-            }
+            Err(why) => self.send_away(dev, why.error(), format_args!("{why}")),
         }
+    }
+
+    /// The front-end is not invited again.
+    fn send_away(&self, dev: &Device<device::Bound>, err: Error, why: fmt::Arguments<'_>) {
+        self.sent_away.store(true, Relaxed);
+        dev.dev_fatal(err, format_args!("domain {}: {why}", self.dom.raw()));
     }
 
     /// The front-end has closed. It may come back, unless the toolstack is taking the device away
@@ -193,6 +197,13 @@ impl Backend {
         if !dev.is_online() {
             dev.switch_state(XenbusState::Closed);
             return Fate::Unregister;
+        }
+        if !self.sent_away.load(Relaxed) && !self.dealings.lock().visits.pay(now()) {
+            self.send_away(
+                dev,
+                EBUSY,
+                format_args!("its front-end comes and goes too often"),
+            );
         }
         dev.switch_state(if self.sent_away.load(Relaxed) {
             XenbusState::Closed
@@ -204,19 +215,37 @@ impl Backend {
 
     /// Ends the connection, if there is one, and writes down how things stand.
     fn disconnect(&self, dev: &Device<device::Bound>) {
-        if let Some(connection) = self.connection.lock().take() {
-            if connection.hear_out(dev) {
-                self.sent_away.store(true, Relaxed);
-            }
-            drop(connection);
-        }
-
+        let was_connected = self.hang_up(dev);
         if is_gone(self.dom) {
             self.service.core().tell(Event::Died { dom: self.dom });
-        } else if let Some(record) = self.service.core().record(self.dom) {
-            if xenstore::write_below(dev.node(), c"record", format_args!("{record}")).is_err() {
-                pr_warn!("{}: cannot write down its balance\n", self.dom.raw());
-            }
+        } else if was_connected {
+            self.write_down(dev);
+        }
+    }
+
+    /// Ends the connection. Returns whether there was one.
+    fn hang_up(&self, dev: &Device<device::Bound>) -> bool {
+        let mut dealings = self.dealings.lock();
+        let Some(connection) = dealings.connection.take() else {
+            return false;
+        };
+        if connection.hear_out(dev) {
+            self.sent_away.store(true, Relaxed);
+        }
+        if let Some(budget) = connection.budget() {
+            dealings.budget = budget;
+        }
+        drop(connection);
+        true
+    }
+
+    /// Writes down what the next back-end is to know of the domain.
+    fn write_down(&self, dev: &Device<device::Bound>) {
+        let Some(record) = self.service.core().record(self.dom) else {
+            return;
+        };
+        if xenstore::write_below(dev.node(), c"record", format_args!("{record}")).is_err() {
+            pr_warn!("{}: cannot write down its balance\n", self.dom.raw());
         }
     }
 }
@@ -225,7 +254,8 @@ impl Watcher for Target {
     fn changed(&self) {
         let dom = self.dom;
         // It is gone when the domain is.
-        if let Ok(target) = connection::target(dom) {
+        let target = connection::target(dom);
+        if let Some(target) = connection::sensible(dom, "memory/target", target) {
             self.service
                 .core()
                 .tell(Event::ToolstackChanged { dom, target });

@@ -41,10 +41,14 @@ pub(crate) struct Target(pub(crate) Arc<Session>);
 
 impl xenstore::Watcher for Target {
     fn changed(&self) {
-        let largest = xenstore::read_number(c"memory", c"static-max");
-        // If it is nonsense, what was said before holds.
-        if let Some(pages) = largest.ok().and_then(from_kib) {
-            self.0.client.lock().set_largest(pages);
+        let kib = xenstore::read_number(c"memory", c"static-max");
+        match kib.and_then(|kib| from_kib(kib).ok_or(EINVAL)) {
+            Ok(pages) => self.0.client.lock().set_largest(pages),
+            Err(err) if err == EINVAL => {
+                pr_warn!("memory/static-max is nonsense: what was said before holds\n");
+            }
+            // Nobody says how large the domain may be.
+            Err(_) => (),
         }
         self.0.defer();
     }

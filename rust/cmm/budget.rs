@@ -7,6 +7,10 @@
 //! to say at once, costs it several times as much: whoever floods has a smaller share than whoever asks as fast as it
 //! can. Who has used up its share waits until it has earned enough again. The interrupt itself takes time, too, which
 //! nobody measures: a turn costs a little more than it took.
+//!
+//! To connect costs Dom0 more than to listen: pages of xenstore's, a mapping, a channel and its thread. How long that
+//! takes depends on what else Dom0 does, so each time has one price. Who comes and goes, over and over, is not let in any
+//! more.
 
 use crate::protocol::layout::UP;
 use crate::protocol::Up;
@@ -98,5 +102,39 @@ impl Budget {
 impl Default for Budget {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What it costs Dom0 that a front-end connects and goes again. The suite `hostile` measures it.
+const VISIT: Nanos = 5 * MILLISECOND;
+
+/// A front-end earns a nanosecond of Dom0's time for that in so many: it is of no use to anybody else.
+const VISIT_EARNS_IN: Nanos = 20;
+
+/// How much of that may be saved up: for forty visits, as of a driver that somebody loads anew for each try.
+const MOST_VISITS: Nanos = 200 * MILLISECOND;
+
+/// How often a front-end has come and gone, and may come again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Visits {
+    /// When it will have saved up [`MOST_VISITS`].
+    full_at: Nanos,
+}
+
+impl Visits {
+    /// Of a front-end that never came.
+    pub const fn new() -> Self {
+        Self { full_at: 0 }
+    }
+
+    /// Pays for another visit. `false` if it has used up what it had: then it has not paid.
+    #[must_use]
+    pub fn pay(&mut self, now: Nanos) -> bool {
+        let full_at = self.full_at.max(now) + VISIT * VISIT_EARNS_IN;
+        let has_paid = full_at - now <= MOST_VISITS * VISIT_EARNS_IN;
+        if has_paid {
+            self.full_at = full_at;
+        }
+        has_paid
     }
 }

@@ -52,11 +52,11 @@ new_mark() {
 
 sent_away() { case $(back_state) in 5 | 6) ;; *) return 1 ;; esac }
 
-# bad_nodes WHAT RING-REF EVENT-CHANNEL VERSIONS TEXT
+# bad_nodes WHAT RING-REF EVENT-CHANNEL VERSIONS TEXT [NODE VALUE]
 bad_nodes() {
 	new_mark
 	fresh_device
-	publish ring-ref "$2" event-channel "$3" versions "$4"
+	publish ring-ref "$2" event-channel "$3" versions "$4" "${6:-balance}" "${7:--}"
 	check "xenstore: $1: refused" eventually 5 sent_away
 	check "xenstore: $1: told" eventually 2 said "$5"
 }
@@ -77,7 +77,7 @@ crime() {
 	check "ring: $1: others do not notice" others_work
 }
 
-plan 152
+plan 159
 check "bob can spare what is asked for" eventually 15 has_spare bob 32768
 all_memory=$(total)
 
@@ -174,6 +174,24 @@ bad_nodes "event-channel is text" 8 text 1 'event-channel is nonsense'
 bad_nodes "no versions" 8 5 - 'versions is missing'
 bad_nodes "versions is text" 8 5 'one two' 'versions is nonsense'
 bad_nodes "a version from the future" 8 5 '2 3' 'does not speak version'
+bad_nodes "balance is text" 8 5 1 'balance is nonsense' balance text
+bad_nodes "feature-credit is text" 8 5 1 'feature-credit is nonsense' feature-credit text
+
+# What Dom0 itself may write is said and ignored.
+target=/local/domain/$id/memory/target
+wanted=$(xenstore-read "$target")
+new_mark
+xenstore-write "$target" text
+check "xenstore: memory/target is text: told" eventually 5 said 'its memory/target is nonsense, and ignored'
+xenstore-write "$target" "$wanted"
+back_driver=/sys/bus/xen-backend/drivers/xen_cmmback
+new_mark
+fresh_device
+echo "cmm-$id-0" >$back_driver/unbind
+xenstore-write "$back_dir/record" '1 2 3'
+echo "cmm-$id-0" >$back_driver/bind
+check "xenstore: its record is nonsense: told" eventually 5 said 'its record is nonsense, and ignored'
+check "xenstore: and it is served" eventually 5 equals 2 back_state
 check "xenstore: others do not notice" others_work
 
 for name in index-ahead index-behind consumer-ahead unknown-kind kind-zero padding no-pages \

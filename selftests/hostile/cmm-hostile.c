@@ -472,6 +472,7 @@ static const struct {
 	{ "grant-of-xenstore", nothing },
 	{ "channel-of-xenstore", nothing },
 	{ "claims-loan", nothing },
+	{ "connects-anew", nothing },
 };
 
 /* Whether that is one of those wanted. */
@@ -567,8 +568,24 @@ static void end(void)
 	}
 }
 
+/*
+ * Goes as soon as it has connected, and connects as soon as it may: the page is fresh
+ * again, and the channel waits again for whoever binds to it.
+ */
+static void connect_anew(struct xenbus_device *dev, enum xenbus_state state)
+{
+	if (state == XenbusStateConnected)
+		xenbus_switch_state(dev, XenbusStateClosed);
+	if (state == XenbusStateInitWait && page) {
+		memset(page, 0, PAGE_SIZE);
+		xenbus_switch_state(dev, XenbusStateInitialised);
+	}
+}
+
 static void hostile_changed(struct xenbus_device *dev, enum xenbus_state state)
 {
+	if (is("connects-anew"))
+		connect_anew(dev, state);
 	if (state == XenbusStateInitWait && !page) {
 		int err = connect(dev);
 
@@ -577,7 +594,7 @@ static void hostile_changed(struct xenbus_device *dev, enum xenbus_state state)
 	}
 	if (state == XenbusStateClosing || state == XenbusStateClosed)
 		xenbus_frontend_closed(dev);
-	if (state == XenbusStateConnected && !threads[0]) {
+	if (state == XenbusStateConnected && !threads[0] && !is("connects-anew")) {
 		xenbus_switch_state(dev, XenbusStateConnected);
 		begin();
 	}

@@ -109,7 +109,7 @@ shares_with_greedy() {
 
 told_of_claims() { dmesg | grep -c "domain $mallory claims"; }
 
-plan $((21 * 4 + 4 + 3 * 2 + 5 * 3 + 3 * 3 + 4 + 6 + 6 + 4))
+plan $((21 * 4 + 4 + 3 * 2 + 5 * 3 + 3 * 3 + 4 + 6 + 6 + 4 + 5))
 for name in alice bob; do
 	front $name deadline_us 30000000
 done
@@ -189,6 +189,16 @@ for crime in flood-stats flood-events flood-both flood-singles; do
 	affordable $crime 5
 done
 affordable flood-requests 20
+# She is shut out before long; what she has had until then is hers once.
+before=$(dom0_time)
+check "connects-anew: connects, over and over" begin connects-anew
+check "connects-anew: shut out" eventually 30 sent_away
+note "connects-anew: shut out after $(($(dom0_time) - before)) ms of Dom0's"
+check "connects-anew: told" eventually 5 told_refusal connects-anew 'its front-end comes and goes too often'
+taken=$(($(spent 5) - idle_time))
+check "connects-anew: costs Dom0 nothing then" test $taken -le 50
+note "connects-anew: $taken ms of 5 s"
+unharmed connects-anew
 for crime in flood-xenstore grant-anew; do
 	suffered $crime
 done

@@ -2,7 +2,7 @@
 
 //! What a front-end may cost Dom0.
 
-use cmm::budget::{Budget, Worth};
+use cmm::budget::{Budget, Visits, Worth};
 use cmm::protocol::{RequestReason, Up};
 use cmm::time::{Nanos, MICROSECOND, MILLISECOND, SECOND};
 
@@ -105,4 +105,31 @@ fn time_that_never_ends_is_no_overflow() {
     budget.pay(&said(&[]), Nanos::MAX, 0);
     assert!(budget.wait(0) > 0);
     assert_eq!(budget.wait(Nanos::MAX), 0);
+}
+
+/// Comes again as soon as it may, for ten seconds, unless it is shut out; returns how often it came.
+fn visits(every: Nanos) -> u32 {
+    let (mut visits, mut now, mut count) = (Visits::new(), SECOND, 0);
+    while now < 11 * SECOND && visits.pay(now) {
+        now += every;
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn who_comes_and_goes_all_the_time_is_shut_out() {
+    assert_eq!(visits(0), 40);
+    assert!(visits(10 * MILLISECOND) <= 45);
+    assert_eq!(visits(100 * MILLISECOND), 100, "that often it may");
+}
+
+#[test]
+fn who_is_shut_out_has_not_paid() {
+    let mut visits = Visits::new();
+    while visits.pay(SECOND) {}
+    let shut_out = visits;
+    assert!(!visits.pay(SECOND));
+    assert_eq!(visits, shut_out);
+    assert!(visits.pay(SECOND + 100 * MILLISECOND));
 }
