@@ -5,6 +5,7 @@
 
 use crate::{
     auto::Automatic,
+    report::Reporter,
     session::Session, //
 };
 use cmm::pages::to_kib;
@@ -16,9 +17,15 @@ use kernel::{
     },
     fmt,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::Relaxed,
+        Arc, //
+    }, //
 };
-use xen::out_of_tree::clock;
+use xen::{
+    out_of_tree::clock,
+    timer::Timer, //
+};
 
 /// The files, removed when dropped.
 pub(crate) struct Debugfs {
@@ -28,10 +35,14 @@ pub(crate) struct Debugfs {
 }
 
 impl Debugfs {
-    pub(crate) fn new(session: Arc<Session>, automatic: Arc<Automatic>) -> Result<Self> {
+    pub(crate) fn new(
+        session: Arc<Session>,
+        automatic: Arc<Automatic>,
+        alarm: Arc<Timer<Reporter>>,
+    ) -> Result<Self> {
         let dir = Dir::new(c"xen-cmm");
         let last = Last(session.clone());
-        let by_itself = ByItself(automatic);
+        let by_itself = ByItself { automatic, alarm };
         Ok(Self {
             _last: KBox::pin_init(dir.read_only_file(c"transfer", last), GFP_KERNEL)?,
             _all: KBox::pin_init(dir.read_only_file(c"phases", All(session)), GFP_KERNEL)?,
@@ -57,14 +68,18 @@ impl Writer for All {
     }
 }
 
-struct ByItself(Arc<Automatic>);
+struct ByItself {
+    automatic: Arc<Automatic>,
+    alarm: Arc<Timer<Reporter>>,
+}
 
 impl Writer for ByItself {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (tally, rate) = self.0.tally();
-        let rescues = *self.0.rescues.lock();
+        let (tally, rate) = self.automatic.tally();
+        let rescues = *self.automatic.rescues.lock();
         writeln!(f, "looks {}", tally.looks)?;
-        writeln!(f, "woken {}", self.0.woken())?;
+        writeln!(f, "woken {}", self.automatic.woken())?;
+        writeln!(f, "alarms {}", self.alarm.target().alarms.load(Relaxed))?;
         writeln!(f, "rate_kb_s {}", to_kib(rate))?;
         writeln!(f, "asked {}", tally.asked)?;
         writeln!(f, "refused {}", tally.refused)?;

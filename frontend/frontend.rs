@@ -12,7 +12,10 @@ use crate::{
     debugfs::Debugfs,
     devices::Entry,
     ending::Ending,
-    report::Reporter,
+    report::{
+        Reporter,
+        Reports, //
+    },
     rescue::Rescue,
     session::Session,
     suspend::Suspend, //
@@ -62,8 +65,8 @@ impl xenstore::Watcher for Target {
 pub(crate) struct Frontend {
     #[pin]
     pub(crate) target: xenstore::Watch<Target>,
-    #[pin]
-    pub(crate) reports: Timer<Reporter>,
+    pub(crate) _reports: AwakeTimer<Reports>,
+    pub(crate) alarm: Arc<Timer<Reporter>>,
     pub(crate) _watch: AwakeTimer<Watch>,
     pub(crate) _rescue: Pin<KBox<OomNotifier<Rescue>>>,
     pub(crate) _hand: Arc<Worker<Hand>>,

@@ -155,14 +155,15 @@ impl Pages {
         self.free(drawn, stopwatch)
     }
 
-    /// It can give `givable` pages now; or nobody looks any more, if that is 0.
-    pub(crate) fn found_givable(&mut self, givable: u64) {
-        self.givable.found(givable);
+    /// It could give `givable` pages `then`; or nobody looks any more, if that is 0.
+    pub(crate) fn found_givable(&mut self, givable: u64, then: u64) {
+        self.givable.found(givable, then);
     }
 
     fn remember_before(&mut self) {
         if self.balance <= 0 {
-            self.givable.begin(self.own(), || kernel_memory().givable());
+            let own = self.own();
+            self.givable.begin(own, now(), || kernel_memory().givable());
         }
     }
 
@@ -281,6 +282,7 @@ impl Pages {
             // Frames without memory become the balloon driver's when dropped, and now it knows.
             drop(frames);
             handover::hand_over(-(released as i64));
+            self.givable.moved(-(released as i64));
             if !pages.is_empty() {
                 return;
             }

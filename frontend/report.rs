@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Locks: the timer, in whose interrupt Dom0 is told how much this domain could spare.
+//! Locks: the timers, in whose interrupts Dom0 is told how much this domain could spare.
+//!
+//! While something runs, one that wakes nobody has the client look. It says whether there is to be
+//! another look though nothing runs then: for that there is an alarm.
 
 use crate::{
     pages::{
@@ -11,14 +14,19 @@ use crate::{
 };
 use cmm::client::{
     Figures,
-    INTERVAL, //
+    Next, //
 };
 use kernel::sync::{
-    atomic::Relaxed,
+    atomic::{
+        Atomic,
+        Relaxed, //
+    },
     Arc, //
 };
 use xen::{
+    awake_timer::WhileAwake,
     balloon,
+    cpus,
     memory,
     timer::{
         now,
@@ -27,19 +35,26 @@ use xen::{
     }, //
 };
 
-/// Lets the client say what is due, again and again, as long as there is a connection.
+/// How often to see whether there is a connection, in ns. Each begins with an alarm.
+const LATER: u64 = 1_000_000_000;
+
+/// Lets the client say what is due, as long as there is a connection. It is the alarm.
 pub(crate) struct Reporter {
     session: Arc<Session>,
+    /// How often it went off.
+    pub(crate) alarms: Atomic<u64>,
 }
 
 impl Reporter {
     pub(crate) fn new(session: Arc<Session>) -> Self {
-        Self { session }
+        Self {
+            session,
+            alarms: Atomic::new(0),
+        }
     }
-}
 
-impl Expire for Reporter {
-    fn expire(&self, timer: &Timer<Self>) {
+    /// Has the client look; returns when it is to look again, if there is a connection.
+    fn look(&self) -> Option<Next> {
         let session = &self.session;
         if balloon::is_at_target() {
             session.was_at_target.store(true, Relaxed);
@@ -54,16 +69,46 @@ impl Expire for Reporter {
             above_target: balloon::above_target(),
             total_ram: memory.total,
             has_leftovers: session.has_leftovers.load(Relaxed),
+            busy: cpus::busy(),
         };
-        let goes_on = session.client.lock().tick(&figures, now());
-        if !goes_on {
+        let now = now();
+        let next = session.client.lock().tick(&figures, now);
+        if next.is_none() {
             session.givable.store(0, Relaxed);
-            return;
-        }
-        // What was seen in the middle of a change nobody could account for.
-        if !session.is_changing() && session.moves.load(Relaxed) == figures.moves {
+        } else if !session.is_changing() && session.moves.load(Relaxed) == figures.moves {
+            // What was seen in the middle of a change nobody could account for.
+            session.looked_at.store(now, Relaxed);
             session.givable.store(memory.givable(), Relaxed);
         }
-        timer.arm(INTERVAL);
+        next
+    }
+}
+
+impl Expire for Reporter {
+    fn expire(&self, alarm: &Timer<Self>) {
+        self.alarms.add(1, Relaxed);
+        if let Some(asleep) = self.look().and_then(|next| next.asleep) {
+            alarm.arm(asleep);
+        }
+    }
+}
+
+/// Has the client look while something runs.
+pub(crate) struct Reports(pub(crate) Arc<Timer<Reporter>>);
+
+impl WhileAwake for Reports {
+    fn look(&self) -> u64 {
+        let reporter = self.0.target();
+        let due_in = reporter.session.client.lock().tick_is_due_in(now());
+        if due_in > 0 {
+            return due_in;
+        }
+        let Some(next) = reporter.look() else {
+            return LATER;
+        };
+        if let Some(asleep) = next.asleep {
+            self.0.arm(asleep);
+        }
+        next.awake
     }
 }

@@ -88,6 +88,8 @@ pub(crate) struct Session {
     /// What the domain could have given at the last report, until that is taken in ([`NOT_NEW`]); 0 if
     /// there is no connection.
     pub(crate) givable: Atomic<u64>,
+    /// When that was.
+    pub(crate) looked_at: Atomic<u64>,
     /// How often the balance has changed.
     pub(crate) moves: Atomic<u32>,
     /// `pages` is being changed.
@@ -120,6 +122,7 @@ impl Session {
                 deferred: Atomic::new(has.deferred),
                 has_leftovers: Atomic::new(false),
                 givable: Atomic::new(NOT_NEW),
+                looked_at: Atomic::new(0),
                 moves: Atomic::new(0),
                 changing: Atomic::new(false),
                 was_at_target: Atomic::new(false),
@@ -270,7 +273,7 @@ impl Session {
         self.changing.store(true, Relaxed);
         let givable = self.givable.xchg(NOT_NEW, Relaxed);
         if givable != NOT_NEW {
-            pages.found_givable(givable);
+            pages.found_givable(givable, self.looked_at.load(Relaxed));
         }
         let result = change(&mut pages);
         self.changing.store(false, Relaxed);

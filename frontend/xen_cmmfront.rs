@@ -67,6 +67,10 @@ use kernel::{
         Arc, //
     }, //
 };
+use report::{
+    Reporter,
+    Reports, //
+};
 use rescue::Rescue;
 use session::Session;
 use suspend::Suspend;
@@ -140,15 +144,19 @@ impl xenbus::Driver for Frontend {
             let hand = Arc::new(hand, GFP_KERNEL)?;
             let rescue = OomNotifier::new(Rescue(hand.clone()));
             let ending = Ending::new(automatic.clone(), session.clone())?;
+            let alarm = Timer::new(Reporter::new(session.clone()));
+            let alarm = Arc::pin_init(alarm, GFP_KERNEL)?;
+            let reports = Arc::new(Reports(alarm.clone()), GFP_KERNEL)?;
             let suspend = Suspend::new(session.clone(), ending.clone());
             Ok(try_pin_init!(Self {
                 target <- xenstore::Watch::new(fmt!("memory"), Target(session.clone())),
-                reports <- Timer::new(report::Reporter::new(session.clone())),
+                _reports: AwakeTimer::new(reports)?,
                 _watch: AwakeTimer::new(Arc::new(Watch(hand.clone()), GFP_KERNEL)?)?,
                 _rescue: KBox::try_pin_init(rescue, GFP_KERNEL)?,
                 _hand: hand,
                 connection <- new_mutex!(None),
-                _debugfs: Debugfs::new(session.clone(), automatic.clone())?,
+                _debugfs: Debugfs::new(session.clone(), automatic.clone(), alarm.clone())?,
+                alarm,
                 _suspend: Freezer::new(c"xen-cmm-settle", suspend)?,
                 _entry: Entry::new(devices, &ending)?,
                 ending,
@@ -255,7 +263,7 @@ impl Frontend {
             dev.switch_state(XenbusState::Connected);
             // It may have broken the protocol already.
             if self.session.client.lock().establish().is_ok() {
-                self.reports.arm(0);
+                self.alarm.arm(0);
                 self.automatic.resume();
             }
         }

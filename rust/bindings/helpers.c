@@ -17,6 +17,8 @@
 #include <linux/sort.h>
 #include <linux/spinlock.h>
 #include <linux/swap.h>
+#include <linux/tick.h>
+#include <linux/timekeeping.h>
 #include <linux/timer.h>
 #include <linux/vmstat.h>
 #include <xen/grant_table.h>
@@ -335,6 +337,25 @@ bool xen_helper_awake_timer_start(struct timer_list *timer, unsigned int cpu)
 void xen_helper_awake_timer_again(struct timer_list *timer, u64 delay)
 {
 	mod_timer(timer, jiffies + nsecs_to_jiffies(delay));
+}
+
+u64 xen_helper_busy_ns(void)
+{
+	u64 now_us = ktime_to_us(ktime_get());
+	u64 busy_us = 0;
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu) {
+		u64 idle_us = get_cpu_idle_time_us(cpu, NULL);
+
+		if (idle_us == -1ULL)
+			return now_us * NSEC_PER_USEC;
+		/* The clock was read before. */
+		if (idle_us < now_us)
+			busy_us += now_us - idle_us;
+	}
+
+	return busy_us * NSEC_PER_USEC;
 }
 
 struct task_struct *xen_helper_run_thread(int (*run)(void *), void *data,

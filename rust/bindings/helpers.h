@@ -79,6 +79,9 @@ void xen_helper_awake_timer_init(struct timer_list *timer,
 bool xen_helper_awake_timer_start(struct timer_list *timer, unsigned int cpu);
 void xen_helper_awake_timer_again(struct timer_list *timer, u64 delay);
 
+/* For how long CPUs have worked. */
+u64 xen_helper_busy_ns(void);
+
 /* A thread that does something whenever it is wanted. */
 struct task_struct *xen_helper_run_thread(int (*run)(void *), void *data,
 					  const char *name);

@@ -105,14 +105,14 @@ impl Default for Budget {
     }
 }
 
-/// What it costs Dom0 that a front-end connects and goes again. The suite `hostile` measures it.
-const VISIT: Nanos = 5 * MILLISECOND;
+/// What it costs Dom0 that a front-end connects and goes again, at most: the suite `hostile` shows what forty cost.
+const VISIT: Nanos = 10 * MILLISECOND;
 
 /// A front-end earns a nanosecond of Dom0's time for that in so many: it is of no use to anybody else.
 const VISIT_EARNS_IN: Nanos = 20;
 
 /// How much of that may be saved up: for forty visits, as of a driver that somebody loads anew for each try.
-const MOST_VISITS: Nanos = 200 * MILLISECOND;
+const MOST_VISITS: Nanos = 400 * MILLISECOND;
 
 /// How often a front-end has come and gone, and may come again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

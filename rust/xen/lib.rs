@@ -18,7 +18,7 @@
 //! - [`balloon`]: the stock balloon driver, which owns the rest of it.
 //!
 //! Besides, [`domain`] says what this kernel runs in and what others have, and [`attribute`],
-//! [`timer`], [`awake_timer`], [`worker`], [`vmstat`] and [`oom`] have what the `kernel` crate
+//! [`timer`], [`awake_timer`], [`worker`], [`vmstat`], [`cpus`] and [`oom`] have what the `kernel` crate
 //! lacks. What could not go into Linux's own tree is in [`out_of_tree`].
 //!
 //! This crate is the only place with `unsafe` code: drivers need none. It depends on no other but
@@ -28,6 +28,7 @@ pub mod attribute;
 pub mod awake_timer;
 pub mod balloon;
 mod bindings;
+pub mod cpus;
 pub mod domain;
 pub mod event_channel;
 pub mod extents;

@@ -15,6 +15,7 @@
 
 use super::appetite::Appetite;
 use super::holdings::Holdings;
+use super::lookout::Next;
 use super::pressure::{Pressure, Sample};
 use super::spare::{spare_borrowed, Memory};
 use crate::backoff::Backoff;
@@ -71,15 +72,6 @@ pub enum Move {
         /// How many.
         pages: u64,
     },
-}
-
-/// When to look again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Next {
-    /// In so many ns, if anything runs then. Nothing can happen to memory while nothing does.
-    pub awake: Nanos,
-    /// In so many ns even if nothing runs: the domain has what it got by itself.
-    pub asleep: Option<Nanos>,
 }
 
 /// What this domain did by itself. Pages, and how often.
@@ -220,6 +212,7 @@ impl Auto {
         burst.min(sample.total / CUSHION_PART)
     }
 
+    /// When to look again; even if nothing runs, if the domain has what it got by itself.
     fn next(&self, sample: &Sample, now: Nanos) -> Next {
         // Half of the time in which all could be gone.
         let gone = sample.available.saturating_mul(SECOND / FASTEST) / 2;

@@ -66,6 +66,11 @@ impl Refusal {
         }
     }
 
+    /// Until when that counts, if it does `now`.
+    pub(super) fn ends_at(&self, now: Nanos) -> Option<Nanos> {
+        (now < self.until).then_some(self.until)
+    }
+
     /// How much can be given by what is known of that, in pages, when so many are `committed` now:
     /// as many as have been returned since.
     pub(super) fn room(&self, committed: u64, now: Nanos) -> u64 {

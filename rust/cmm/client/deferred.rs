@@ -29,6 +29,12 @@ impl<S: Shell> Client<S> {
         self.recall.begin(open, now);
     }
 
+    /// When that is due, if anything is deferred.
+    pub(super) fn recall_due_at(&self, has: &Holdings) -> Option<Nanos> {
+        let is_wanted = has.deferred > 0 && !self.suspending;
+        self.recall.due_at().filter(|_| is_wanted)
+    }
+
     fn recalled(&self) -> Option<Ticket> {
         let (serial, epoch) = self.recall.open()?;
         Some(Ticket { serial, epoch })

@@ -55,6 +55,11 @@ impl Largest {
         self.backoff.is_over(now) && self.above(has) > 0
     }
 
+    /// When that is, if there is any.
+    pub(super) fn due_at(&self, has: &Holdings) -> Option<Nanos> {
+        (self.above(has) > 0).then(|| self.backoff.until())
+    }
+
     /// So many pages of that went back.
     pub(super) fn returned(&mut self, pages: u64, now: Nanos) {
         if pages > 0 {

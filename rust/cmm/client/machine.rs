@@ -7,6 +7,7 @@ use super::connection::{Connection, Refused, Stage};
 use super::credit::Credit;
 use super::demands::Demands;
 use super::largest::Largest;
+use super::lookout::Lookout;
 use super::news::News;
 use super::readahead::Readahead;
 use super::recall::Recall;
@@ -26,6 +27,7 @@ pub struct Client<S> {
     pub(super) credit: Credit,
     pub(super) readahead: Readahead,
     pub(super) news: News,
+    pub(super) lookout: Lookout,
     pub(super) recall: Recall,
     /// By its kernel, to have less memory.
     pub(super) refusal: Refusal,
@@ -47,6 +49,7 @@ impl<S> Client<S> {
             credit: Credit::new(),
             readahead: Readahead::by_default(),
             news: News::new(),
+            lookout: Lookout::new(),
             recall: Recall::new(),
             refusal: Refusal::none(),
             ceiling: u64::MAX,

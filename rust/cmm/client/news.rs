@@ -4,7 +4,8 @@
 
 use crate::time::{Nanos, MILLISECOND};
 
-/// How often there is to be a [tick](super::Client::tick). Dom0's view of a domain may be that old.
+/// How often there is to be a [tick](super::Client::tick) while anything runs. Dom0's view of a domain is that old at most,
+/// or of when something ran last.
 pub const INTERVAL: Nanos = 100 * MILLISECOND;
 
 /// A change worth reporting: 1 MiB, or a part of what was reported. Less makes no difference to who

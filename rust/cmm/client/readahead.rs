@@ -82,6 +82,11 @@ impl Readahead {
         self.window
     }
 
+    /// When it will have asked for nothing for a while, if it asks for nothing more.
+    pub(super) fn idle_at(&self) -> Nanos {
+        self.last.saturating_add(IDLE + 1)
+    }
+
     /// Whether the domain has asked for nothing for a while, so that what was read ahead should go
     /// back.
     pub fn is_idle(&self, now: Nanos) -> bool {

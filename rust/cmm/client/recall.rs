@@ -34,6 +34,12 @@ impl Recall {
         self.open.is_none() && now >= self.next
     }
 
+    /// When it is, if somebody looks then; `None` as long as there is one.
+    pub(super) fn due_at(&self) -> Option<Nanos> {
+        let next = Some(self.next).filter(|next| *next < Nanos::MAX);
+        next.filter(|_| self.open.is_none())
+    }
+
     /// One is made, unless it could not be.
     pub(super) fn begin(&mut self, open: Option<(u32, u32)>, now: Nanos) {
         self.open = open;

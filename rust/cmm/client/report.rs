@@ -3,8 +3,9 @@
 //! When Dom0 is told how the domain fares.
 
 use super::holdings::Holdings;
+use super::lookout::Next;
 use super::machine::Client;
-use super::news::News;
+use super::news::{News, INTERVAL};
 use super::say::SendError;
 use super::shell::Shell;
 use crate::protocol::{Up, MAX_PAGES};
@@ -27,28 +28,56 @@ pub struct Figures {
     pub moves: u32,
     /// Something is kept for a next request that could go back.
     pub has_leftovers: bool,
+    /// For how long its CPUs have worked since it began, all together.
+    pub busy: Nanos,
 }
 
 impl<S: Shell> Client<S> {
+    /// In how many ns a [tick](Self::tick) is due, if anything runs then.
+    pub fn tick_is_due_in(&self, now: Nanos) -> Nanos {
+        self.lookout.due_in(now)
+    }
+
     /// Says what is due, and lets the shell's thread run if there is something to be done. Returns
-    /// whether there is to be another tick after [`INTERVAL`](super::INTERVAL); if not, the next
-    /// connection begins with one.
-    pub fn tick(&mut self, figures: &Figures, now: Nanos) -> bool {
-        if self.wants_to_prepopulate()
-            || self.is_untidy(&figures.has, figures.has_leftovers, now)
-            || self.largest.is_due(&figures.has, now)
-            || figures.has.to_defer(figures.above_target) != 0
-        {
-            if let Some(wire) = self.connection.wire() {
-                wire.shell().wake_thread();
-            }
+    /// when there is to be another tick; `None` if there is no connection, for the next begins with
+    /// one.
+    pub fn tick(&mut self, figures: &Figures, now: Nanos) -> Option<Next> {
+        let wakes_thread = self.has_work_for_thread(figures, now);
+        if let Some(wire) = self.connection.wire().filter(|_| wakes_thread) {
+            wire.shell().wake_thread();
         }
         self.recall(&figures.has, now);
         self.catch_up();
-        match self.report(figures, now) {
-            Ok(()) | Err(SendError::Full) => true,
-            Err(SendError::NotConnected | SendError::Broken) => false,
+        let told = self.report(figures, now);
+        if matches!(told, Err(SendError::NotConnected | SendError::Broken)) {
+            return None;
         }
+        let mut next = self.lookout.look(figures.busy, now);
+        if wakes_thread || told.is_err() || self.credit.untold() > 0 {
+            // There is something left to be done, or to be said.
+            next.within(INTERVAL);
+        }
+        if let Some(at) = self.due_at(figures, now) {
+            next.within(at.saturating_sub(now).max(INTERVAL));
+        }
+        Some(next)
+    }
+
+    fn has_work_for_thread(&self, figures: &Figures, now: Nanos) -> bool {
+        self.wants_to_prepopulate()
+            || self.is_untidy(&figures.has, figures.has_leftovers, now)
+            || self.largest.is_due(&figures.has, now)
+            || figures.has.to_defer(figures.above_target) != 0
+    }
+
+    /// When something is due though nothing happens; `None` if nothing is.
+    fn due_at(&self, figures: &Figures, now: Nanos) -> Option<Nanos> {
+        let untidy = figures.has_leftovers.then(|| self.readahead.idle_at());
+        let above = self.largest.due_at(&figures.has);
+        let recall = self.recall_due_at(&figures.has);
+        // Until then Dom0 is told less than there is.
+        let refusal = self.refusal.ends_at(now);
+        [untidy, above, recall, refusal].into_iter().flatten().min()
     }
 
     fn report(&mut self, figures: &Figures, now: Nanos) -> Result<(), SendError> {

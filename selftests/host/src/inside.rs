@@ -239,9 +239,10 @@ impl Inside<'_> {
             total_ram: self.domain.current,
             moves: self.domain.session.moves,
             has_leftovers: self.domain.session.readahead > 0,
+            busy: self.now,
         };
         let client = &mut self.domain.session.guest.client;
-        client.tick(&figures, self.now);
+        let _ = client.tick(&figures, self.now);
     }
 
     /// A step of the event's interrupt, and one of the channel's thread or of whoever waits. Returns whether anything

@@ -92,10 +92,11 @@ fn it_tries_less_and_less_often_if_it_cannot_spare_that() {
         total_ram: 2_000,
         moves: 0,
         has_leftovers: false,
+        busy: 0,
     };
     let wakes = |guest: &mut Guest, now| {
         let before = guest.wire.woken.get();
-        guest.client.tick(&figures, now);
+        let _ = guest.client.tick(&figures, now);
         guest.wire.woken.get() > before
     };
     assert!(!wakes(&mut guest, NOW));

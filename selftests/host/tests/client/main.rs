@@ -9,6 +9,7 @@ mod demands;
 mod givable;
 mod handed_over;
 mod lane;
+mod lookout;
 mod report;
 mod requests;
 mod returns;
@@ -23,7 +24,7 @@ use cmm::protocol::{
     default_deadline_us, Down, GrantReason, RequestReason, Up, Urgency, Violation, COORDINATOR_ID,
     MAX_ASKS, MAX_PAGES, MAX_REQUESTS,
 };
-use cmm::time::{MILLISECOND, SECOND};
+use cmm::time::{Nanos, MILLISECOND, SECOND};
 use cmm_host_tests::guest::Guest;
 
 const NOW: u64 = 1_000 * SECOND;

@@ -15,9 +15,10 @@ fn dom0_is_told_what_is_news_and_nothing_else() {
         total_ram: 2_000,
         moves: 0,
         has_leftovers: false,
+        busy: 0,
     };
     let told = |guest: &mut Guest, figures: &Figures| {
-        assert!(guest.client.tick(figures, NOW));
+        assert!(guest.client.tick(figures, NOW).is_some());
         guest.hear_all().len()
     };
     assert_eq!(told(&mut guest, &figures), 1, "a new connection");
@@ -35,7 +36,7 @@ fn dom0_is_told_what_is_news_and_nothing_else() {
     assert_eq!(told(&mut guest, &figures), 1, "it gave less");
     guest.client.hang_up();
     assert!(
-        !guest.client.tick(&figures, NOW),
+        guest.client.tick(&figures, NOW).is_none(),
         "until the next connection"
     );
 }
@@ -54,8 +55,9 @@ fn a_domain_of_more_than_a_message_can_name_is_not_thrown_out_for_it() {
         total_ram: MAX_PAGES + 2,
         moves: 0,
         has_leftovers: false,
+        busy: 0,
     };
-    assert!(guest.client.tick(&figures, NOW));
+    assert!(guest.client.tick(&figures, NOW).is_some());
     let said = Up::Stats {
         available: MAX_PAGES,
         size: MAX_PAGES,
@@ -83,6 +85,7 @@ fn what_the_kernel_refused_to_have_less_of_is_not_offered_again() {
         total_ram: 20_000,
         moves: 0,
         has_leftovers: false,
+        busy: 0,
     };
     guest.client.refused_by_kernel(5_000, NOW);
     // What it has committed now, when, what Dom0 is told: not more than was taken back since, but
@@ -95,7 +98,7 @@ fn what_the_kernel_refused_to_have_less_of_is_not_offered_again() {
     ] {
         figures.committed = committed;
         figures.moves += 1;
-        assert!(guest.client.tick(&figures, now));
+        assert!(guest.client.tick(&figures, now).is_some());
         let heard = guest.hear_all();
         let [Up::Stats { available, .. }] = heard[..] else {
             panic!("{heard:?}");

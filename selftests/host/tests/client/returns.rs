@@ -93,14 +93,14 @@ fn figures(has: Holdings, above_target: i64) -> Figures {
         total_ram: 2_000,
         moves: 0,
         has_leftovers: false,
+        busy: 0,
     }
 }
 
 /// A tick, and the request that it sends, if it does.
 fn recalls(guest: &mut Guest, deferred: u64, now: u64) -> Option<u32> {
-    guest
-        .client
-        .tick(&figures(deferring(200, deferred), 0), now);
+    let figures = figures(deferring(200, deferred), 0);
+    assert!(guest.client.tick(&figures, now).is_some());
     let mut heard = guest.hear_all().into_iter();
     heard.find_map(|up| match up {
         Up::Request { id, pages, .. } => {

@@ -69,10 +69,11 @@ fn the_thread_is_woken_when_there_is_something_to_do() {
         total_ram: 2_000,
         moves: 0,
         has_leftovers: false,
+        busy: 0,
     };
     let woken = |guest: &mut Guest, readahead| {
         let before = guest.wire.woken.get();
-        assert!(guest.client.tick(&leftovers(readahead), NOW));
+        assert!(guest.client.tick(&leftovers(readahead), NOW).is_some());
         guest.wire.woken.get() - before
     };
     assert_eq!(woken(&mut guest, 0), 0);
