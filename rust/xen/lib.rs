@@ -17,7 +17,7 @@
 //! - [`frames`]: page frames for memory from elsewhere;
 //! - [`balloon`]: the stock balloon driver, which owns the rest of it.
 //!
-//! Besides, [`domain`] says what this kernel runs in and what others have, and [`attribute`],
+//! Besides, [`domain`] says what this kernel runs in and what others have, [`attribute`], [`misc_device`],
 //! [`timer`], [`awake_timer`], [`worker`], [`vmstat`], [`cpus`] and [`oom`] have what the `kernel` crate
 //! lacks. What could not go into Linux's own tree is in [`out_of_tree`].
 //!
@@ -37,6 +37,7 @@ pub mod frames;
 pub mod grant;
 pub mod held;
 pub mod memory;
+pub mod misc_device;
 pub mod oom;
 pub mod out_of_tree;
 mod removal;
