@@ -17,12 +17,14 @@ use cmm::client::{
 };
 use kernel::{
     new_mutex,
+    new_poll_condvar,
     prelude::*,
     sync::{
         atomic::{
             Atomic,
             Relaxed, //
         },
+        poll::PollCondVar,
         Arc,
         Mutex, //
     }, //
@@ -62,6 +64,11 @@ pub(crate) struct Automatic {
     /// What decides. Taken in interrupt context; no other lock is taken inside.
     #[pin]
     policy: SpinLockIrq<Auto>,
+    /// Whether memory runs short, as the policy saw it last.
+    pressed: Atomic<bool>,
+    /// Notified when it does.
+    #[pin]
+    pub(crate) pressure_changed: PollCondVar,
     /// The thread does something: what that changes, the policy has not been told yet.
     busy: Atomic<bool>,
     /// How often the thread ran: a CPU was woken for that, perhaps.
@@ -81,6 +88,8 @@ impl Automatic {
                 paused: Atomic::new(true),
                 acting <- new_mutex!(()),
                 policy <- new_spinlock_irq!(Auto::new()),
+                pressed: Atomic::new(false),
+                pressure_changed <- new_poll_condvar!(),
                 busy: Atomic::new(false),
                 woken: Atomic::new(0),
                 rescues <- new_spinlock_irq!(Rescues::new()),
@@ -123,6 +132,16 @@ impl Automatic {
         (policy.tally(), policy.rate())
     }
 
+    /// Whether memory runs short.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.pressed.load(Relaxed)
+    }
+
+    /// Gives back what somebody had asked for who is gone, when it is idle.
+    pub(crate) fn adopt(&self, pages: u64) {
+        self.policy.lock().adopt(pages);
+    }
+
     /// How often the thread ran.
     pub(crate) fn woken(&self) -> u64 {
         self.woken.load(Relaxed)
@@ -135,7 +154,7 @@ impl Automatic {
 
     /// What is to be done, and in how many ns to look again: while something runs, and in any case.
     fn look(&self) -> (Move, u64, Option<u64>) {
-        if !self.is_on() || !balloon::is_at_target() {
+        if !balloon::is_at_target() {
             return (Move::Rest, LATER, None);
         }
         // Pages that are on their way are in none of the counters.
@@ -153,8 +172,20 @@ impl Automatic {
         };
         let has = self.session.holdings();
         let room = self.session.client.lock().room_by_itself(&has);
-        let (step, next) = self.policy.lock().look(&sample, &has, room, now());
-        (step, next.awake, next.asleep)
+        let (step, next, pressed) = {
+            let mut policy = self.policy.lock();
+            let (step, next) = policy.look(&sample, &has, room, now());
+            (step, next, policy.is_pressed())
+        };
+        if self.pressed.xchg(pressed, Relaxed) != pressed {
+            self.pressure_changed.notify_all();
+        }
+        // Who is to do nothing by itself tells programs how it fares all the same.
+        if self.is_on() {
+            (step, next.awake, next.asleep)
+        } else {
+            (Move::Rest, next.awake, None)
+        }
     }
 
     fn act(&self, step: Move) {

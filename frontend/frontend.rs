@@ -3,6 +3,7 @@
 //! Xenbus: what the driver keeps of its device.
 
 use crate::{
+    askers::Askers,
     auto::{
         Automatic,
         Hand,
@@ -31,6 +32,7 @@ use kernel::{
 };
 use xen::{
     awake_timer::AwakeTimer,
+    misc_device::MiscDevice,
     oom::OomNotifier,
     out_of_tree::freezer::Freezer,
     timer::Timer,
@@ -65,6 +67,8 @@ impl xenstore::Watcher for Target {
 pub(crate) struct Frontend {
     #[pin]
     pub(crate) target: xenstore::Watch<Target>,
+    #[pin]
+    pub(crate) _programs: MiscDevice<Askers>,
     pub(crate) _reports: AwakeTimer<Reports>,
     pub(crate) alarm: Arc<Timer<Reporter>>,
     pub(crate) _watch: AwakeTimer<Watch>,

@@ -95,7 +95,8 @@ fn parse_kib(text: &str) -> Result<u64> {
 }
 
 fn request(_dev: &Dev, this: &Frontend, text: &str) -> Result {
-    match this.session.request(parse_kib(text)?)? {
+    let deadline_us = this.session.deadline_us.load(Relaxed);
+    match this.session.request(parse_kib(text)?, deadline_us)? {
         (1.., _) => Ok(()),
         (0, reason) => Err(denied(reason)),
     }

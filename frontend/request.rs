@@ -57,7 +57,8 @@ const SHORT_GRACE: u64 = 50_000_000;
 const LINGER: u64 = 5_000_000;
 
 impl Session {
-    /// Gets `pages` for somebody who asks by hand. Returns how many have come and are with the page
+    /// Gets `pages` for somebody who asks by hand, or a program, and waits for `deadline_us` at most, or
+    /// for as long as that usually takes if it is 0. Returns how many have come and are with the page
     /// allocator, and why not more.
     ///
     /// # Errors
@@ -67,7 +68,7 @@ impl Session {
     /// - `EBUSY`: as many requests are open as may be;
     /// - `EINTR`: a signal came (what comes then is given back);
     /// - `ETIMEDOUT`: Dom0 stays silent.
-    pub(crate) fn request(&self, pages: u64) -> Result<(u64, Reason)> {
+    pub(crate) fn request(&self, pages: u64, deadline_us: u64) -> Result<(u64, Reason)> {
         let started = now();
         let mut stopwatch = Stopwatch::begin(0, pages, started);
         if self.is_orphan() {
@@ -78,7 +79,7 @@ impl Session {
         }
         let wish = Wish {
             pages,
-            deadline_us: self.deadline_us.load(Relaxed),
+            deadline_us,
             reason: RequestReason::Manual,
             exact: false,
         };

@@ -12,12 +12,13 @@
 //!   settles; [`debugfs`];
 //! - memory: [`pages`], and what makes it move, [`demands`], [`release`] and [`settle`]; [`link`],
 //!   the shared page; [`timings`];
-//! - errnos: [`knobs`], [`suspend`] and [`errors`].
+//! - errnos: [`knobs`], [`askers`], [`suspend`] and [`errors`].
 //!
 //! Lock order: who settles, who is next to change the domain's memory, that memory,
 //! [`session::Session::change`], then [`session::Session::client`]. The last is taken in interrupt
 //! context.
 
+mod askers;
 mod auto;
 mod connection;
 mod debugfs;
@@ -38,6 +39,7 @@ mod settle;
 mod suspend;
 mod timings;
 
+use askers::Askers;
 use auto::{
     Automatic,
     Hand,
@@ -78,6 +80,7 @@ use xen::{
     attribute::Attribute as Knob,
     awake_timer::AwakeTimer,
     domain,
+    misc_device::MiscDevice,
     oom::OomNotifier,
     out_of_tree::freezer::{
         self,
@@ -142,6 +145,7 @@ impl xenbus::Driver for Frontend {
             let automatic = Automatic::new(session.clone(), enabled)?;
             let hand = Worker::new(c"xen-cmm-auto", Hand(automatic.clone()))?;
             let hand = Arc::new(hand, GFP_KERNEL)?;
+            let askers = Arc::new(Askers(hand.clone()), GFP_KERNEL)?;
             let rescue = OomNotifier::new(Rescue(hand.clone()));
             let ending = Ending::new(automatic.clone(), session.clone())?;
             let alarm = Timer::new(Reporter::new(session.clone()));
@@ -150,6 +154,7 @@ impl xenbus::Driver for Frontend {
             let suspend = Suspend::new(session.clone(), ending.clone());
             Ok(try_pin_init!(Self {
                 target <- xenstore::Watch::new(fmt!("memory"), Target(session.clone())),
+                _programs <- MiscDevice::new(c"cmm", askers),
                 _reports: AwakeTimer::new(reports)?,
                 _watch: AwakeTimer::new(Arc::new(Watch(hand.clone()), GFP_KERNEL)?)?,
                 _rescue: KBox::try_pin_init(rescue, GFP_KERNEL)?,

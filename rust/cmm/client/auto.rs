@@ -107,6 +107,8 @@ pub struct Auto {
     hold: Nanos,
     /// When it gave back last.
     gave: Option<Nanos>,
+    /// Less is available than should be.
+    pressed: bool,
 }
 
 impl Auto {
@@ -122,12 +124,25 @@ impl Auto {
             idle: None,
             hold: SHORTEST_HOLD,
             gave: None,
+            pressed: false,
         }
     }
 
     /// What it did.
     pub const fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// Whether less was available when it looked last than should be, at the rate at which memory is being used up: who
+    /// can do without some should.
+    pub const fn is_pressed(&self) -> bool {
+        self.pressed
+    }
+
+    /// Somebody who had asked for so many pages is gone, and the kernel could not spare them at once: they go back when
+    /// they are idle, as those that the domain asked for by itself.
+    pub fn adopt(&mut self, pages: u64) {
+        self.got = self.got.saturating_add(pages);
     }
 
     /// How fast memory is being used up, in pages a second.
@@ -156,8 +171,9 @@ impl Auto {
         (step, self.next(sample, now))
     }
 
-    fn ask(&self, sample: &Sample, has: &Holdings, room: u64, now: Nanos) -> Option<Move> {
+    fn ask(&mut self, sample: &Sample, has: &Holdings, room: u64, now: Nanos) -> Option<Move> {
         let wanted = level(sample.total).saturating_add(self.pressure.in_time(HORIZON));
+        self.pressed = sample.available < wanted;
         if sample.available >= wanted || room == 0 || !self.backoff.is_over(now) {
             return None;
         }

@@ -14,6 +14,7 @@
 //! - `serve`: what Dom0 demands, and what it lends on credit;
 //! - `report`: when Dom0 is told how the domain fares;
 //! - `auto`: when the domain asks by itself, and gives that back;
+//! - `asker`: what a program asked for, which goes back when it ends;
 //! - `lookout`: when somebody looks at either;
 //! - `wake`: who is woken when;
 //! - `hear`, `say`: what comes in, and what goes out;
@@ -29,6 +30,7 @@
 
 mod appetite;
 mod ask;
+mod asker;
 mod auto;
 mod commitment;
 mod connection;
@@ -62,6 +64,7 @@ mod wire;
 
 pub use appetite::{Appetite, Histogram};
 pub use ask::{Refusal, Ticket, Way, Wish};
+pub use asker::Asker;
 pub use auto::{Auto, Move, Tally};
 pub use commitment::Promise;
 pub use connection::{Change, Refused, Stage};

@@ -521,3 +521,48 @@ fn the_next_burst_is_expected_to_be_like_the_last_ones() {
     }
     assert_eq!(appetite.remaining(), (128 - 39) * MIB);
 }
+
+/// A domain without a balance, of which so much is available.
+fn shown(available: u64) -> (Sample, Holdings) {
+    let sample = Sample {
+        total: BASELINE,
+        free: available,
+        available,
+        ..Sample::default()
+    };
+    let has = Holdings {
+        baseline: BASELINE,
+        ..Holdings::default()
+    };
+    (sample, has)
+}
+
+#[test]
+fn memory_runs_short_before_there_is_none_and_whether_more_is_to_be_had_or_not() {
+    let mut auto = Auto::new();
+    for (available, room, pressed) in [
+        (100 * MIB, 0, false),
+        (MIB, 0, true),
+        (MIB, 100 * MIB, true),
+        (100 * MIB, 100 * MIB, false),
+    ] {
+        let (sample, has) = shown(available);
+        let _ = auto.look(&sample, &has, room, START);
+        assert_eq!(auto.is_pressed(), pressed, "{available} {room}");
+    }
+}
+
+#[test]
+fn what_a_program_leaves_behind_goes_back_when_it_is_idle() {
+    let mut auto = Auto::new();
+    let (sample, mut has) = shown(100 * MIB);
+    has.balance = (20 * MIB) as i64;
+    let look = |auto: &mut Auto, now| auto.look(&sample, &has, 0, now).0;
+    for seconds in 0..10 {
+        assert_eq!(look(&mut auto, START + seconds * SECOND), Move::Rest);
+    }
+    auto.adopt(16 * MIB);
+    assert_eq!(look(&mut auto, START + 10 * SECOND), Move::Rest);
+    let step = look(&mut auto, START + 13 * SECOND);
+    assert_eq!(step, Move::GiveBack { pages: 16 * MIB });
+}

@@ -2,6 +2,7 @@
 
 //! The client's rules, one by one.
 
+mod asker;
 mod by_itself;
 mod connection;
 mod credit;
@@ -16,9 +17,9 @@ mod returns;
 mod wake;
 
 use cmm::client::{
-    plan, plan_frozen, take_again, Answer, Change, Demand, Event, Figures, Givable, HandedOver,
-    Holdings, Outcome, Refusal, SendError, Stage, Step, Task, Ticket, Waiting, Way, Wish, IDLE,
-    INTERVAL,
+    plan, plan_frozen, take_again, Answer, Asker, Change, Demand, Event, Figures, Givable,
+    HandedOver, Holdings, Outcome, Refusal, SendError, Stage, Step, Task, Ticket, Waiting, Way,
+    Wish, IDLE, INTERVAL,
 };
 use cmm::protocol::{
     default_deadline_us, Down, GrantReason, RequestReason, Up, Urgency, Violation, COORDINATOR_ID,
