@@ -49,6 +49,11 @@ check-debug: ## Run suites under a kernel that checks itself (slow): SUITES=
 demo: modules ## Show memory moving between three domains
 	@scripts/lab selftests/demo
 
+.PHONY: picture
+picture: modules ## Draw a burst met in time beside one that a balancer meets: build/picture/burst.svg
+	@scripts/lab --clock exact --timeout 1800 --out build/picture selftests/picture
+	@$(BUILDROOT) run gnuplot -e "dir='build/picture'" selftests/picture/picture.gp && echo "wrote build/picture/burst.svg"
+
 .PHONY: bench
 bench: modules ## Measure the transfers beside malloc; STRICT=1 fails when a limit is missed
 	@scripts/bench $(if $(STRICT),--strict)
@@ -143,7 +148,7 @@ deb: modules ## Make Debian packages in build/deb: utilities, and modules for th
 	@scripts/deb
 
 # What suites build beside their sources.
-PROGRAMS := $(addprefix selftests/,bursts/burst-record bursts/burst-play */mover */scribble */eater badinput/badfront programs/asker programs/burst_server extents/holder extents/starver top/cmm-top latency/cmm-latency latency/interference/hog)
+PROGRAMS := $(addprefix selftests/,bursts/burst-record bursts/burst-play */mover */scribble */eater badinput/badfront picture/watcher programs/asker programs/burst_server extents/holder extents/starver top/cmm-top latency/cmm-latency latency/interference/hog)
 
 .PHONY: clean
 clean: ## Remove what make has made here; the cache stays

@@ -69,6 +69,8 @@ impl Opener for Askers {
 }
 
 impl OpenFile for Asker {
+    const COMMANDS: &'static [u32] = &[ASK, GIVE_BACK, HELD];
+
     fn command(&self, command: u32, words: &mut [u64]) -> Result {
         match (command, words) {
             (ASK, [kib, deadline_us, got_kib, reason]) => {

@@ -56,12 +56,15 @@ pub trait Opener: Send + Sync + 'static {
 /// What is behind an open file, dropped when the last process that has it has closed it: in whatever
 /// context that process ends, which may sleep. [`MiscDevice`] has an example of its use.
 pub trait OpenFile: Send + Sync + 'static {
+    /// The commands that there are. Any other is refused with `ENOTTY`.
+    const COMMANDS: &'static [u32];
+
     /// A program gives a command. `words` are what it carries: what is left in them comes back, if
     /// the command is one that reads. Processes and threads may be in here at once. May sleep.
     ///
     /// # Errors
     ///
-    /// What `ioctl` is to fail with: `ENOTTY` if there is no such command. Nothing comes back then.
+    /// What `ioctl` is to fail with. Nothing comes back then.
     fn command(&self, command: u32, words: &mut [u64]) -> Result;
 
     /// What a program may wait for (`POLLIN`, ...) has come to pass, of what is said here. Before it
@@ -112,10 +115,11 @@ impl Waiter<'_> {
 /// }
 ///
 /// impl OpenFile for Counter {
-///     fn command(&self, command: u32, words: &mut [u64]) -> Result {
-///         match (command, words) {
-///             (NEXT, [next]) => *next = self.0.fetch_add(1, Relaxed),
-///             _ => return Err(ENOTTY),
+///     const COMMANDS: &'static [u32] = &[NEXT];
+///
+///     fn command(&self, _command: u32, words: &mut [u64]) -> Result {
+///         if let [next] = words {
+///             *next = self.0.fetch_add(1, Relaxed);
 ///         }
 ///         Ok(())
 ///     }
@@ -255,7 +259,7 @@ impl<T: Opener> Operations<T> {
     ) -> c_long {
         // SAFETY: The kernel calls with a file that is open as long as this runs.
         let opened = unsafe { Self::opened(file) };
-        from_result(|| obey(opened, command, UserPtr::from_addr(argument as usize)).map(|()| 0))
+        from_result(|| obey(opened, command, UserPtr::from_addr(argument)).map(|()| 0))
     }
 
     /// # Safety
@@ -294,7 +298,7 @@ fn obey<F: OpenFile>(opened: &F, command: u32, user: UserPtr) -> Result {
     let (bytes, word) = (carries(command), size_of::<u64>());
     let mut words = [0; MOST_WORDS];
     let words = words.get_mut(..bytes / word).ok_or(ENOTTY)?;
-    if bytes % word != 0 {
+    if bytes % word != 0 || !F::COMMANDS.contains(&command) {
         return Err(ENOTTY);
     }
     if is_written(command) {

@@ -36,6 +36,8 @@ set yrange [-0.5:row_max + 0.5]
 # Each character's name beside the middle of its rows.
 set ytics scale 0 ()
 do for [character in 'well-behaved slow half-stuck stuck greedy dying lying'] {
+	# Of a character that nobody is of there is no valid point, and nothing is set.
+	its_records = 0
 	stats domains using (strcol(4) eq character ? column(2) : NaN) nooutput name 'its'
 	if (its_records > 0) { eval sprintf("set ytics add ('%s' %f)", character, (its_min + its_max) / 2) }
 }
