@@ -5,9 +5,6 @@
 # once in one that somebody watches, who looks once a second and moves memory by xl mem-set. What each had
 # and used when is written to /out, for a picture.
 
-# Commands in single quotes are for a DomU's shell.
-# shellcheck disable=SC2016
-
 . ../lib/cmm.sh
 
 # What the program needs, and how fast, in MiB and seconds; and for how long both are watched.
@@ -16,17 +13,16 @@ RATE=100
 SECONDS_WATCHED=12
 # What both domains have together, what each must have, and what the first may have at most, in MiB.
 ALL=704
-LEAST=160
+LEAST=192
 MOST=512
 
-used() { guest -t 60 guest "awk '/^MemTotal/ { n += \$2 } /^MemAvailable/ { n -= \$2 } END { print int(n / 1024) }' /proc/meminfo"; }
-
-# balance: as a balancer does that looks once a second. The domain is to have a third more than it uses;
-# the other gives it first.
+# balance: as a balancer does that looks once a second at what the domain's agent says that it uses. It is
+# to have a third more than that; the other gives it first.
 balance() {
 	until [ -e /tmp/enough ]; do
 		sleep 1
-		want=$(($(used) * 4 / 3 + 32))
+		used=$(xenstore-read "/local/domain/$(xl domid guest)/data/used") || continue
+		want=$((used * 4 / 3 + 32))
 		[ $want -ge $LEAST ] || want=$LEAST
 		[ $want -le $MOST ] || want=$MOST
 		[ $want -le $((ALL - LEAST)) ] || want=$((ALL - LEAST))
@@ -37,6 +33,7 @@ balance() {
 
 # burst NAME: the burst, watched.
 burst() {
+	rm -f /tmp/enough
 	guest -t 120 guest "
 		/scenario/watcher $SECONDS_WATCHED >/run/$1 &
 		sleep 1
