@@ -33,6 +33,8 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             Place::Of(i, Part::Balance),
             pages,
         );
+        self.charge_pool(i, pages);
+        self.settle_taken(i, pages);
         Ok(())
     }
 

@@ -54,7 +54,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         };
         let serial = request.serial;
         let asked = self.ask_several(need, Purpose::Request { dom, serial }, urgency);
-        self.charge(i, asked.pages);
+        self.charge(i, asked.donors, asked.pages);
         let count =
             |domain: &mut Domain| domain.requests.asked(request.id, asked.donors, asked.pages);
         let counted = if request.shares {

@@ -65,6 +65,8 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             // What has come for others who wait is shared out in turn.
             if !self.coordinator.free_grew {
                 self.hold(i, wish.id)?;
+                let request = self.domain(i)?.requests.get(wish.id);
+                self.charge_pool(i, request.map_or(0, |request| request.held));
             }
             self.mark_ready(i);
             Ok(())
@@ -104,6 +106,8 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             domain.requests.grant(id, pages, take_by);
             if request.recalls {
                 domain.account.keep(request.want.saturating_sub(pages));
+                // It was asked for that before.
+                domain.turnover.refund(pages);
             }
         })?;
         let reason = if pages == request.pages {

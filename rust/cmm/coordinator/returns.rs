@@ -77,6 +77,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             })?;
         }
         if source == Source::Grant {
+            self.settle_taken(i, pages);
             // Whoever asked is about to go on with the memory.
             self.boost(i);
         }

@@ -8,6 +8,7 @@ mod credit;
 mod pace;
 mod rate;
 mod requests;
+mod turnover;
 
 pub(super) use asks::{Ask, Asks, Purpose};
 pub use cap::{Cap, Uncertain};
@@ -15,6 +16,7 @@ pub(super) use credit::Credit;
 pub(super) use pace::Pace;
 pub(super) use rate::{Price, RateLimit};
 pub(super) use requests::{Class, Request, Requests};
+pub(super) use turnover::Turnover;
 
 use super::fair::Account;
 use super::host::Reservation;
@@ -72,6 +74,7 @@ pub struct Domain {
     pub(super) declined: Backoff,
     pub(super) credit: Credit,
     pub(super) rate: RateLimit,
+    pub(super) turnover: Turnover,
     /// What it has had, and may have before others.
     pub(super) account: Account,
     /// How many claims of its front-end were not believed.

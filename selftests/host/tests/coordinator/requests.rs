@@ -174,7 +174,8 @@ fn no_request_is_refused_for_its_own_size() {
         assert_eq!(grant(&sim, A), Some((0, GrantReason::RateLimit)));
         sim.release(dom(A), 2_000_000);
         run(&mut sim);
-        sim.advance(4 * SECOND);
+        // Others have worked for it for six seconds.
+        sim.advance(40 * SECOND);
     }
 }
 
@@ -367,4 +368,89 @@ fn what_was_put_aside_for_a_cancelled_request_is_for_others() {
 fn say(sim: &mut Sim, number: u16, up: Up) {
     assert!(sim.forge(dom(number), &up));
     while sim.hear(dom(number)) {}
+}
+
+/// [`three`] with a thousand times as much memory, of which B and C can give most.
+fn large() -> Sim {
+    let mut sim = Sim::new(10_000_000, 8, Settings::default());
+    for number in [A, B, C] {
+        assert!(sim.boot(dom(number), 2_000_000, Limits::default()));
+        sim.stats(dom(number));
+        run(&mut sim);
+    }
+    sim
+}
+
+/// A asks for so much and gives it back, over and over for ten seconds, as fast as donors can, of which each page takes
+/// 3 us; returns for how long it had them work, in thousandths of a CPU.
+fn turned_over(sim: &mut Sim, pages: u64) -> u64 {
+    let (end, mut worked) = (sim.world.now + 10 * SECOND, 0);
+    while sim.world.now < end {
+        ask(sim, A, pages);
+        donors_answer(sim, &[B, C]);
+        let granted = balance_after(sim);
+        let took = 100 * MICROSECOND + 3 * MICROSECOND * granted;
+        if granted > 0 {
+            worked += took;
+            sim.release(dom(A), granted);
+            run(sim);
+        }
+        sim.advance(took);
+    }
+    worked / (10 * SECOND / 1_000)
+}
+
+/// What A has borrowed when it has read its answer.
+fn balance_after(sim: &mut Sim) -> u64 {
+    run(sim);
+    balance(sim, A).unsigned_abs()
+}
+
+#[test]
+fn who_asks_and_gives_back_in_a_loop_has_others_work_for_a_share_of_a_cpu() {
+    for pages in [1, 512, 16_384] {
+        // Two seconds are saved up, and what it never had before is free, once a minute.
+        let share = turned_over(&mut large(), pages);
+        assert!((200..=460).contains(&share), "{pages} pages: {share}");
+    }
+}
+
+#[test]
+fn who_has_used_up_its_share_is_refused_until_it_has_earned_enough() {
+    let mut sim = large();
+    while grant(&sim, A) != Some((0, GrantReason::RateLimit)) {
+        run(&mut sim);
+        let had = balance(&sim, A).unsigned_abs();
+        if had > 0 {
+            sim.release(dom(A), had);
+            run(&mut sim);
+        }
+        ask(&mut sim, A, 100_000);
+        donors_answer(&mut sim, &[B, C]);
+    }
+    run(&mut sim);
+    // Others are none the worse for it.
+    ask(&mut sim, B, 1_000);
+    donors_answer(&mut sim, &[A, C]);
+    assert_eq!(grant(&sim, B), Some((1_000, GrantReason::Full)));
+    sim.advance(3 * SECOND);
+    run(&mut sim);
+    ask(&mut sim, A, 1_000);
+    donors_answer(&mut sim, &[B, C]);
+    assert_eq!(grant(&sim, A), Some((1_000, GrantReason::Full)));
+}
+
+#[test]
+fn who_grows_and_keeps_it_has_nothing_to_pay() {
+    let mut sim = large();
+    // Four times what its share would do for, at once.
+    for _ in 0..16 {
+        ask(&mut sim, A, 150_000);
+        donors_answer(&mut sim, &[B, C]);
+        assert_eq!(grant(&sim, A), Some((150_000, GrantReason::Full)));
+        run(&mut sim);
+        // It may not ask for so much any more often, whatever becomes of it.
+        sim.advance(50 * MILLISECOND);
+    }
+    assert_eq!(balance(&sim, A), 16 * 150_000);
 }
