@@ -304,6 +304,22 @@ static void flood_requests(void)
 	}
 }
 
+/* Asks for an extent and gives it back, as fast as others can give it and have it again. */
+static void turns_over(void)
+{
+	u32 id = 0, answered;
+	u64 pages;
+
+	while (!kthread_should_stop()) {
+		id = (id & OUR_IDS) + 1;
+		say(REQUEST, id, 512);
+		if (!hear(GRANT, &answered, &pages) || !pages)
+			continue;
+		put(TOOK, answered, pages);
+		say(RELEASE, 1, pages);
+	}
+}
+
 /* Says that it could spare everything, as fast as it can be read. */
 static void flood_stats(void)
 {
@@ -458,6 +474,7 @@ static const struct {
 	{ "never-takes", never_takes },
 	{ "greedy", greedy },
 	{ "flood-requests", flood_requests },
+	{ "turns-over", turns_over },
 	{ "flood-stats", flood_stats },
 	{ "flood-events", flood_events },
 	{ "flood-both", flood_both },
