@@ -45,8 +45,10 @@ impl Xenstore {
         self.0.write_all(&message)?;
         let mut reply = [0; Self::HEADER];
         self.0.read_exact(&mut reply)?;
-        let length = u32::from_ne_bytes(reply[12..].try_into().expect("four bytes"));
-        io::copy(&mut (&self.0).take(length.into()), &mut io::sink())?;
+        let mut length = [0; 4];
+        length.copy_from_slice(&reply[12..]);
+        let length = u32::from_ne_bytes(length).into();
+        io::copy(&mut (&self.0).take(length), &mut io::sink())?;
         Ok(())
     }
 }
