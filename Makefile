@@ -22,6 +22,11 @@ help: ## List the targets
 modules: ## Build xen-cmmfront.ko, xen-cmmback.ko and the samples in build/ (the default)
 	@$(KBUILD) modules
 
+# What the lab needs besides the modules, made beside what these need.
+.PHONY: parts
+parts:
+	@$(BUILDROOT) prepare kernel boot emulator
+
 .PHONY: cmm-top
 cmm-top: ## Build build/cmm-top, which shows in Dom0 who has borrowed and lent memory
 	@$(BUILDROOT) run make --silent -C tools/cmm-top
@@ -31,7 +36,7 @@ xen: ## Build the hypervisor with what is in hypervisor/: XEN_SOURCE=FILE.dsc
 	@$(if $(XEN_SOURCE),XEN_SOURCE=$(abspath $(XEN_SOURCE))) $(BUILDROOT) path xen
 
 .PHONY: check
-check: modules ## Run all tests, on the host and in the lab
+check: parts modules ## Run all tests, on the host and in the lab
 	@selftests/run
 
 .PHONY: ci
@@ -46,16 +51,16 @@ check-debug: ## Run suites under a kernel that checks itself (slow): SUITES=
 	@CMM_DEBUG=1 selftests/run $(or $(SUITES),$(DEBUG_SUITES))
 
 .PHONY: demo
-demo: modules ## Show memory moving between three domains
+demo: parts modules ## Show memory moving between three domains
 	@scripts/lab selftests/demo
 
 .PHONY: picture
-picture: modules ## Draw a burst met in time beside one that a balancer meets: build/picture/burst.svg
+picture: parts modules ## Draw a burst met in time beside one that a balancer meets: build/picture/burst.svg
 	@scripts/lab --clock exact --timeout 1800 --out build/picture selftests/picture
 	@$(BUILDROOT) run gnuplot -e "dir='build/picture'" selftests/picture/picture.gp && echo "wrote build/picture/burst.svg"
 
 .PHONY: bench
-bench: modules ## Measure the transfers beside malloc; STRICT=1 fails when a limit is missed
+bench: parts modules ## Measure the transfers beside malloc; STRICT=1 fails when a limit is missed
 	@scripts/bench $(if $(STRICT),--strict)
 
 # A program of the host package, and gnuplot for what it wrote: $(call draw,DIRECTORY,FILE)
@@ -81,7 +86,7 @@ fleet: ## Compare managers of memory on simulated fleets with bursts: SEED= ONLY
 		$(addprefix --shapes ,$(wildcard selftests/bursts/shapes))
 
 .PHONY: latency
-latency: modules ## Measure all there is of latency, print it and draw it in build/latency
+latency: parts modules ## Measure all there is of latency, print it and draw it in build/latency
 	@scripts/latency
 
 .PHONY: simulate
@@ -92,12 +97,12 @@ simulate: ## Try both halves on simulated domains: SEED= DOMAINS= EVENTS=
 	$(call draw,build/simulation,memory)
 
 .PHONY: soak
-soak: modules ## Move memory among six domains, with faults, at random: SEED= ROUNDS= VCPUS=
+soak: parts modules ## Move memory among six domains, with faults, at random: SEED= ROUNDS= VCPUS=
 	@scripts/lab --clock exact --timeout 86400 --out build/soak --vcpus $(or $(VCPUS),2) --cpus 2 \
 		--set SEED=$(or $(SEED),$(shell date +%s)) --set ROUNDS=$(or $(ROUNDS),200) selftests/soak
 
 .PHONY: unload
-unload: modules ## Unload the modules while devices and domains come and go: SEED= SHORT= ROUNDS=
+unload: parts modules ## Unload the modules while devices and domains come and go: SEED= SHORT= ROUNDS=
 	@scripts/lab --clock exact --timeout 86400 --out build/unload --set SEED=$(or $(SEED),$(shell date +%s)) \
 		--set SHORT=$(or $(SHORT),5000) --set ROUNDS=$(or $(ROUNDS),1000) selftests/unload
 
@@ -112,7 +117,7 @@ mutants: ## Make mistakes in rust/cmm and see whether tests notice: JOBS= SHARD=
 		$(if $(RESUME),--resume) $(PARTS)
 
 .PHONY: lab
-lab: modules ## Open a shell in the lab's Dom0
+lab: parts modules ## Open a shell in the lab's Dom0
 	@scripts/lab --shell
 
 # The kernel adds no_std to every crate; rust/cmm says it too, for cargo.
