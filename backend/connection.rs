@@ -7,7 +7,10 @@ use crate::{
     link::Link, //
 };
 use cmm::{
-    budget::Budget,
+    budget::{
+        Budget,
+        TURNS_OF_A_LANE, //
+    },
     coordinator::{
         Event,
         Limits,
@@ -291,7 +294,7 @@ impl Handler for Events {
                 wait => fsleep(Delta::from_nanos(wait.min(NAP) as i64)),
             }
         }
-        let outcome = self.core.receive_lane(self.dom);
+        let outcome = self.core.listen(self.dom);
         report_fault(&self.core, thread.device(), self.dom);
         outcome
     }
@@ -394,7 +397,11 @@ impl Connection {
     /// Takes in what the front-end said last, a lane of it at the most, which still counts. Returns
     /// whether it has broken the protocol.
     pub(crate) fn hear_out(&self, dev: &Device<device::Bound>) -> bool {
-        let _ = self.core.receive_lane(self.dom);
+        for _ in 0..TURNS_OF_A_LANE {
+            if self.core.listen(self.dom) != Outcome::WakeThread {
+                break;
+            }
+        }
         report_fault(&self.core, dev, self.dom);
         self.core.is_broken(self.dom)
     }

@@ -34,7 +34,6 @@ use cmm::{
         View, //
     },
     protocol::{
-        layout::UP,
         GrantReason,
         Up,
         Violation, //
@@ -173,9 +172,9 @@ impl Inside {
         }
     }
 
-    /// Takes in what a front-end has sent, from `began` on. No more than a lane at a time, lest one that
-    /// never stops keeps this CPU.
-    fn receive_lane(
+    /// Takes in what a front-end has sent, from `began` on. No more than a turn's worth at a time, lest
+    /// one that never stops keeps this CPU.
+    fn listen(
         &mut self,
         at: Index,
         began: Nanos,
@@ -195,7 +194,7 @@ impl Inside {
                     break Outcome::Mute;
                 }
             }
-            if worth.messages() >= UP.slots {
+            if worth.is_full() {
                 break Outcome::WakeThread;
             }
         };
@@ -344,7 +343,7 @@ impl Core {
         if inside.patience(at, now) > 0 {
             return Outcome::WakeThread;
         }
-        inside.receive_lane(at, now, self.guarded(), &self.0)
+        inside.listen(at, now, self.guarded(), &self.0)
     }
 
     /// How long a front-end has to wait before it is listened to, in ns.
@@ -355,10 +354,10 @@ impl Core {
     }
 
     /// As [`Core::receive`], whether the front-end has to wait or not.
-    pub(crate) fn receive_lane(&self, dom: DomId) -> Outcome {
+    pub(crate) fn listen(&self, dom: DomId) -> Outcome {
         let mut inside = self.guarded().inside.lock();
         match inside.links.find(dom) {
-            Some(at) => inside.receive_lane(at, now(), self.guarded(), &self.0),
+            Some(at) => inside.listen(at, now(), self.guarded(), &self.0),
             None => Outcome::Spurious,
         }
     }

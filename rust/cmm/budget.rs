@@ -28,6 +28,13 @@ const INTERRUPT: Nanos = 10 * MICROSECOND;
 /// How much may be saved up, which is what somebody can have who has been quiet.
 const MOST: Nanos = 20 * MILLISECOND;
 
+/// How many messages a front-end may say in one turn: half a lane, which is more than one has reason to. Others are not
+/// listened to meanwhile, and wait for as long as that takes.
+const TURN: u32 = UP.slots / 2;
+
+/// In how many turns all is heard that a lane can hold.
+pub const TURNS_OF_A_LANE: u32 = UP.slots.div_ceil(TURN);
+
 /// What a turn in which a front-end was listened to was worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Worth {
@@ -54,14 +61,14 @@ impl Worth {
         }
     }
 
-    /// How many messages that were.
-    pub const fn messages(&self) -> u32 {
-        self.messages
+    /// Whether it has said as much as it may in one turn.
+    pub const fn is_full(&self) -> bool {
+        self.messages >= TURN
     }
 
     const fn price(&self, took: Nanos) -> Nanos {
         let took = took.saturating_add(INTERRUPT);
-        if self.messages >= UP.slots || !(self.asks || self.answers) {
+        if self.is_full() || !(self.asks || self.answers) {
             took.saturating_mul(WORTHLESS_COSTS)
         } else if self.asks {
             took
