@@ -16,6 +16,20 @@ use kernel::{
 };
 
 /// Is called while something runs. [`AwakeTimer`] has an example of its use.
+///
+/// Who borrows is refused: somebody may forget a timer, which calls it when what it borrows is gone.
+///
+/// ```compile_fail,E0478
+/// use xen::awake_timer::WhileAwake;
+///
+/// struct Borrows<'a>(&'a u32);
+///
+/// impl WhileAwake for Borrows<'_> {
+///     fn look(&self) -> u64 {
+///         1
+///     }
+/// }
+/// ```
 pub trait WhileAwake: Send + Sync + 'static {
     /// The timer of a CPU has expired. Returns in how many ns it does so again, if that CPU is
     /// awake then, or as soon as it is; to the next tick. Runs in a soft interrupt, and perhaps on

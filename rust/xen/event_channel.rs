@@ -67,6 +67,20 @@ pub enum Outcome {
 }
 
 /// Handles the events of a channel. [`EventChannel`] has an example of its use.
+///
+/// Who borrows is refused: somebody may forget a channel, which calls it when what it borrows is gone.
+///
+/// ```compile_fail,E0478
+/// use xen::event_channel::{Handler, Notifier, Outcome};
+///
+/// struct Borrows<'a>(&'a u32);
+///
+/// impl Handler for Borrows<'_> {
+///     fn handle(&self, _notifier: &Notifier) -> Outcome {
+///         Outcome::Handled
+///     }
+/// }
+/// ```
 pub trait Handler: Send + Sync + Sized + 'static {
     /// Handles an event, in interrupt context. `notifier` is the channel's.
     fn handle(&self, notifier: &Notifier) -> Outcome;

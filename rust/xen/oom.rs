@@ -18,6 +18,20 @@ use kernel::{
 };
 
 /// Finds memory when there is none. [`OomNotifier`] has an example of its use.
+///
+/// Who borrows is refused: somebody may forget a notifier, which calls it when what it borrows is gone.
+///
+/// ```compile_fail,E0478
+/// use xen::oom::Rescue;
+///
+/// struct Borrows<'a>(&'a u32);
+///
+/// impl Rescue for Borrows<'_> {
+///     fn rescue(&self) -> usize {
+///         0
+///     }
+/// }
+/// ```
 pub trait Rescue: Send + Sync + 'static {
     /// Finds memory for the calling thread, which waits for it, as may all others: returns how many
     /// pages there are now that were not there before. With 0 the kernel kills a process.

@@ -18,6 +18,18 @@ use kernel::{
 };
 
 /// Is called when a timer expires. [`Timer`] has an example of its use.
+///
+/// Who borrows is refused: somebody may forget a timer, which calls it when what it borrows is gone.
+///
+/// ```compile_fail,E0478
+/// use xen::timer::{Expire, Timer};
+///
+/// struct Borrows<'a>(&'a u32);
+///
+/// impl Expire for Borrows<'_> {
+///     fn expire(&self, _timer: &Timer<Self>) {}
+/// }
+/// ```
 pub trait Expire: Send + Sync + Sized + 'static {
     /// The timer has expired, and may be set again. Runs in interrupt context.
     fn expire(&self, timer: &Timer<Self>);

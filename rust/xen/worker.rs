@@ -16,6 +16,20 @@ use kernel::{
 };
 
 /// Does something. [`Worker`] has an example of its use.
+///
+/// Who borrows is refused: somebody may forget a worker, which calls it when what it borrows is gone.
+///
+/// ```compile_fail,E0478
+/// use xen::worker::Work;
+///
+/// struct Borrows<'a>(&'a u32);
+///
+/// impl Work for Borrows<'_> {
+///     fn work(&self) -> Option<u64> {
+///         None
+///     }
+/// }
+/// ```
 pub trait Work: Send + Sync + 'static {
     /// Somebody wants it done, or it wants so itself. May sleep. Returns in how many ns it is to be
     /// called again even if nobody wants that.

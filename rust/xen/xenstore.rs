@@ -257,6 +257,18 @@ pub fn write_below(dir: &CStr, node: &CStr, value: fmt::Arguments<'_>) -> Result
 }
 
 /// Is told of changes below a node. [`Watch`] has an example of its use.
+///
+/// Who borrows is refused: somebody may forget a watch, which calls it when what it borrows is gone.
+///
+/// ```compile_fail,E0478
+/// use xen::xenstore::Watcher;
+///
+/// struct Borrows<'a>(&'a u32);
+///
+/// impl Watcher for Borrows<'_> {
+///     fn changed(&self) {}
+/// }
+/// ```
 pub trait Watcher: Send + Sync + 'static {
     /// Something at or below the watched node has changed, or the watch has just been set. One
     /// call may stand for many changes, and comes after the last of them.

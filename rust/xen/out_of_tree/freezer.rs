@@ -24,6 +24,22 @@ use kernel::{
 };
 
 /// Has a say in whether the domain is suspended. [`Freezer`] has an example of its use.
+///
+/// Who borrows is refused: somebody may forget a freezer, which calls it when what it borrows is gone.
+///
+/// ```compile_fail,E0478
+/// use kernel::prelude::*;
+/// use xen::out_of_tree::freezer::Freeze;
+///
+/// struct Borrows<'a>(&'a u32);
+///
+/// impl Freeze for Borrows<'_> {
+///     fn freeze(&self) -> Result {
+///         Ok(())
+///     }
+///     fn thaw(&self) {}
+/// }
+/// ```
 pub trait Freeze: Send + Sync + 'static {
     /// All processes are frozen, and kernel threads are about to be. May sleep, for some seconds.
     ///
