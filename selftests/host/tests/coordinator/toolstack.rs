@@ -329,3 +329,20 @@ fn who_has_more_than_it_is_to_have_can_lend_that() {
     b_says_it_released(&mut sim, 2_500);
     assert_eq!(balance(&sim, B), -2_500);
 }
+
+#[test]
+fn who_grew_before_its_target_was_heard_of_is_believed_when_that_is() {
+    let mut sim = three(Settings::default());
+    // The cap comes first, and Dom0 hears of the target last.
+    sim.world.mem_set(dom(B), 3_000);
+    let mut inside = sim.world.inside(dom(B)).expect("exists");
+    assert_eq!(inside.populate(1_000), 1_000);
+    assert_eq!(inside.give_up(100), 100);
+    b_says_it_released(&mut sim, 100);
+    assert_eq!(balance(&sim, B), 0);
+    let (dom, target) = (dom(B), 3_000);
+    sim.handle(Event::ToolstackChanged { dom, target })
+        .expect("known");
+    assert_eq!(balance(&sim, B), -100);
+    sim.coordinator.check().expect("in order");
+}
