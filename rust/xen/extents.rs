@@ -83,7 +83,19 @@ impl Condition for Allocated {
 }
 
 impl Condition for Populated {
+    /// The page allocator puts a block of a huge page's order on a list of the CPU's own, for the next huge page. There it
+    /// counts as free nowhere, and is of no use to whoever lacks a single page: a process may be killed beside many. Half a
+    /// block is free at once.
     unsafe fn dispose(page: NonNull<bindings::page>, order: u32) {
+        if order == MAX_ORDER {
+            let half = order - 1;
+            // SAFETY: By the safety requirements the caller owns both halves, which it gives away.
+            unsafe {
+                Self::dispose(page, half);
+                Self::dispose(page.add(1 << half), half);
+            }
+            return;
+        }
         // SAFETY: By the safety requirements the pages are the caller's, so that nobody else has a
         // reference to one, and have memory: they may be what the allocator expects of pages.
         unsafe { bindings::xen_helper_pages_clear_unpopulated(page.as_ptr(), order) };
