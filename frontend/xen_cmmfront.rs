@@ -86,6 +86,7 @@ use xen::{
         self,
         Freezer, //
     },
+    series::parameter,
     timer::Timer,
     worker::Worker,
     xenbus::{
@@ -105,8 +106,8 @@ xen::module_xenbus_driver! {
     license: "GPL v2",
     alias: ["xen:cmm"],
     params: {
-        auto: bool {
-            default: true,
+        auto: u8 {
+            default: 1,
             description: "Ask for memory and give it back by itself (default: 1); per device: the file auto",
         },
     },
@@ -141,7 +142,7 @@ impl xenbus::Driver for Frontend {
     fn probe(dev: &Device<device::Core<'_>>, devices: &Arc<Devices>) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let session = Session::new(dev, settle::handed_over())?;
-            let enabled = module_parameters::auto.value();
+            let enabled = parameter(module_parameters::auto.value()) != 0;
             let automatic = Automatic::new(session.clone(), enabled)?;
             let hand = Worker::new(c"xen-cmm-auto", Hand(automatic.clone()))?;
             let hand = Arc::new(hand, GFP_KERNEL)?;

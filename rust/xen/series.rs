@@ -171,3 +171,16 @@ mod names {
 }
 
 pub use names::*;
+
+/// The value of a module's parameter, of which 7.2 returns a reference. It also knows no `bool`.
+///
+/// # Examples
+///
+/// ```
+/// fn are_equal() -> bool {
+///     xen::series::parameter(1) == xen::series::parameter(&1)
+/// }
+/// ```
+pub fn parameter(value: impl core::borrow::Borrow<u8>) -> u8 {
+    *value.borrow()
+}
