@@ -4,20 +4,6 @@
 
 use super::*;
 
-/// A domain at rest, whose CPUs have worked for so long.
-fn at_rest(busy: Nanos) -> Figures {
-    Figures {
-        has: has(0),
-        spare: 1_000,
-        committed: 0,
-        above_target: 0,
-        total_ram: 2_000,
-        moves: 0,
-        has_leftovers: false,
-        busy,
-    }
-}
-
 /// A connection that has been looked at and told of, when its domain's CPUs had worked for a second.
 fn looked_at() -> Guest {
     let mut guest = Guest::open();

@@ -40,6 +40,20 @@ fn has(balance: i64) -> Holdings {
     }
 }
 
+/// A domain at rest, whose CPUs have worked for so long.
+fn at_rest(busy: Nanos) -> Figures {
+    Figures {
+        has: has(0),
+        spare: 1_000,
+        committed: 0,
+        above_target: 0,
+        total_ram: 2_000,
+        moves: 0,
+        has_leftovers: false,
+        busy,
+    }
+}
+
 fn wish(pages: u64) -> Wish {
     Wish {
         pages,

@@ -7,16 +7,7 @@ use super::*;
 #[test]
 fn dom0_is_told_what_is_news_and_nothing_else() {
     let mut guest = Guest::open();
-    let mut figures = Figures {
-        has: has(0),
-        spare: 1_000,
-        committed: 0,
-        above_target: 0,
-        total_ram: 2_000,
-        moves: 0,
-        has_leftovers: false,
-        busy: 0,
-    };
+    let mut figures = at_rest(0);
     let told = |guest: &mut Guest, figures: &Figures| {
         assert!(guest.client.tick(figures, NOW).is_some());
         guest.hear_all().len()
