@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "xen_cmm.h"
@@ -21,6 +22,7 @@ static const char usage[] =
 	"Usage: asker <COMMANDS     in a DomU\n"
 	"\n"
 	"ask KIB US     asks for so much by then; prints what came, and the reason's number\n"
+	"blind KIB      asks where the answer cannot be written; prints the error\n"
 	"give KIB       gives back; prints how much went back\n"
 	"held           prints what it holds\n"
 	"poll MS        waits until memory runs short; prints 1 if it does, and 0 if not\n"
@@ -41,6 +43,18 @@ static void ask(int device, unsigned long long kib, unsigned long long us)
 
 	if (result(ioctl(device, CMM_ASK, &ask)) == 0)
 		printf("%llu %llu\n", ask.got_kb, ask.reason);
+}
+
+static void ask_blindly(int device, unsigned long long kib)
+{
+	struct cmm_ask *ask = mmap(NULL, sizeof(*ask), PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (ask == MAP_FAILED)
+		return;
+	ask->wanted_kb = kib;
+	mprotect(ask, sizeof(*ask), PROT_READ);
+	result(ioctl(device, CMM_ASK, ask));
 }
 
 static void give(int device, unsigned long long kib)
@@ -109,6 +123,8 @@ int main(int argc, char *argv[])
 			continue;
 		if (!strcmp(word, "ask"))
 			ask(device, first, second);
+		else if (!strcmp(word, "blind"))
+			ask_blindly(device, first);
 		else if (!strcmp(word, "give"))
 			give(device, first);
 		else if (!strcmp(word, "held"))

@@ -91,7 +91,7 @@ serves() {
 	grep -q '^48 MiB: got 48 MiB, all of it came' /tmp/served && grep -q '^32 MiB: has it already' /tmp/served
 }
 
-plan 34
+plan 36
 driver donor_timeout_ms 20000
 for name in pv pvh; do
 	other=pvh
@@ -113,6 +113,7 @@ for name in pv pvh; do
 		asks $name 'ask 0 0' 'ask 18446744073709551615 0' 'ask 4 60000001' 'ask 68719476 0'
 	check "$name: so do commands that there are not" \
 		equals 'error ENOTTY error ENOTTY error ENOTTY error ENOTTY error EFAULT error EFAULT' asks $name odd
+	check "$name: what came is held though nobody could be told" equals "error EFAULT $SOME" asks $name "blind $SOME" held
 	check "$name: memory does not run short, and does" tells_of_pressure $name
 	check "$name: the module stays while the device is open" stays $name
 	check "$name: the device goes while it is open" device_goes $name
