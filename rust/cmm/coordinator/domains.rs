@@ -257,7 +257,24 @@ impl<S: Storage<Item = Entry>> Domains<S> {
     pub(super) fn best_for_reserve(&mut self, need: Need) -> Best {
         self.file_changed();
         let spare = self.tables.reserve.best(&self.entries, LOOKED_AT);
-        best(need, core::iter::empty(), self.candidates(&spare, false))
+        self.best_of(need, &spare)
+    }
+
+    /// The best donors of those who are left alone for a while.
+    pub(super) fn best_shy(&mut self, need: Need) -> Best {
+        self.file_changed();
+        let shy = self.tables.shy.best(&self.entries, LOOKED_AT);
+        self.best_of(need, &shy)
+    }
+
+    /// The best of these, from whom nothing is recalled.
+    fn best_of(&self, need: Need, spare: &[Option<(u64, Index)>; MAX_DONORS]) -> Best {
+        let nobody = [None; MAX_DONORS];
+        best(
+            need,
+            self.candidates(&nobody, false),
+            self.candidates(spare, false),
+        )
     }
 
     fn candidates<'a>(

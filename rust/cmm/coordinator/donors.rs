@@ -6,7 +6,7 @@ use super::books::Place;
 use super::domain::{Ask, Domain, Part, Purpose, Request};
 use super::domains::Entry;
 use super::fault::Fault;
-use super::host::Host;
+use super::host::{Activity, Host};
 use super::policy::{ready_first, share_out, Best, Need};
 use super::turn::Turn;
 use crate::protocol::{Down, Urgency, Violation, EXTENT_PAGES};
@@ -19,8 +19,8 @@ use crate::DomId;
 pub(super) const PAUSE: Nanos = 100 * MILLISECOND;
 
 /// How long a domain is left alone at most that gave too little, however often: unlike one that is late, it answers, and it
-/// has to give again as soon as a burst of its own is over.
-const SHORT: Nanos = 400 * MILLISECOND;
+/// has to give again as soon as a burst of its own is over. Likewise one that is late for want of a CPU.
+const SHORT: Nanos = 50 * MILLISECOND;
 
 /// How many answers that are late are given up in one event; the others follow in the next.
 const PASSED_OVER_AT_ONCE: usize = 16;
@@ -53,7 +53,18 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             Urgency::Normal
         };
         let serial = request.serial;
-        let asked = self.ask_several(need, Purpose::Request { dom, serial }, urgency);
+        let purpose = Purpose::Request { dom, serial };
+        let cannot_wait = request.urgent || domain.limits().protected;
+        let mut asked = self.ask_several(need, purpose, urgency);
+        if cannot_wait && asked.donors == 0 && asked.stale == 0 {
+            // Who disappointed may do so again, but there is nobody else. From who borrowed and said that it has none,
+            // nothing is recalled again so soon.
+            let need = Need { recall: 0, ..need };
+            let shy = self.coordinator.domains.best_shy(need);
+            asked = self.ask_these(need, shy, purpose, urgency);
+            // Of these there are no more, and they stay where they are.
+            asked.stale = 0;
+        }
         self.charge(i, asked.donors, asked.pages);
         let count =
             |domain: &mut Domain| domain.requests.asked(request.id, asked.donors, asked.pages);
@@ -105,11 +116,22 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     /// Asks those whom the policy picks.
     pub(super) fn ask_several(&mut self, need: Need, purpose: Purpose, urgency: Urgency) -> Asked {
         let domains = &mut self.coordinator.domains;
-        let mut best = match purpose {
+        let best = match purpose {
             Purpose::Reserve => domains.best_for_reserve(need),
             // Who asks does not give, and is not among them.
             _ => domains.best_donors(need),
         };
+        self.ask_these(need, best, purpose, urgency)
+    }
+
+    /// Asks those of these whom the policy picks.
+    fn ask_these(
+        &mut self,
+        need: Need,
+        mut best: Best,
+        purpose: Purpose,
+        urgency: Urgency,
+    ) -> Asked {
         let mut asked = Asked::default();
         self.keep_present(need, &mut best, &mut asked);
         let picks = share_out(self.coordinator.settings.policy, need, &best);
@@ -220,8 +242,13 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
     fn pass_over(&mut self, i: Index) {
         let timeout = self.coordinator.settings.donor_timeout;
         let now = self.now;
+        let has_no_cpu = self.has_no_cpu(i);
         let late = self.change(i, |domain| {
-            domain.shy.fail(now);
+            if has_no_cpu {
+                domain.shy.fail_within(SHORT, now);
+            } else {
+                domain.shy.fail(now);
+            }
             domain.asks.give_up(timeout, now)
         });
         if let Ok(Some(ask)) = late {
@@ -229,6 +256,12 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
                 self.answered_for(dom, serial, ask.pages, 0);
             }
         }
+    }
+
+    /// Whether a domain would run, and waits until it may: then it is no fault of its own that it has not answered.
+    fn has_no_cpu(&mut self, i: Index) -> bool {
+        let dom = self.domain(i).map(|domain| domain.dom());
+        dom.is_ok_and(|dom| self.host.activity(dom) == Some(Activity::Waiting))
     }
 
     /// Passes over those that are late, a limited number of them.

@@ -18,6 +18,7 @@ pub(super) struct Filing {
     pub(super) spare: u64,
     pub(super) recallable: u64,
     pub(super) reserve: u64,
+    pub(super) shy: u64,
     pub(super) lender: u64,
     pub(super) full_spare: Nanos,
     pub(super) full_recallable: Nanos,
@@ -86,12 +87,18 @@ impl Filing {
         if resting < Nanos::MAX {
             self.resting = resting;
         }
-        if domain.requests.waiting() > 0 || shy > now {
+        if domain.requests.waiting() > 0 {
             return;
         }
         let (spare, recallable) = (domain.spare(), domain.recallable());
+        let readiness = domain.readiness();
+        if shy > now {
+            if domain.asks.has_room() {
+                self.shy = rank(spare, readiness);
+            }
+            return;
+        }
         if domain.asks.has_room() {
-            let readiness = domain.readiness();
             self.spare = rank(spare, readiness);
             self.recallable = rank(recallable, readiness);
             self.reserve = if refused <= now { self.spare } else { 0 };

@@ -14,6 +14,7 @@
 //! | `spare` | who would give now, and has something to spare | how much, for its weight |
 //! | `recallable` | who would give now, and borrowed | how much, for its weight |
 //! | `reserve` | those of `spare` who have not refused the reserve | likewise |
+//! | `shy` | who would be in `spare`, but is left alone | likewise |
 //! | `lenders` | who lent, and would have it back now | how much |
 //! | `full_spare` | who would be in `spare`, but has no room for a question | who was asked last, first |
 //! | `full_recallable` | who would be in `recallable`, likewise | likewise |
@@ -104,6 +105,7 @@ tables! {
     spare: Ranking<Spare>, Spare: Ranked,
     recallable: Ranking<Recallable>, Recallable: Ranked,
     reserve: Ranking<Reserve>, Reserve: Ranked,
+    shy: Ranking<Shy>, Shy: Ranked,
     lenders: Ranking<Lenders>, Lenders: Ranked,
     full_spare: Deadlines<FullSpare>, FullSpare: Due,
     full_recallable: Deadlines<FullRecallable>, FullRecallable: Due,
@@ -174,6 +176,7 @@ impl Tables {
             spare: spare as key,
             recallable: recallable as key,
             reserve: reserve as key,
+            shy: shy as key,
             lenders: lender as key,
             full_spare: full_spare as some,
             full_recallable: full_recallable as some,
@@ -258,6 +261,7 @@ impl Tables {
             spare: self.spare.key(nodes, at),
             recallable: self.recallable.key(nodes, at),
             reserve: self.reserve.key(nodes, at),
+            shy: self.shy.key(nodes, at),
             lender: self.lenders.key(nodes, at),
             full_spare: time(self.full_spare.get(nodes, at)),
             full_recallable: time(self.full_recallable.get(nodes, at)),

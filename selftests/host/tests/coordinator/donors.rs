@@ -2,6 +2,8 @@
 
 //! Donors: who is asked.
 
+use cmm::client::Wish;
+
 use super::*;
 
 #[test]
@@ -343,4 +345,70 @@ fn who_was_fast_is_late_sooner() {
     assert_eq!(penalty(&sim), 0);
     sim.advance(1);
     assert_eq!(penalty(&sim), 1);
+}
+
+/// As [`ask`], of somebody who would have a process killed otherwise.
+fn cry(sim: &mut Sim, number: u16, pages: u64) {
+    let wish = Wish {
+        pages,
+        deadline_us: 300_000,
+        reason: RequestReason::Emergency,
+        exact: false,
+    };
+    assert!(sim.wish(dom(number), &wish));
+    while sim.hear(dom(number)) {}
+}
+
+/// [`only_b_has_some`], and B is left alone, for it was late.
+fn only_b_has_some_and_was_late() -> Sim {
+    let mut sim = only_b_has_some(Settings::default());
+    sim.corrupt(dom(B), Lie::Silent);
+    ask(&mut sim, A, 100);
+    sim.advance(late(100));
+    assert_eq!(grant(&sim, A), Some((0, GrantReason::NoDonor)));
+    connect_again(&mut sim, B);
+    run(&mut sim);
+    sim
+}
+
+#[test]
+fn who_is_left_alone_is_asked_in_an_emergency_if_there_is_nobody_else() {
+    let mut sim = only_b_has_some_and_was_late();
+    ask(&mut sim, A, 100);
+    assert_eq!(grant(&sim, A), Some((0, GrantReason::NoDonor)));
+    run(&mut sim);
+    cry(&mut sim, A, 100);
+    assert_eq!(grant(&sim, A), None);
+    donors_answer(&mut sim, &[B]);
+    assert_eq!(grant(&sim, A), Some((100, GrantReason::Full)));
+}
+
+#[test]
+fn who_is_left_alone_is_not_asked_in_an_emergency_if_somebody_else_has_some() {
+    let mut sim = only_b_has_some_and_was_late();
+    can_spare(&mut sim, C, 200);
+    cry(&mut sim, A, 100);
+    donors_answer(&mut sim, &[C]);
+    assert_eq!(grant(&sim, A), Some((100, GrantReason::Full)));
+    assert_eq!(balance(&sim, C), -100);
+}
+
+#[test]
+fn who_is_late_for_want_of_a_cpu_is_asked_again_soon() {
+    for (has_no_cpu, reason) in [(true, None), (false, Some((0, GrantReason::NoDonor)))] {
+        let mut sim = only_b_has_some(Settings::default());
+        sim.domain(B).starved = has_no_cpu;
+        for _ in 0..4 {
+            sim.advance(SECOND);
+            sim.corrupt(dom(B), Lie::Silent);
+            ask(&mut sim, A, 10);
+            sim.advance(late(10));
+            connect_again(&mut sim, B);
+            run(&mut sim);
+        }
+        assert_eq!(sim.coordinator.domain(dom(B)).expect("known").penalty, 4);
+        sim.advance(400 * MILLISECOND);
+        ask(&mut sim, A, 10);
+        assert_eq!(grant(&sim, A), reason);
+    }
 }
