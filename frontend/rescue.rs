@@ -6,10 +6,15 @@ use crate::auto::{
     Automatic,
     Hand, //
 };
-use cmm::client::Attempt;
+use cmm::client::{
+    Attempt,
+    Try, //
+};
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::Arc,
+    time::delay::fsleep,
+    time::Delta, //
 };
 use xen::{
     balloon,
@@ -58,8 +63,13 @@ fn find(automatic: &Automatic, mut attempt: Attempt) -> Result<u64, &'static str
     let mut why = "the domain is as large as it may be";
     loop {
         let room = session.client.lock().room_by_itself(&session.holdings());
-        let Some(wish) = attempt.next(room, now()) else {
-            return Err(why);
+        let wish = match attempt.next(room, now()) {
+            Some(Try::Ask(wish)) => wish,
+            Some(Try::Wait(nanos)) => {
+                fsleep(Delta::from_nanos(nanos as i64));
+                continue;
+            }
+            None => return Err(why),
         };
         match session.meet_by_itself(&wish) {
             Ok(0) => why = "no other domain can spare any memory",
@@ -70,7 +80,7 @@ fn find(automatic: &Automatic, mut attempt: Attempt) -> Result<u64, &'static str
             Err(EBUSY) => {
                 why = "too many requests are open, or this domain's memory is being moved"
             }
-            Err(ENODEV) => why = "there is no connection to Dom0",
+            Err(ENODEV) => return Err("there is no connection to Dom0"),
             Err(_) => why = "Dom0 has not answered in time",
         }
     }

@@ -45,6 +45,9 @@ const FASTEST: u64 = 1 << 20;
 const SOONEST: Nanos = 8 * MILLISECOND;
 const LATEST: Nanos = SECOND;
 
+/// How long to wait at most before asking again when there was nothing: the bursts of others are over soon.
+const LONGEST_REFUSAL: Nanos = 400 * MILLISECOND;
+
 /// For how long memory must be idle to be given back: at first and at least, and at most.
 const SHORTEST_HOLD: Nanos = 2 * SECOND;
 const LONGEST_HOLD: Nanos = 60 * SECOND;
@@ -253,7 +256,7 @@ impl Auto {
         self.idle = None;
         if got == 0 {
             self.tally.refused += 1;
-            self.backoff.fail(now);
+            self.backoff.fail_within(LONGEST_REFUSAL, now);
             return;
         }
         self.backoff.succeed();

@@ -81,7 +81,7 @@ pub use readahead::{Readahead, IDLE, MAX_READAHEAD};
 pub use reason::Reason;
 pub use report::Figures;
 pub use requests::{Answer, Outcome};
-pub use rescue::{Attempt, Rescues};
+pub use rescue::{Attempt, Rescues, Try};
 pub use say::SendError;
 pub use serve::Task;
 pub use settle::{plan, plan_frozen, take_again, Step};

@@ -15,11 +15,31 @@ use crate::time::{Nanos, MICROSECOND, MILLISECOND};
 /// program notices; and less if there is no room for that, or nobody has as much.
 const STEPS: [u64; 3] = [4_096, 1_024, 256];
 
+/// The last of these, and how much that is.
+const LAST: usize = STEPS.len() - 1;
+const LEAST: u64 = STEPS[LAST];
+
 /// How long a process may be held up that would be killed otherwise.
 const PATIENCE: Nanos = 300 * MILLISECOND;
 
+/// How long to wait when nobody has any, before asking for the least again: others tell Dom0 ten times a second what they
+/// can spare, and whoever has just given all it could may be about to free some.
+const PAUSE: Nanos = 30 * MILLISECOND;
+
+/// For how long nobody is asked after nobody had any.
+const REFUSED: Nanos = 100 * MILLISECOND;
+
 /// A request that is to be answered sooner than this is not worth making.
 const SHORTEST: Nanos = 5 * MILLISECOND;
+
+/// What to do next.
+#[derive(Clone, Copy, Debug)]
+pub enum Try {
+    /// Ask for this.
+    Ask(Wish),
+    /// Wait for so many ns, and ask what is next then.
+    Wait(Nanos),
+}
 
 /// One attempt to find some pages.
 #[derive(Clone, Copy, Debug)]
@@ -29,23 +49,28 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The next wish of a domain that may become larger by `room` pages; `None` when there is none
-    /// left that could be met, or no time.
-    pub fn next(&mut self, room: u64, now: Nanos) -> Option<Wish> {
+    /// What is next for a domain that may become larger by `room` pages, and has got none so far; `None` when there is
+    /// nothing left that could be met, or no time.
+    pub fn next(&mut self, room: u64, now: Nanos) -> Option<Try> {
         let left = self.until.saturating_sub(now);
         if left < SHORTEST {
             return None;
         }
-        let steps = STEPS.get(self.step..).unwrap_or_default();
-        let skipped = steps.iter().position(|pages| *pages <= room)?;
-        let pages = *steps.get(skipped)?;
-        self.step += skipped + 1;
-        Some(Wish {
-            pages,
-            deadline_us: left / MICROSECOND,
-            reason: RequestReason::Emergency,
-            exact: false,
-        })
+        let mut steps = STEPS.iter().enumerate().skip(self.step);
+        if let Some((step, pages)) = steps.find(|(_, pages)| **pages <= room) {
+            self.step = step + 1;
+            return Some(Try::Ask(Wish {
+                pages: *pages,
+                deadline_us: left / MICROSECOND,
+                reason: RequestReason::Emergency,
+                exact: false,
+            }));
+        }
+        if room < LEAST || left < PAUSE + SHORTEST {
+            return None;
+        }
+        self.step = LAST;
+        Some(Try::Wait(PAUSE))
     }
 }
 
@@ -99,7 +124,7 @@ impl Rescues {
             self.backoff.succeed();
         } else {
             self.failed += 1;
-            self.backoff.fail(now);
+            self.backoff.fail_within(REFUSED, now);
         }
     }
 }

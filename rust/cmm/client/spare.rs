@@ -5,7 +5,7 @@
 /// Pages that are always kept, whatever the kernel calls available: 16 MiB, and a part of the
 /// whole.
 const KEEP: u64 = 4_096;
-const KEEP_PART: u64 = 32;
+const KEEP_PART: u64 = 64;
 
 /// Pages that are kept by a domain in which nothing runs, and the least by any other: 4 MiB.
 const KEEP_FROZEN: u64 = 1_024;

@@ -219,12 +219,9 @@ fn a_sawtooth_moves_little_more_than_it_needs() {
 }
 
 #[test]
-fn who_has_nothing_to_give_is_asked_less_and_less_often() {
+fn who_has_nothing_to_give_is_asked_a_few_times_a_second() {
     let seen = play(60 * SECOND, 0, |_| true, |_| (191 * MIB, 0));
-    assert!(
-        seen.tally.refused > 3 && seen.tally.refused < 20,
-        "{seen:?}"
-    );
+    assert!((120..=150).contains(&seen.tally.refused), "{seen:?}");
     assert_eq!(seen.balance, 0);
 }
 

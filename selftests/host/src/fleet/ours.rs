@@ -5,7 +5,7 @@
 
 use cmm::client::{
     is_worth_telling, keeps, spare, spare_borrowed, Attempt, Auto, Holdings, Memory, Move, Rescues,
-    Sample, Wish, INTERVAL,
+    Sample, Try, Wish, INTERVAL,
 };
 use cmm::coordinator::{
     Activity, Coordinator, Entry, Event, Gone, Host as Hands, Limits, Nanos, Policy, Reservation,
@@ -274,16 +274,17 @@ impl Ours {
         }
         let tenant = &host.tenants[dom];
         let room = tenant.ceiling.saturating_sub(tenant.size);
-        let wish = client
+        let step = client
             .attempt
             .as_mut()
             .and_then(|attempt| attempt.next(room, now));
-        match wish {
-            Some(wish) => {
+        match step {
+            Some(Try::Ask(wish)) => {
                 debug_assert_eq!(wish.reason, RequestReason::Emergency);
                 let id = self.request(dom, &wish, host);
                 self.clients[dom].urgent = Some(id);
             }
+            Some(Try::Wait(nanos)) => host.plan(now + nanos, Job::Rescue(dom)),
             None => self.rescued(dom, 0, host),
         }
     }
