@@ -51,8 +51,9 @@ check-debug: ## Run suites under a kernel that checks itself (slow): SUITES=
 	@CMM_DEBUG=1 selftests/run $(or $(SUITES),$(DEBUG_SUITES))
 
 .PHONY: demo
-demo: parts modules ## Show memory moving between three domains
-	@scripts/lab selftests/demo
+demo: parts modules ## Show a minute in the life of four domains, and draw it: build/demo/demo.svg
+	@scripts/lab --clock exact --timeout 1800 --out build/demo selftests/demo
+	@$(BUILDROOT) run gnuplot -e "dir='build/demo'" selftests/demo/demo.gp && echo "wrote build/demo/demo.svg"
 
 .PHONY: picture
 picture: parts modules ## Draw a burst met in time beside one that a balancer meets: build/picture/burst.svg
@@ -153,7 +154,7 @@ deb: modules ## Make Debian packages in build/deb: utilities, and modules for th
 	@scripts/deb
 
 # What suites build beside their sources.
-PROGRAMS := $(addprefix selftests/,bursts/burst-record bursts/burst-play */mover */scribble */eater badinput/badfront large/hugepages picture/watcher programs/asker programs/burst_server extents/holder extents/starver top/cmm-top latency/cmm-latency latency/interference/hog)
+PROGRAMS := $(addprefix selftests/,bursts/burst-record bursts/burst-play demo/burst-play demo/watcher demo/*.rec */mover */scribble */eater badinput/badfront large/hugepages picture/watcher programs/asker programs/burst_server extents/holder extents/starver top/cmm-top latency/cmm-latency latency/interference/hog)
 
 .PHONY: clean
 clean: ## Remove what make has made here; the cache stays
