@@ -13,7 +13,14 @@ use crate::{
     session::Session, //
 };
 use cmm::{
-    client,
+    client::{
+        self,
+        commands::{
+            ASK,
+            GIVE_BACK,
+            HELD, //
+        }, //
+    },
     pages::{
         from_kib,
         to_kib, //
@@ -21,7 +28,6 @@ use cmm::{
     protocol::LONGEST_DEADLINE_US, //
 };
 use kernel::{
-    bindings::POLLPRI,
     new_mutex,
     prelude::*,
     sync::{
@@ -33,17 +39,11 @@ use xen::{
     misc_device::{
         OpenFile,
         Opener,
-        Waiter, //
+        Waiter,
+        POLLPRI, //
     },
     worker::Worker, //
 };
-
-/// `CMM_ASK`: KiB wanted, the deadline in us, KiB that came, why not more.
-const ASK: u32 = 0xc020_d501;
-/// `CMM_GIVE_BACK`: KiB to give back, KiB that went back.
-const GIVE_BACK: u32 = 0xc010_d502;
-/// `CMM_HELD`: KiB that this asker holds.
-const HELD: u32 = 0x8008_d503;
 
 /// Those who ask.
 pub(crate) struct Askers(pub(crate) Arc<Worker<Hand>>);

@@ -37,6 +37,9 @@ use kernel::{
     }, //
 };
 
+/// What [`OpenFile::poll`] returns if there is something urgent.
+pub use kernel::bindings::POLLPRI;
+
 /// The most words that a command may carry.
 pub const MOST_WORDS: usize = 8;
 

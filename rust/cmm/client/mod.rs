@@ -32,6 +32,7 @@ mod appetite;
 mod ask;
 mod asker;
 mod auto;
+pub mod commands;
 mod commitment;
 mod connection;
 mod credit;

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::process::Command;
 use std::time::Duration;
 
+use cmm::client::commands;
 use cmm_client::Asker;
 
 #[test]
@@ -22,7 +23,7 @@ fn what_is_no_such_device_knows_no_command() {
     assert!(asker.held().is_err());
 }
 
-/// The header and the crate say the same: a program in C prints the commands of the one.
+/// The header, the crate and the driver say the same: a program in C prints the commands of the one.
 #[test]
 fn the_header_has_the_same_commands() {
     let program = "#include <stdio.h>\n#include \"xen_cmm.h\"\n\
@@ -47,5 +48,9 @@ fn the_header_has_the_same_commands() {
     assert_eq!(
         cmm_client::COMMANDS,
         [0xc020_d501, 0xc010_d502, 0x8008_d503]
+    );
+    assert_eq!(
+        cmm_client::COMMANDS,
+        [commands::ASK, commands::GIVE_BACK, commands::HELD]
     );
 }
