@@ -10,7 +10,11 @@ use super::{
     },
     register::register,
     state::XenbusState,
-    unregister::unregister, //
+    unbinding,
+    unregister::{
+        unregister,
+        Reserved, //
+    }, //
 };
 use crate::{
     attribute::{
@@ -47,11 +51,13 @@ type DriverGroups<T> = Groups<(), <T as Driver>::Context>;
 /// # Invariants
 ///
 /// From a successful [`driver::RegistrationOps::register`] on, and until `unregister`, `context`
-/// is a pointer from [`KBox::into_raw`].
+/// is a pointer from [`KBox::into_raw`], and something is `reserved`.
 #[repr(C)]
 pub struct RawDriver<T: Driver> {
     driver: bindings::xenbus_driver,
+    unbinding: bindings::notifier_block,
     context: *mut T::Context,
+    reserved: Option<Reserved>,
     device_groups: DeviceGroups<T>,
     driver_groups: DriverGroups<T>,
 }
@@ -61,7 +67,9 @@ impl<T: Driver> Default for RawDriver<T> {
         // INVARIANT: It is not registered yet.
         Self {
             driver: Default::default(),
+            unbinding: Default::default(),
             context: core::ptr::null_mut(),
+            reserved: None,
             device_groups: Groups::new(),
             driver_groups: Groups::new(),
         }
@@ -99,15 +107,23 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
 
         let result = Self::fill(raw, name).and_then(|()| {
             // SAFETY: The driver is complete: its name, its ids and its callbacks live as long as
-            // the module, and its attributes and itself stay pinned until `unregister`. A module is
-            // loaded in a process that holds no device's lock.
-            unsafe { register(&mut raw.driver, T::HALF, T::ID_TABLE) }
+            // the module, and its attributes and itself stay pinned until `unregister`, where the
+            // bus forgets the block that is beside it, too. A module is loaded in a process that
+            // holds no device's lock.
+            unsafe { register(&mut raw.driver, T::HALF, T::ID_TABLE, &mut raw.unbinding) }
         });
-        if result.is_err() {
-            // SAFETY: `reg` has a context, and is not registered.
-            unsafe { Self::release(reg) };
+        match result {
+            Ok(reserved) => {
+                // SAFETY: Nobody else looks at that before `unregister`.
+                unsafe { (*reg.get()).reserved = Some(reserved) };
+                Ok(())
+            }
+            Err(err) => {
+                // SAFETY: `reg` has a context, and is not registered.
+                unsafe { Self::release(reg) };
+                Err(err)
+            }
         }
-        result
     }
 
     unsafe fn unregister(reg: &Opaque<Self::DriverType>) {
@@ -115,9 +131,19 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
         // context then.
         T::leave(unsafe { &*(*reg.get()).context });
 
-        // SAFETY: By the safety requirements `reg` is registered. A registration belongs to its
-        // module, which is unloaded, or fails to load, in a process that holds no device's lock.
-        unsafe { unregister(addr_of_mut!((*reg.get()).driver)) };
+        // SAFETY: By the safety requirements `reg` is registered, and nobody else looks at that.
+        if let Some(reserved) = unsafe { (*reg.get()).reserved.take() } {
+            // SAFETY: By the safety requirements `reg` is registered. A registration belongs to its
+            // module, which is unloaded, or fails to load, in a process that holds no device's lock.
+            unsafe { unregister(addr_of_mut!((*reg.get()).driver), reserved) };
+            // SAFETY: The driver was registered with that block.
+            unsafe {
+                unbinding::forget(
+                    addr_of_mut!((*reg.get()).driver),
+                    addr_of_mut!((*reg.get()).unbinding),
+                );
+            }
+        }
 
         // SAFETY: The driver core holds no reference to an unregistered driver, and its context is
         // there still.
@@ -135,6 +161,7 @@ impl<T: Driver> Adapter<T> {
         raw.driver_groups
             .fill(T::DRIVER_ATTRIBUTES, driver_calls_of::<T>)?;
 
+        raw.unbinding.notifier_call = Some(Self::unbinding_callback);
         let drv = &mut raw.driver;
         drv.name = name.as_char_ptr();
         // A kernel that has the driver built in boots on half a minute after its devices should
@@ -237,6 +264,39 @@ impl<T: Driver> Adapter<T> {
         let data = unsafe { bound.as_ref().drvdata_borrow::<T::Data>() };
 
         from_result(|| T::resume(bound, data).map(|()| 0))
+    }
+
+    /// # Safety
+    ///
+    /// Only for the block in a registered `RawDriver<T>`, for an event of a device of its bus.
+    unsafe extern "C" fn unbinding_callback(
+        block: *mut bindings::notifier_block,
+        event: c_ulong,
+        dev: *mut c_void,
+    ) -> c_int {
+        let dev = dev.cast::<bindings::device>();
+        // SAFETY: By the safety requirements the block is in such a `RawDriver`, and the device is
+        // valid, and locked if it is about to be unbound, so that its driver does not change.
+        let (raw, is_ours) = unsafe {
+            let raw = kernel::container_of!(block, RawDriver<T>, unbinding);
+            let ours = addr_of_mut!((*raw).driver.driver);
+            (raw, unbinding::is_unbinding(event) && (*dev).driver == ours)
+        };
+        if is_ours {
+            // SAFETY: All devices of that bus are embedded in a `xenbus_device`.
+            let dev = unsafe { kernel::container_of!(dev, bindings::xenbus_device, dev) };
+            // INVARIANT (of `Device`): Only the bus makes a `xenbus_device`, and this is a valid one.
+            //
+            // SAFETY: The device is valid for the call, and the device core holds its lock while it
+            // unbinds, which is what the context stands for.
+            let dev = unsafe { &*dev.cast::<Device<device::CoreInternal<'_>>>() };
+            // SAFETY: The driver is about to be unbound, and so has been bound: `probe_callback` has
+            // set the data, which has that type; the device core takes it after this.
+            let data = unsafe { dev.as_ref().drvdata_borrow::<T::Data>() };
+            // SAFETY: By the type invariants the context is valid while the driver is registered.
+            T::unbinding(dev, unsafe { &*(*raw).context }, data);
+        }
+        bindings::NOTIFY_OK as c_int
     }
 
     extern "C" fn remove_callback(dev: *mut bindings::xenbus_device) {

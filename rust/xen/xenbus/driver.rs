@@ -177,6 +177,15 @@ pub trait Driver: Sized + 'static {
         Ok(())
     }
 
+    /// The driver is about to be unbound from the device, and `unbind` comes next. Who is in an
+    /// attribute of the device is waited for before that, and so has to be sent away here.
+    ///
+    /// Runs in the one thread that serves all of xenbus, as a rule, as `unbind` does: never wait for
+    /// another domain in either, or only for a moment.
+    fn unbinding(dev: &Device<device::Core<'_>>, context: &Self::Context, data: Pin<&Self::Data>) {
+        let _ = (dev, context, data);
+    }
+
     /// The driver is unbound from the device. Whatever the other half may still use must be taken
     /// down here, since the bus announces `Closed` before the data is dropped.
     fn unbind(dev: &Device<device::Core<'_>>, context: &Self::Context, data: Pin<&Self::Data>) {

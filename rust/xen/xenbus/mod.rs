@@ -17,6 +17,7 @@ mod device;
 mod driver;
 mod register;
 mod state;
+mod unbinding;
 mod unregister;
 
 pub use adapter::{

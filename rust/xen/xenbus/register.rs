@@ -13,7 +13,11 @@ use super::{
         Half,
         IdTable, //
     },
-    unregister::unregister, //
+    unbinding,
+    unregister::{
+        unregister,
+        Reserved, //
+    }, //
 };
 use crate::bindings;
 use kernel::{
@@ -26,22 +30,27 @@ static NO_IDS: bindings::xenbus_device_id = bindings::xenbus_device_id {
     devicetype: [0; 32],
 };
 
-/// Registers a driver for the devices in `ids`, and binds it to those that are there. May sleep.
+/// Registers a driver for the devices in `ids`, and binds it to those that are there. Its bus calls
+/// `block` before it unbinds one. Returns what [`unregister`] needs. May sleep.
 ///
 /// # Errors
 ///
-/// `EBUSY` if there is a driver of that name, `ENOMEM`.
+/// `EBUSY` if there is a driver of that name, `ENOMEM`; xenstore's own, if the domain may set no more
+/// watches.
 ///
 /// # Safety
 ///
 /// `driver` must be valid, complete but for its ids, and not registered. It must stay so, and in
-/// place, until it is unregistered, which is up to the caller if this succeeds. The caller must not
-/// be the thread that serves xenbus, and must hold no lock of a device's.
+/// place, until it is unregistered, which is up to the caller if this succeeds. The same holds for
+/// `block`, which has a callback; the bus is to forget it after that. The caller must not be the
+/// thread that serves xenbus, and must hold no lock of a device's.
 pub(super) unsafe fn register(
     driver: *mut bindings::xenbus_driver,
     half: Half,
     ids: IdTable,
-) -> Result {
+    block: *mut bindings::notifier_block,
+) -> Result<Reserved> {
+    let reserved = Reserved::new()?;
     let register = match half {
         Half::Frontend => bindings::__xenbus_register_frontend,
         Half::Backend => bindings::__xenbus_register_backend,
@@ -56,6 +65,8 @@ pub(super) unsafe fn register(
     unsafe { (*driver).ids = &raw const NO_IDS };
     // SAFETY: By the safety requirements the driver is complete now, and stays.
     to_result(unsafe { register(driver, owner, core::ptr::null()) })?;
+    // SAFETY: The driver is registered, and by the safety requirements the block stays.
+    let listened = unsafe { unbinding::listen(driver, block) };
 
     // Whatever appears after this the bus binds by itself.
     //
@@ -64,10 +75,16 @@ pub(super) unsafe fn register(
     unsafe { (&raw mut (*driver).ids).write_volatile(ids.as_ptr()) };
     // SAFETY: The driver is registered. It takes the lock of each device that it looks at, of which
     // by the safety requirements the caller holds none.
-    let attached = to_result(unsafe { bindings::driver_attach(&raw const (*driver).driver) });
-    if attached.is_err() {
-        // SAFETY: The driver has been registered above. The rest is in the safety requirements.
-        unsafe { unregister(driver) };
+    let attach = || to_result(unsafe { bindings::driver_attach(&raw const (*driver).driver) });
+    match listened.and_then(|()| attach()) {
+        Ok(()) => Ok(reserved),
+        Err(err) => {
+            // SAFETY: The driver has been registered above. The rest is in the safety requirements.
+            unsafe {
+                unregister(driver, reserved);
+                unbinding::forget(driver, block);
+            }
+            Err(err)
+        }
     }
-    attached
 }

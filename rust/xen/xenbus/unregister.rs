@@ -9,7 +9,12 @@
 //! everything that this domain does with xenbus. C's drivers escape that because their modules
 //! cannot be unloaded while they have devices.
 //!
-//! In the thread itself to remove a watch takes no mutex, so that there is but one order.
+//! In the thread itself to remove a watch takes no mutex, so that there is but one order. It is had to
+//! do something by a watch that is set, for that is heard of at once.
+//!
+//! A domain may have so many watches and no more, and somebody else in it may have set all the others
+//! by then. So one is set when the driver is registered, to no purpose but that its place is the
+//! driver's.
 
 use crate::{
     bindings,
@@ -27,11 +32,48 @@ use kernel::{
         },
         Arc, //
     },
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
     types::Opaque, //
 };
 
 /// What every domain has, so that the watch is set, and heard of at once.
 const NODE: &str = "domid";
+
+/// How long until it is tried again, in ms, when no watch can be set.
+const PAUSE_MS: i64 = 10;
+
+/// How often that is, until it is said once more: every minute.
+const SAID_EVERY: u32 = 6000;
+
+/// A place for a watch of this domain's, kept for whoever unregisters a driver.
+pub(super) struct Reserved(Pin<KBox<Watch<Nobody>>>);
+
+impl Reserved {
+    /// Reserves one. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; xenstore's own, if the domain may set no more watches.
+    pub(super) fn new() -> Result<Self> {
+        let watch = KBox::pin_init(Watch::new(format_args!("{NODE}"), Nobody), GFP_KERNEL)?;
+        Ok(Self(watch))
+    }
+
+    /// Leaves the place to whoever is quickest to take it.
+    fn free(self) {
+        drop(self.0);
+    }
+}
+
+/// Does nothing about a watch.
+struct Nobody;
+
+impl Watcher for Nobody {
+    fn changed(&self) {}
+}
 
 /// What is waited for.
 ///
@@ -111,27 +153,31 @@ impl Watcher for Unregister {
 
 /// Unregisters a driver, and waits until no callback of its runs any more. May sleep.
 ///
+/// If no watch can be set, though one was `reserved`, it waits until one can: it is better to be stuck
+/// alone, and to say why, than with xenbus's thread.
+///
 /// # Safety
 ///
 /// `driver` must be registered. The caller must not be the thread that serves xenbus, and must hold
 /// no lock of a device's.
-pub(super) unsafe fn unregister(driver: *mut bindings::xenbus_driver) {
-    // SAFETY: By the safety requirements the driver is registered, and it stays so: what follows
-    // waits for `done`, and nobody unregisters it twice.
-    match unsafe { begin(driver) } {
-        Ok((done, watch)) => {
-            done.wait();
-            drop(watch);
+pub(super) unsafe fn unregister(driver: *mut bindings::xenbus_driver, reserved: Reserved) {
+    reserved.free();
+    let mut tries = 0;
+    let (done, watch) = loop {
+        // SAFETY: By the safety requirements the driver is registered, and it stays so: what follows
+        // waits for `done`, and nobody unregisters it twice.
+        match unsafe { begin(driver) } {
+            Ok(begun) => break begun,
+            Err(err) if tries % SAID_EVERY == 0 => {
+                pr_warn!("a driver waits to be unregistered: no watch can be set: {err:?}\n");
+            }
+            Err(_) => (),
         }
-        Err(err) => {
-            // There is no memory, or in a DomU the store lets it set no more watches. Without one
-            // it is as it was for C's drivers before they kept their modules from being unloaded.
-            pr_warn!("unregisters a driver beside xenbus's thread: {err:?}\n");
-            // SAFETY: By the safety requirements the driver is registered; nobody else unregisters
-            // it, for there is no watch.
-            unsafe { bindings::xenbus_unregister_driver(driver) };
-        }
-    }
+        tries += 1;
+        fsleep(Delta::from_millis(PAUSE_MS));
+    };
+    done.wait();
+    drop(watch);
 }
 
 /// The watch that is to be heard of.
