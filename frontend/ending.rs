@@ -83,14 +83,23 @@ impl Ending {
         }
     }
 
-    /// Settles, and ends the connection. Waits for Dom0.
-    pub(crate) fn settle(&self) {
-        let _settling = self.settling.lock();
-        self.settle_and_disconnect();
+    /// The device is about to go, and others wait for that: nothing new is begun, and whoever waits for
+    /// Dom0 comes back.
+    pub(crate) fn hurry(&self) {
+        self.automatic.forbid();
+        self.session.leave_soon();
     }
 
-    /// As [`settle`](Self::settle), for whoever unloads the module. Who kills that has not wanted
-    /// the domain to leave its debts, which are then settled later.
+    /// The device goes: settles as far as that takes but a moment, and ends the connection.
+    pub(crate) fn settle_shortly(&self) {
+        let _settling = self.settling.lock();
+        self.automatic.pause();
+        self.session.settle_shortly();
+    }
+
+    /// Settles, and ends the connection, for whoever unloads the module. Waits for Dom0. Who kills that has
+    /// not wanted the domain to leave its debts, which are then settled as
+    /// [`settle_shortly`](Self::settle_shortly) does.
     pub(crate) fn settle_early(&self) {
         let _settling = self.settling.lock();
         self.automatic.pause();

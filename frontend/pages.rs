@@ -250,10 +250,17 @@ impl Pages {
     }
 
     /// As [`Pages::give`], of what was borrowed: the domain keeps what it had before, not what a
-    /// donor does. The size that the toolstack wants it to have does not matter.
-    pub(crate) fn give_borrowed(&mut self, wanted: u64) -> u64 {
+    /// donor does. The size that the toolstack wants it to have does not matter. Goes on as long as
+    /// `goes_on` says.
+    pub(crate) fn give_borrowed(&mut self, wanted: u64, goes_on: impl Fn() -> bool) -> u64 {
         let before = self.givable.before(self.own());
-        let spare = |memory: &Memory| client::spare_borrowed(memory, before);
+        let spare = |memory: &Memory| {
+            if goes_on() {
+                client::spare_borrowed(memory, before)
+            } else {
+                0
+            }
+        };
         let keeps = |memory: &Memory| client::keeps_borrowed(memory, before);
         let urgency = Urgency::Urgent;
         self.give_within(spare, keeps, wanted, urgency, &mut Stopwatch::default())

@@ -5,10 +5,7 @@
 use crate::{
     errors::refused,
     pages::Pages,
-    session::{
-        Session,
-        TRIES, //
-    }, //
+    session::Session, //
 };
 use cmm::{
     client::{
@@ -34,14 +31,22 @@ impl Session {
     /// - `ENODEV`: there is no connection;
     /// - `EAGAIN`: the kernel cannot spare that much now; what it could spare has been given back.
     pub(crate) fn release(&self, pages: u64) -> Result {
-        self.release_by(pages, Pages::give_borrowed)
-            .and_then(|given| all(given, pages))
+        self.give_back(pages).and_then(|given| all(given, pages))
     }
 
     /// As [`Session::release`], for what the domain got by itself. Returns how many went back: what
     /// the kernel needs after all is kept.
     pub(crate) fn give_back(&self, pages: u64) -> Result<u64> {
-        self.release_by(pages, Pages::give_borrowed)
+        self.release_by(pages, |memory, pages| {
+            memory.give_borrowed(pages, || !self.is_leaving())
+        })
+    }
+
+    /// As [`Session::give_back`], no longer than until then.
+    pub(crate) fn give_back_until(&self, until: u64, pages: u64) -> Result<u64> {
+        self.release_by(pages, |memory, pages| {
+            memory.give_borrowed(pages, || now() < until)
+        })
     }
 
     /// Gives back what the domain has borrowed too much, for it is larger with that than its toolstack
@@ -60,7 +65,7 @@ impl Session {
             .and_then(|given| all(given, pages))
     }
 
-    fn release_by(&self, pages: u64, give: fn(&mut Pages, u64) -> u64) -> Result<u64> {
+    fn release_by(&self, pages: u64, give: impl FnOnce(&mut Pages, u64) -> u64) -> Result<u64> {
         if self.is_orphan() {
             return Err(ENODEV);
         }
@@ -101,11 +106,13 @@ impl Session {
         if pages == 0 {
             return;
         }
-        for _ in 0..TRIES {
+        let mut tried = 0;
+        while !self.has_tried(tried) {
             let sent = self.client.lock().released(ticket, pages);
             if sent != Err(SendError::Full) {
                 return;
             }
+            tried += 1;
             fsleep(Delta::from_millis(1));
         }
         self.client.lock().stalled(ticket);

@@ -140,6 +140,9 @@ impl Session {
     /// Meets a wish, the way the client says. Returns how many of the pages have come, and why not
     /// more.
     fn meet(&self, wish: &Wish, stopwatch: &mut Stopwatch, now: u64) -> Result<(u64, Reason)> {
+        if self.is_leaving() {
+            return Err(ENODEV);
+        }
         let (mut wish, mut has) = (*wish, self.holdings());
         let pages = wish.pages;
         loop {
@@ -223,7 +226,7 @@ impl Session {
                 // The next connection has claimed what was taken before.
                 Err(_) => break,
             }
-            if more != Ok(portion) {
+            if more != Ok(portion) || self.is_leaving() {
                 break;
             }
         }
@@ -236,7 +239,7 @@ impl Session {
             return;
         };
         let began = now();
-        let is_over = || self.client.lock().is_over(ticket);
+        let is_over = || self.is_leaving() || self.client.lock().is_over(ticket);
         while !is_over() && now() - began < LINGER && halter.halt_unless(is_over) {}
     }
 
@@ -256,6 +259,9 @@ impl Session {
 
         let mut client = self.client.lock();
         loop {
+            if self.is_leaving() {
+                enough = enough.or(Some(ENODEV));
+            }
             match client.look(ticket, enough.is_none()) {
                 Waiting::Answered(answer) => return Ok(answer),
                 Waiting::Lost => return Err(ENODEV),
@@ -279,7 +285,8 @@ impl Session {
     fn wait_in_need(&self, ticket: Ticket, wish: &Wish) -> Result<Answer> {
         let end = now() + wish.patience_us() * 1000 + SHORT_GRACE;
         loop {
-            match self.client.lock().look(ticket, now() < end) {
+            let patient = now() < end && !self.is_leaving();
+            match self.client.lock().look(ticket, patient) {
                 Waiting::Answered(answer) => return Ok(answer),
                 Waiting::Lost => return Err(ENODEV),
                 Waiting::GivenUp => return Err(ETIMEDOUT),

@@ -50,7 +50,10 @@ use xen::{
 };
 
 /// How often, a millisecond apart, to try something before Dom0 is believed dead.
-pub(crate) const TRIES: u32 = 1000;
+const TRIES: u32 = 1000;
+
+/// The same while the device goes, and everybody who has to do with xenbus waits for that.
+pub(crate) const SHORTLY: u32 = 100;
 
 /// How long somebody who may hold the memory already waits for it, in ms: longer than it takes to
 /// move a portion of it.
@@ -94,6 +97,8 @@ pub(crate) struct Session {
     pub(crate) moves: Atomic<u32>,
     /// `pages` is being changed.
     changing: Atomic<bool>,
+    /// The device is going: nobody waits for Dom0 any more, or moves more than what has been begun.
+    leaving: Atomic<bool>,
     /// The domain has been as small as its toolstack wants: it is past its beginning.
     pub(crate) was_at_target: Atomic<bool>,
     pub(crate) last_granted: Atomic<u64>,
@@ -125,6 +130,7 @@ impl Session {
                 looked_at: Atomic::new(0),
                 moves: Atomic::new(0),
                 changing: Atomic::new(false),
+                leaving: Atomic::new(false),
                 was_at_target: Atomic::new(false),
                 last_granted: Atomic::new(0),
                 last_latency: Atomic::new(0),
@@ -149,6 +155,23 @@ impl Session {
             readahead: self.readahead.load(Relaxed),
             deferred,
         }
+    }
+
+    /// The device is going: whoever waits for Dom0 comes back at once, and nobody begins to.
+    pub(crate) fn leave_soon(&self) {
+        self.leaving.store(true, Relaxed);
+        // Who has looked before that, and waits under this lock, is waiting by now.
+        drop(self.client.lock());
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Relaxed)
+    }
+
+    /// Whether so many tries, a millisecond apart, are enough.
+    pub(crate) fn has_tried(&self, times: u32) -> bool {
+        times >= if self.is_leaving() { SHORTLY } else { TRIES }
     }
 
     /// Begins a connection; returns the balance to claim. What was granted in an earlier one may not
@@ -182,8 +205,9 @@ impl Session {
     /// times. What was prepopulated for it goes, too.
     fn let_go(&self, mut remains: Option<Remains<Link>>, tries: u32) {
         self.changed.notify_all();
-        for _ in 0..tries {
-            if remains.as_mut().is_none_or(Remains::is_drained) {
+        for tried in 0..tries {
+            let is_over = self.has_tried(tried);
+            if is_over || remains.as_mut().is_none_or(Remains::is_drained) {
                 break;
             }
             fsleep(Delta::from_millis(1));

@@ -7,7 +7,10 @@ use crate::{
         kernel_memory,
         Pages, //
     },
-    session::Session, //
+    session::{
+        Session,
+        SHORTLY, //
+    }, //
 };
 use cmm::{
     client::{
@@ -27,6 +30,7 @@ use kernel::{
 };
 use xen::{
     frames,
+    timer::now,
     xenstore::{
         self,
         Transaction, //
@@ -72,6 +76,21 @@ impl Session {
         if is_open {
             self.step(plan(&self.holdings()), Self::release);
         }
+    }
+
+    /// As [`Session::settle`], as far as that takes but a moment and waits for nobody: what was borrowed
+    /// goes back, and Dom0 is told.
+    pub(crate) fn settle_shortly(&self) {
+        self.put_away();
+        self.client.lock().stop_recalling();
+        let is_open = self.client.lock().is_open();
+        let borrowed = self.holdings().borrowed();
+        if is_open && borrowed > 0 {
+            let until = now() + u64::from(SHORTLY) * 1_000_000;
+            // What cannot be had so soon the balloon driver gives back.
+            let _ = self.give_back_until(until, borrowed);
+        }
+        self.disconnect();
     }
 
     /// As [`Session::settle`], in a domain whose processes are all frozen. Returns the balance that is

@@ -210,6 +210,10 @@ impl xenbus::Driver for Frontend {
         Ok(())
     }
 
+    fn unbinding(_dev: &Device<device::Core<'_>>, _devices: &Arc<Devices>, this: Pin<&Self>) {
+        this.ending.hurry();
+    }
+
     fn unbind(dev: &Device<device::Core<'_>>, _devices: &Arc<Devices>, this: Pin<&Self>) {
         if !dev.has_otherend() {
             // The domain was restored without the device. The connection is that of the domain it
@@ -217,7 +221,7 @@ impl xenbus::Driver for Frontend {
             this.hang_up();
             return this.session.write_off();
         }
-        this.ending.settle();
+        this.ending.settle_shortly();
         this.connection.lock().take();
         this.session.leave();
     }
