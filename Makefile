@@ -154,7 +154,7 @@ deb: modules ## Make Debian packages in build/deb: utilities, and modules for th
 	@scripts/deb
 
 # What suites build beside their sources.
-PROGRAMS := $(addprefix selftests/,bursts/burst-record bursts/burst-play demo/burst-play demo/watcher demo/*.rec */mover */scribble */eater badinput/badfront large/hugepages picture/watcher programs/asker programs/burst_server extents/holder extents/starver top/cmm-top latency/cmm-latency latency/interference/hog)
+PROGRAMS := $(addprefix selftests/,bursts/burst-record bursts/burst-play demo/burst-play demo/watcher demo/*.rec */mover */scribble */eater badinput/badfront large/hugepages picture/watcher programs/asker programs/burst_server extents/holder extents/starver top/cmm-top latency/cmm-latency latency/interference/hog lifecycle/watches)
 
 .PHONY: clean
 clean: ## Remove what make has made here; the cache stays

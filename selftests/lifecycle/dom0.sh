@@ -5,6 +5,7 @@
 
 . ../lib/ktap.sh
 . ../lib/cmm.sh
+. ../lib/ledger.sh
 
 AMOUNT=16384
 
@@ -70,7 +71,48 @@ answers() {
 lends_still() { [ "$(front "$1" lent_kb)" -gt 0 ]; }
 answers_while_lending() { answers "$1" && lends_still "$1"; }
 
-plan 71
+# watches NAME [on]: programs of the domain's own set all watches that it may; or take any place that is
+# left, too, as long as they run.
+watches() {
+	guest -t 60 "$1" "/scenario/watches $2 >/run/watches 2>&1 &"
+	eventually 20 guest "$1" "grep -E '^[1-9][0-9]* watches, then: ' /run/watches" >/dev/null &&
+		note "$1: $(guest "$1" cat /run/watches)" && guest "$1" '! grep Success /run/watches'
+}
+# Where a driver is unregistered, its kernel is to write down from now on.
+trace_unregistering() {
+	guest -t 60 "$1" 'mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null
+		cd /sys/kernel/tracing && echo "p:cmm/unregister xenbus_unregister_driver" >>kprobe_events &&
+			echo 1 >events/cmm/unregister/enable'
+}
+# unregistered_in_xenwatch NAME TIMES: and nowhere else.
+unregistered_in_xenwatch() {
+	guest -t 60 "$1" cat /sys/kernel/tracing/trace | awk -v times="$2" '
+		/ unregister: / { print; n++; here += $1 ~ /^xenwatch-/ }
+		END { exit n != times || here != times }'
+}
+unloads_at_last() {
+	guest -t 60 "$1" '(rmmod xen_cmmfront; echo $? >/run/unloaded) >/dev/null 2>&1 &'
+	sleep 3
+	guest -t 60 "$1" 'cat /run/unloaded; dmesg | grep "waits to be unregistered"; killall watches'
+	eventually 10 equals 0 guest "$1" cat /run/unloaded
+}
+
+# waits_for_a_paused_donor NAME DONOR: it asks for more, for up to a minute.
+waits_for_a_paused_donor() {
+	driver donor_timeout_ms 60000
+	driver ask_ready 0
+	front "$1" deadline_us 60000000
+	xl pause "$2"
+	guest -t 20 "$1" '(echo 8192 >/sys/bus/xen/devices/cmm-0/request_kb; echo $? >/run/asked) >/dev/null 2>&1 &'
+	eventually 5 equals 1 ledger "$(xl domid "$1")" waiting
+}
+# answers_soon NAME: xenbus's thread in it does.
+answers_soon() {
+	guest "$1" 'dmesg -c >/dev/null'
+	xl sysrq "$1" h && eventually 2 guest "$1" 'dmesg | grep -q "sysrq: HELP"'
+}
+
+plan 89
 all_memory=$(total)
 alice_size=$(size_of alice)
 bob_size=$(size_of bob)
@@ -131,6 +173,34 @@ connected alice
 connected bob
 check "nobody owes anything" eventually 15 owed_nothing
 check "the lender has its memory again" eventually 15 size_is bob "$bob_size"
+check "no page is lost" conserved
+
+trace_unregistering alice
+check "her programs set all watches that she may" watches alice
+check "her front-end is unloaded all the same" unload_front alice
+check "in xenbus's thread" unregistered_in_xenwatch alice 1
+check "what it had is enough for it to be loaded again" load_front alice
+check "it connects" connected alice
+guest alice killall watches
+check "her programs take each watch that is left" watches alice on
+check "her front-end is unloaded, when they have ended if not before" unloads_at_last alice
+check "in xenbus's thread" unregistered_in_xenwatch alice 2
+check "it is loaded again" load_front alice
+check "it connects" connected alice
+
+check "alice borrows" borrow
+check "and waits for more" waits_for_a_paused_donor alice bob
+# Her own root does that, or a toolstack that has waited for long enough.
+xenstore-rm "/local/domain/$(xl domid alice)/device/cmm/0"
+check "when her device is gone, other devices need not wait for an answer" answers_soon alice
+check "nor does who has asked" eventually 2 guest alice 'test -s /run/asked'
+xl unpause bob
+driver ask_ready 1
+cmm-attach --detach alice >/dev/null
+cmm-attach alice >/dev/null
+check "with another device she connects" connected alice 20
+check "what she borrowed her lender has again" eventually 20 size_is bob "$bob_size"
+check "she is as large as before" eventually 15 size_is alice "$alice_size"
 check "no page is lost" conserved
 
 cmm-attach --watch >/tmp/watch 2>&1 &
