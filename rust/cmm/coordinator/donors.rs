@@ -228,7 +228,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         let Some(i) = self.coordinator.domains.find(dom) else {
             return;
         };
-        self.refund(i, asked - given);
+        self.refund(i, asked, given);
         let answered = self.amend(i, |domain| domain.requests.answered(serial, asked));
         if let Ok(Some(id)) = answered {
             // If others wait, too, they have their turns.

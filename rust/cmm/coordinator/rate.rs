@@ -52,10 +52,15 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         });
     }
 
-    /// Gives a domain back what it paid for pages that a donor did not give.
-    pub(super) fn refund(&mut self, i: Index, pages: u64) {
+    /// Gives a domain back what it paid for pages that a donor was asked for and did not give; and for the question, if it
+    /// gave none.
+    pub(super) fn refund(&mut self, i: Index, asked: u64, given: u64) {
         let price = self.coordinator.price();
+        let pages = asked - given;
         let _ = self.amend(i, |domain| {
+            if given == 0 {
+                domain.turnover.refund_question();
+            }
             domain.turnover.refund(pages);
             if let Some(price) = price {
                 domain.rate.refund(price, pages);

@@ -52,6 +52,11 @@ impl Turnover {
         self.full_at = self.full_at.max(now).saturating_add(earned_in);
     }
 
+    /// One of those others had nothing to give, which it finds in no time, or did not answer.
+    pub(in super::super) fn refund_question(&mut self) {
+        self.full_at = self.full_at.saturating_sub(QUESTION * EARNS_IN);
+    }
+
     /// So many pages of those did not come, or need not be paid for.
     pub(in super::super) fn refund(&mut self, pages: u64) {
         let earned_in = PAGE.saturating_mul(pages).saturating_mul(EARNS_IN);

@@ -415,20 +415,25 @@ fn who_asks_and_gives_back_in_a_loop_has_others_work_for_a_share_of_a_cpu() {
     }
 }
 
+/// A has others work until it has used up its share.
+fn use_up(sim: &mut Sim) {
+    while grant(sim, A) != Some((0, GrantReason::RateLimit)) {
+        run(sim);
+        let had = balance(sim, A).unsigned_abs();
+        if had > 0 {
+            sim.release(dom(A), had);
+            run(sim);
+        }
+        ask(sim, A, 100_000);
+        donors_answer(sim, &[B, C]);
+    }
+    run(sim);
+}
+
 #[test]
 fn who_has_used_up_its_share_is_refused_until_it_has_earned_enough() {
     let mut sim = large();
-    while grant(&sim, A) != Some((0, GrantReason::RateLimit)) {
-        run(&mut sim);
-        let had = balance(&sim, A).unsigned_abs();
-        if had > 0 {
-            sim.release(dom(A), had);
-            run(&mut sim);
-        }
-        ask(&mut sim, A, 100_000);
-        donors_answer(&mut sim, &[B, C]);
-    }
-    run(&mut sim);
+    use_up(&mut sim);
     // Others are none the worse for it.
     ask(&mut sim, B, 1_000);
     donors_answer(&mut sim, &[A, C]);
@@ -438,6 +443,27 @@ fn who_has_used_up_its_share_is_refused_until_it_has_earned_enough() {
     ask(&mut sim, A, 1_000);
     donors_answer(&mut sim, &[B, C]);
     assert_eq!(grant(&sim, A), Some((1_000, GrantReason::Full)));
+}
+
+#[test]
+fn a_question_that_brings_nothing_costs_nothing() {
+    let mut sim = large();
+    use_up(&mut sim);
+    for number in [B, C] {
+        leave(&mut sim, number, 0);
+    }
+    // From the moment on at which it may ask again, it may ask twice.
+    loop {
+        sim.advance(10 * MICROSECOND);
+        ask(&mut sim, A, 100);
+        donors_answer(&mut sim, &[B, C]);
+        if grant(&sim, A) != Some((0, GrantReason::RateLimit)) {
+            break;
+        }
+        run(&mut sim);
+    }
+    ask(&mut sim, A, 100);
+    assert_ne!(grant(&sim, A), Some((0, GrantReason::RateLimit)));
 }
 
 #[test]
