@@ -29,6 +29,13 @@ long xen_helper_domctl(void *op)
 			       0, 0, 0, 0);
 }
 
+/* Nor a sysctl. */
+long xen_helper_sysctl(void *op)
+{
+	return xen_single_call(__HYPERVISOR_sysctl, (unsigned long)op,
+			       0, 0, 0, 0);
+}
+
 /*
  * A domain that puts itself to sleep says so to the notifiers; one that is
  * saved does not.

@@ -11,6 +11,7 @@ struct task_struct;
 
 /* Hypercalls. */
 long xen_helper_domctl(void *op);
+long xen_helper_sysctl(void *op);
 
 /* Time. */
 bool xen_helper_clocks(u64 *monotonic, u64 *system_time);

@@ -4,9 +4,9 @@
 //!
 //! Nothing else in this crate needs any of it. It is as safe as the rest; the reasons are others:
 //!
-//! - [`domain_control`], [`scheduling`]: a *domctl* is no stable interface of Xen's. Linux leaves
-//!   them to the toolstack, which is built with the Xen it runs on. Upstream this would be an
-//!   operation of Xen's own, with a stable number.
+//! - [`domain_control`], [`scheduling`], [`free_memory`]: a *domctl* is no stable interface of Xen's,
+//!   nor a *sysctl*. Linux leaves them to the toolstack, which is built with the Xen it runs on.
+//!   Upstream this would be an operation of Xen's own, with a stable number.
 //! - [`halting`]: a task that halts its CPU does what is the idle loop's to do, and bypasses
 //!   cpuidle. Upstream this would be a governor's, as `cpuidle-haltpoll` is.
 //! - [`freezer`]: the domain's suspend is kept from taking place by a kernel thread that calls for
@@ -21,6 +21,7 @@
 
 pub mod clock;
 pub mod domain_control;
+pub mod free_memory;
 pub mod freezer;
 pub mod halting;
 pub mod handover;
