@@ -8,6 +8,7 @@
 
 use crate::{
     link::{
+        Control,
         Dom0Host,
         Link,
         Links, //
@@ -54,7 +55,6 @@ use kernel::{
 };
 use xen::{
     event_channel::Outcome,
-    out_of_tree::domain_control::DomainControl,
     series::{
         new_spinlock_irq,
         SpinLockIrq, //
@@ -80,7 +80,7 @@ pub(crate) struct Core(Arc<Timer<Guarded>>);
 struct Guarded {
     #[pin]
     inside: SpinLockIrq<Inside>,
-    control: DomainControl,
+    control: Control,
 }
 
 /// What the lock guards.
@@ -112,7 +112,7 @@ impl Inside {
     fn turn(
         &mut self,
         event: Event,
-        control: &DomainControl,
+        control: &Control,
         timer: &Timer<Guarded>,
     ) -> Result<(), Refused> {
         self.links.begin_turn(now());
@@ -121,10 +121,10 @@ impl Inside {
         result
     }
 
-    fn handle(&mut self, event: Event, control: &DomainControl) -> Result<(), Refused> {
+    fn handle(&mut self, event: Event, control: &Control) -> Result<(), Refused> {
         let mut host = Dom0Host {
             links: &mut self.links,
-            control,
+            xen: control,
             seen: None,
             found: None,
         };
@@ -146,7 +146,7 @@ impl Inside {
     }
 
     /// Takes one message of a front-end's in, and returns it, if there is one.
-    fn receive(&mut self, at: Index, control: &DomainControl) -> Result<Option<Up>, Violation> {
+    fn receive(&mut self, at: Index, control: &Control) -> Result<Option<Up>, Violation> {
         let link = match self.links.at(at) {
             Some(link) if !link.broken => link,
             _ => return Ok(None),
@@ -211,7 +211,7 @@ impl Inside {
     }
 
     /// A front-end breaks the protocol in a way the coordinator does not see.
-    fn break_off(&mut self, at: Index, why: Violation, control: &DomainControl) {
+    fn break_off(&mut self, at: Index, why: Violation, control: &Control) {
         if let Some(link) = self.links.at(at) {
             link.break_off(why);
             let dom = link.dom;
@@ -226,7 +226,7 @@ fn locked<T>(inside: &SpinLockIrq<Inside>, look: impl FnOnce(&Inside) -> T) -> T
 }
 
 impl Core {
-    pub(crate) fn new(control: DomainControl, settings: Settings) -> Result<Self> {
+    pub(crate) fn new(control: Control, settings: Settings) -> Result<Self> {
         // It is too large to be moved about on the stack.
         let coordinator = Coordinator::new(Chunks(KVVec::new()), settings);
         let coordinator = KBox::new(coordinator, GFP_KERNEL)?;

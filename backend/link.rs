@@ -61,6 +61,7 @@ use xen::{
     grant::MappedPage,
     out_of_tree::{
         domain_control::DomainControl,
+        free_memory::FreeMemory,
         scheduling, //
     },
     timer::now, //
@@ -304,10 +305,18 @@ impl Links {
     }
 }
 
+/// What Dom0 may ask Xen, and have it do.
+#[derive(Clone, Copy)]
+pub(crate) struct Control {
+    pub(crate) domains: DomainControl,
+    /// `None` if this Xen speaks another sysctl: then what others take of the pool is not found out.
+    pub(crate) free_memory: Option<FreeMemory>,
+}
+
 /// What the coordinator has done: messages go to the rings, caps to Xen.
 pub(crate) struct Dom0Host<'a> {
     pub(crate) links: &'a mut Links,
-    pub(crate) control: &'a DomainControl,
+    pub(crate) xen: &'a Control,
     /// What the domain that was last looked at for this event was doing.
     pub(crate) seen: Option<(DomId, Activity)>,
     /// What it had, unless its cap has been set since.
@@ -352,7 +361,7 @@ impl Host for Dom0Host<'_> {
         }
         let info = self
             .links
-            .in_xen(|| self.control.domain_info(domain::DomId(dom.raw())))
+            .in_xen(|| self.xen.domains.domain_info(domain::DomId(dom.raw())))
             .ok()?;
         self.seen = Some((dom, from_xen(info.activity)));
         let found = Reservation {
@@ -361,6 +370,10 @@ impl Host for Dom0Host<'_> {
         };
         self.found = Some((dom, found));
         Some(found)
+    }
+
+    fn free_pages(&mut self) -> Option<u64> {
+        self.links.in_xen(|| self.xen.free_memory?.unclaimed().ok())
     }
 
     fn activity(&mut self, dom: DomId) -> Option<Activity> {
@@ -376,13 +389,17 @@ impl Host for Dom0Host<'_> {
         // It may have gone meanwhile.
         let _ = self
             .links
-            .in_xen(|| self.control.boost(domain::DomId(dom.raw())));
+            .in_xen(|| self.xen.domains.boost(domain::DomId(dom.raw())));
     }
 
     fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone> {
         self.found = None;
         self.links
-            .in_xen(|| self.control.set_maximum(domain::DomId(dom.raw()), pages))
+            .in_xen(|| {
+                self.xen
+                    .domains
+                    .set_maximum(domain::DomId(dom.raw()), pages)
+            })
             .map_err(|_| Gone)
     }
 

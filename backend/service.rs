@@ -5,7 +5,8 @@
 
 use crate::{
     core::Core,
-    debugfs::Files, //
+    debugfs::Files,
+    link::Control, //
 };
 use cmm::{
     coordinator::{
@@ -22,7 +23,10 @@ use kernel::{
 };
 use xen::{
     domain,
-    out_of_tree::domain_control::DomainControl,
+    out_of_tree::{
+        domain_control::DomainControl,
+        free_memory::FreeMemory, //
+    },
     xenstore::{
         self,
         Watch,
@@ -83,15 +87,24 @@ fn recorded() -> Option<Settings> {
 
 impl Service {
     pub(crate) fn new() -> Result<Arc<Self>> {
-        let control = DomainControl::probe().inspect_err(|_| {
+        let domains = DomainControl::probe().inspect_err(|_| {
             pr_err!("not loaded: this Xen speaks no version of domctl that is known here\n");
         })?;
-        pr_info!("Xen speaks domctl version {:#x}\n", control.version());
+        pr_info!("Xen speaks domctl version {:#x}\n", domains.version());
 
         let settings = recorded().unwrap_or_else(|| Settings {
-            boost: control.wakers_go_first(DOM0),
+            boost: domains.wakers_go_first(DOM0),
             ..Settings::default()
         });
+        let free_memory = FreeMemory::probe().inspect_err(|_| {
+            pr_warn!(
+                "does not know this Xen's sysctl: what others take of the pool is not found out\n"
+            );
+        });
+        let control = Control {
+            domains,
+            free_memory: free_memory.ok(),
+        };
         let core = Core::new(control, settings)?;
         let deaths = Deaths { core: core.clone() };
         let node = format_args!("@releaseDomain");

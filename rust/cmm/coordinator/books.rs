@@ -12,6 +12,8 @@ use crate::tables::{Index, Storage};
 pub(super) enum Place {
     /// In Xen's free memory, for whoever comes (the reserve lives here).
     Free,
+    /// Of Xen's free memory, too, by what domains said; but somebody else has it: see `missing`.
+    Missing,
     /// Outside: what the administrator moved, and debts forgotten because a lender died. May be negative.
     Unbooked,
     /// With a domain: see [`Part`].
@@ -22,6 +24,7 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Books {
     free: u64,
+    missing: u64,
     unbooked: i64,
     shortfalls: u32,
 }
@@ -31,6 +34,7 @@ impl Books {
     pub(super) fn new(pool: u64) -> Self {
         Self {
             free: pool,
+            missing: 0,
             unbooked: -signed(pool),
             shortfalls: 0,
         }
@@ -39,6 +43,11 @@ impl Books {
     /// Pages in the pool for whoever comes.
     pub(super) fn free(&self) -> u64 {
         self.free
+    }
+
+    /// Pages of the pool that Xen does not have.
+    pub(super) fn missing(&self) -> u64 {
+        self.missing
     }
 
     /// Pages outside the books.
@@ -97,6 +106,11 @@ impl Books {
                 self.free -= taken;
                 taken
             }
+            Place::Missing => {
+                let taken = pages.min(self.missing);
+                self.missing -= taken;
+                taken
+            }
             Place::Unbooked => {
                 self.unbooked -= signed(pages);
                 pages
@@ -114,6 +128,7 @@ impl Books {
     ) -> bool {
         match to {
             Place::Free => self.free += pages,
+            Place::Missing => self.missing += pages,
             Place::Unbooked => self.unbooked += signed(pages),
             Place::Of(i, part) => return domains.put(i, part, pages),
         }

@@ -60,6 +60,9 @@ pub trait Host {
     /// been set since; `None` if it does not exist any more.
     fn reservation(&mut self, dom: DomId) -> Option<Reservation>;
 
+    /// What Xen has free and nobody has claimed, in pages; `None` if it does not say.
+    fn free_pages(&mut self) -> Option<u64>;
+
     /// What `dom` is doing, or was when its reservation was last asked for while the same event was handled; `None` if
     /// it does not exist any more.
     fn activity(&mut self, dom: DomId) -> Option<Activity>;

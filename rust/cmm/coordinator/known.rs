@@ -35,6 +35,7 @@ pub struct Coordinator<S> {
     pub(super) last_ask: u32,
     pub(super) repayment: Repayment,
     pub(super) filling: Filling,
+    pub(super) looking: Looking,
     pub(super) review: Review,
     pub(super) watched: Watched,
 }
@@ -54,6 +55,15 @@ pub(super) struct Filling {
     /// The pool was low when it was last looked at.
     pub(super) low: bool,
     /// Donors had not enough.
+    pub(super) backoff: Backoff,
+}
+
+/// When Xen is asked whether it has the pool.
+#[derive(Debug, Default)]
+pub(super) struct Looking {
+    /// When it was asked last.
+    pub(super) at: Nanos,
+    /// It had not all of it.
     pub(super) backoff: Backoff,
 }
 
@@ -105,6 +115,7 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
                 unclaimed,
             },
             filling: Filling::default(),
+            looking: Looking::default(),
             review: Review::default(),
             watched: Watched::default(),
         }

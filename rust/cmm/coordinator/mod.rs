@@ -22,6 +22,7 @@
 //! - `fair`: whose turn it is of those who wait for more than there is;
 //! - `returns`, `reserve`: what becomes of pages that nobody waits for;
 //! - `untaken`: what becomes of pages that nobody takes;
+//! - `missing`: what becomes of pages that the pool should have, and Xen has not;
 //! - `credit`, `rate`: what domains may take without asking, and how often they may ask;
 //! - `caps`: what makes Xen keep to the books;
 //! - `boost`: whom a transfer waits for runs soon;
@@ -44,6 +45,7 @@ mod host;
 mod index;
 mod known;
 mod lifecycle;
+mod missing;
 mod policy;
 mod rate;
 mod record;
@@ -151,7 +153,8 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
 
     /// Whether the books balance. Costs nothing, and proves less than [`check`](Self::check).
     pub fn is_balanced(&self) -> bool {
-        let sum = self.domains.last_tally().ours + signed(self.pool()) + self.books.unbooked();
+        let pool = signed(self.pool() + self.books.missing());
+        let sum = self.domains.last_tally().ours + pool + self.books.unbooked();
         sum == 0 && self.books.shortfalls() == 0
     }
 
@@ -170,7 +173,7 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
         self.domains.last_tally().waiting as usize
     }
 
-    /// Pages that donors gave and nobody has taken.
+    /// Pages that donors gave and nobody has taken, as far as Xen has them.
     pub fn pool(&self) -> u64 {
         self.books.free() + self.domains.last_tally().held
     }
@@ -178,7 +181,8 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
     /// What holds for all domains now; to be written down for the next coordinator.
     pub fn settings(&self) -> Settings {
         Settings {
-            pool: self.pool(),
+            // The next finds out by itself what Xen has of it.
+            pool: self.pool() + self.books.missing(),
             unbooked: Some(self.books.unbooked()),
             ..self.settings
         }
@@ -210,6 +214,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         self.end_untaken();
         let result = self.take_in(event);
         self.inherit();
+        self.look_for_missing();
         self.serve();
         self.drive_ready();
         self.watch();
@@ -355,6 +360,7 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             Up::Cancel { id } => self.cancel(i, id),
             Up::Stats { available, .. } => {
                 self.change(i, |domain| domain.available = available)?;
+                self.look_at_pool();
                 Ok(self.sync_cap(i)?)
             }
         }

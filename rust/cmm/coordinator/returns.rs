@@ -69,6 +69,10 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
             self.change(i, |domain| domain.asks.close(id))?;
         }
         self.unpin(i)?;
+        if left > 0 {
+            // Perhaps because Xen has none.
+            self.count_pool();
+        }
         if source == Source::Repay {
             // It can spare again what it could spare before it gave it. Otherwise somebody who asks and gives back all the
             // time would leave nobody anything to ask for until the lenders' next statistics.

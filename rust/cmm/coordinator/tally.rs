@@ -17,6 +17,8 @@ pub(super) struct Tally {
     pub(super) held: u64,
     /// Pages that they have been asked for to fill the reserve.
     pub(super) filling: u64,
+    /// Pages that they may take and have not said that they took.
+    pub(super) promised: u64,
     /// What our hand adds to their caps, in pages.
     pub(super) ours: i64,
 }
@@ -30,6 +32,7 @@ impl Tally {
             lacking: domain.credit.lacks(),
             held: domain.requests.held(),
             filling: domain.asks.filling(),
+            promised: domain.in_flight() + domain.credit.pages(),
             ours: domain.ours(),
         }
     }
@@ -41,6 +44,7 @@ impl Tally {
         self.lacking += one.lacking;
         self.held += one.held;
         self.filling += one.filling;
+        self.promised += one.promised;
         self.ours += one.ours;
     }
 
@@ -52,6 +56,7 @@ impl Tally {
         self.lacking -= one.lacking;
         self.held -= one.held;
         self.filling -= one.filling;
+        self.promised -= one.promised;
         self.ours -= one.ours;
     }
 }

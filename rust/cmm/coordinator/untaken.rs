@@ -81,10 +81,13 @@ impl<S: Storage<Item = Entry>, H: Host> Turn<'_, S, H> {
         self.change(i, |domain| domain.cap.took_below(unseen))
     }
 
-    /// Lets a domain owe what it has taken of what had ended: out of the pool, as far as it is there still. Returns how
-    /// much is not.
+    /// Lets a domain owe what it has taken of what had ended: out of the pool, as far as it is there still, or has been
+    /// found missing. Returns how much is not.
     fn owe(&mut self, i: Index, pages: u64) -> Result<u64, Gone> {
         let balance = Place::Of(i, Part::Balance);
+        let missing = pages.min(self.coordinator.books.missing());
+        self.transfer(Place::Missing, balance, missing);
+        let pages = pages - missing;
         let pool = pages.min(self.coordinator.books.free());
         self.transfer(Place::Free, balance, pool);
         self.transfer(Place::Unbooked, balance, pages - pool);

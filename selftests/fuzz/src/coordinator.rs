@@ -20,6 +20,7 @@ const ROOM: usize = 6;
 struct Hands {
     sizes: [Option<Reservation>; DOMAINS as usize],
     full: bool,
+    free: Option<u64>,
     /// Questions that a front-end may answer.
     open: Vec<(DomId, Down)>,
 }
@@ -40,6 +41,10 @@ impl Host for Hands {
 
     fn reservation(&mut self, dom: DomId) -> Option<Reservation> {
         self.sizes[index(dom)]
+    }
+
+    fn free_pages(&mut self) -> Option<u64> {
+        self.free
     }
 
     fn activity(&mut self, dom: DomId) -> Option<Activity> {
@@ -115,7 +120,9 @@ fn event(input: &mut Input<'_>, hands: &mut Hands) -> Option<Event> {
             return None;
         }
         1 => {
-            hands.full = input.u8() % 2 == 1;
+            let how = input.u8();
+            hands.full = how % 2 == 1;
+            hands.free = (how & 2 != 0).then_some(u64::from(how >> 2));
             return None;
         }
         2 => attach(dom, input),

@@ -48,6 +48,10 @@ impl Host for Ledger {
         Some(*self.size(dom))
     }
 
+    fn free_pages(&mut self) -> Option<u64> {
+        Some(u64::MAX)
+    }
+
     fn activity(&mut self, dom: DomId) -> Option<Activity> {
         Some(if dom.raw() >= self.paused_from {
             Activity::Paused

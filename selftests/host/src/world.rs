@@ -180,6 +180,10 @@ impl Host for World {
         })
     }
 
+    fn free_pages(&mut self) -> Option<u64> {
+        Some(self.free)
+    }
+
     fn activity(&mut self, dom: DomId) -> Option<Activity> {
         let domain = self.domains.get(&dom)?;
         Some(if domain.paused {

@@ -85,6 +85,11 @@ impl Hands for Xen {
         self.domains.get(number(dom)).copied()
     }
 
+    /// There is nobody else to take of it.
+    fn free_pages(&mut self) -> Option<u64> {
+        None
+    }
+
     fn activity(&mut self, _dom: DomId) -> Option<Activity> {
         Some(Activity::Blocked)
     }

@@ -11,6 +11,7 @@ mod crowd;
 mod donors;
 mod large;
 mod liars;
+mod missing;
 mod protected;
 mod records;
 mod requests;
