@@ -34,6 +34,28 @@ use core::marker::PhantomData;
 ///     }
 /// }
 /// ```
+///
+/// Nobody else's priority is changed: who is in no channel's thread has nothing to begin it with.
+///
+/// ```compile_fail,E0061
+/// use xen::out_of_tree::priority::NormalPriority;
+///
+/// fn in_a_knob() {
+///     let _patience = NormalPriority::begin();
+/// }
+/// ```
+///
+/// Nor does it end in another thread.
+///
+/// ```compile_fail,E0277
+/// use xen::out_of_tree::priority::NormalPriority;
+///
+/// fn send(_: impl Send) {}
+///
+/// fn elsewhere(patience: NormalPriority<'_>) {
+///     send(patience);
+/// }
+/// ```
 pub struct NormalPriority<'a> {
     before: bindings::xen_helper_priority,
     /// Of the thread that it was made in.

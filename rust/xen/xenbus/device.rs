@@ -47,6 +47,25 @@ use kernel::{
 ///     })
 /// }
 /// ```
+///
+/// Who has kept a reference says nothing in its name any more: by then its directory may be another's.
+///
+/// ```compile_fail,E0599
+/// use xen::xenbus::{Device, XenbusState};
+///
+/// fn too_late(dev: &Device) {
+///     dev.switch_state(XenbusState::Closed);
+/// }
+/// ```
+///
+/// ```compile_fail,E0599
+/// use kernel::prelude::*;
+/// use xen::xenbus::Device;
+///
+/// fn too_late(dev: &Device) {
+///     dev.dev_fatal(EIO, fmt!("it is gone"));
+/// }
+/// ```
 #[repr(transparent)]
 pub struct Device<Ctx: device::DeviceContext = device::Normal>(
     Opaque<bindings::xenbus_device>,
@@ -114,6 +133,20 @@ impl Device<device::Bound> {
     ///
     /// `ENODEV` if there is none: a front-end's device has none after its domain was restored
     /// without one, until it is removed. `ENOMEM`.
+    ///
+    /// # Examples
+    ///
+    /// It is the caller's, whatever becomes of the device.
+    ///
+    /// ```
+    /// use kernel::{device::Bound, prelude::*, str::CString};
+    /// use xen::xenbus::Device;
+    ///
+    /// fn keep(dev: &Device<Bound>) -> Result<impl Fn() -> usize + use<>> {
+    ///     let path: CString = dev.otherend()?;
+    ///     Ok(move || path.to_bytes().len())
+    /// }
+    /// ```
     pub fn otherend(&self) -> Result<CString> {
         if !self.has_otherend() {
             return Err(ENODEV);
