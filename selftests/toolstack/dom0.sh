@@ -114,7 +114,7 @@ offers_what_it_has() {
 # Its borrower has nothing to spare: it is not made smaller beneath what it lent, but for what the
 # balloon driver takes before it hears of that.
 made_smaller() {
-	borrows alice 65536 && fill alice 16 && xl mem-set bob 216 && sleep 5 || return 1
+	borrows alice 65536 && fill alice 14 && xl mem-set bob 216 && sleep 5 || return 1
 	left=$(size_of bob)
 	[ "$left" -gt $((196608 - 16384)) ] || { echo "bob has $left KiB"; return 1; }
 	fails_with 'temporarily unavailable' front bob request_kb 1024 &&
@@ -162,7 +162,23 @@ no_more_than() {
 }
 has_all() { size_near "$1" $(($2 * 1024)) && at_most "$1" "$2" && [ "$(front "$1" borrowed_kb)" -le 1024 ]; }
 
-plan 45
+# A new domain takes nearly all of Xen's free memory, and does not run.
+newcomer() {
+	memory=$(($(xl info free_memory) - 8))
+	sed -i "s/^memory.*/memory = $memory/; s/^maxmem.*/maxmem = $memory/" /etc/xen/newcomer.cfg
+	xl create -q -p /etc/xen/newcomer.cfg
+}
+pool() { awk '$1 == "pool" { print $2 }' "$LEDGER"; }
+pool_has() { [ "$(pool)" -ge "$1" ] || { echo "$(pool) KiB in the pool, want $1"; return 1; }; }
+# When a domain has moved some memory.
+found_out() { front alice request_kb 1024 && eventually 5 pool_is_free && returns_all alice; }
+# What the books have in the pool, Xen has.
+pool_is_free() {
+	found=$(pool) free=$(($(xl info free_memory) * 1024))
+	[ "$found" -le $((free + 1024)) ] || { echo "$found KiB in the pool, and $free free"; return 1; }
+}
+
+plan 51
 driver donor_timeout_ms 20000
 guest alice 'echo 0 >/sys/bus/xen/devices/cmm-0/fetch_ahead_kb'
 guest tiny 'echo 0 >/sys/bus/xen/devices/cmm-0/fetch_ahead_kb'
@@ -225,6 +241,15 @@ check "nonsense that a driver seems to have left is ignored" ignores_nonsense ti
 check "a debt that seems to be left takes nobody's last memory" lends_what_it_can_spare tiny
 check "which is had again" begins_with tiny 0
 check "and is what it was" eventually 30 equals "$tiny_size" size_of tiny
+
+driver reserve_kb 32768
+check "there is a reserve" eventually 20 pool_has 24576
+check "a new domain takes all that Xen has free" newcomer
+check "it is not in the books any more" found_out
+driver reserve_kb 0
+check "it is destroyed" xl destroy newcomer
+check "who has lent that has it again" eventually 20 size_near bob $((256 * 1024))
+check "the books balance" balanced
 
 check "a domain is attached by three at once" rounds
 check "and once more" cmm-attach tiny
