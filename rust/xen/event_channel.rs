@@ -16,6 +16,10 @@
 
 use crate::{
     bindings,
+    late_eoi::{
+        LateEoi,
+        Word, //
+    },
     series::{
         IRQ_HANDLED,
         IRQ_WAKE_THREAD, //
@@ -42,29 +46,12 @@ use kernel::{
     }, //
 };
 
+pub use crate::late_eoi::Outcome;
+
 /// A port of an event channel, as the domain that opened it counts them. [`EventChannel`] has an
 /// example of its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port(pub u32);
-
-/// What came of an event. [`EventChannel`] has an example of its use.
-#[must_use]
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Something was done.
-    Handled,
-    /// There was nothing to do.
-    Spurious,
-    /// The rest is left for [`Handler::handle_threaded`], and no event comes before that has
-    /// returned: what the thread has not done yet cannot become more. When the thread itself says
-    /// so, it is called again.
-    WakeThread,
-    /// As [`WakeThread`](Self::WakeThread), but events are handled meanwhile. For a peer that
-    /// would not drown this domain in them.
-    WakeThreadAndListen,
-    /// The peer breaks the protocol: the channel stays masked, and no event comes any more.
-    Mute,
-}
 
 /// Handles the events of a channel. [`EventChannel`] has an example of its use.
 ///
@@ -154,14 +141,22 @@ impl Thread<'_> {
 /// No interrupt: the channel has been closed.
 const CLOSED: u32 = u32::MAX;
 
-/// What is owed to Linux.
-mod eoi {
-    /// Nothing, or it is about to be told.
-    pub(super) const NONE: u32 = 0;
-    /// The end of an interrupt, by the thread, which has been woken for that.
-    pub(super) const LEFT: u32 = 1;
-    /// The end of an interrupt, by the thread, which is at it.
-    pub(super) const TAKEN: u32 = 2;
+impl Word for Atomic<u32> {
+    fn load(&self) -> u32 {
+        self.load(Acquire)
+    }
+
+    fn store(&self, value: u32) {
+        self.store(value, Release);
+    }
+
+    fn swap(&self, value: u32) -> u32 {
+        self.xchg(value, Full)
+    }
+
+    fn replace(&self, from: u32, to: u32) -> bool {
+        self.cmpxchg(from, to, Full).is_ok()
+    }
 }
 
 /// A channel's interrupt, for whoever may outlive it.
@@ -174,10 +169,7 @@ struct Line {
     irq: Atomic<u32>,
     /// The address of what the handler gets.
     cookie: Atomic<usize>,
-    /// Somebody has asked for the thread, other than the handler.
-    woken: Atomic<bool>,
-    /// One of [`eoi`].
-    eoi: Atomic<u32>,
+    eoi: LateEoi<Atomic<u32>>,
 }
 
 impl Line {
@@ -196,8 +188,7 @@ impl Line {
         let _guard = rcu::read_lock();
         let irq = self.irq.load(Acquire);
         if irq != CLOSED {
-            // Before the thread is woken: it may be `hard_irq` that runs.
-            self.woken.store(true, Release);
+            self.eoi.ask();
             let cookie = core::ptr::without_provenance_mut(self.cookie.load(Relaxed));
             // SAFETY: By the type invariants the interrupt is one, until the RCU critical section
             // ends. Linux compares the cookie with those of its handlers, no more. May be called
@@ -274,6 +265,21 @@ impl Drop for BoundIrq {
     }
 }
 
+/// Tells Linux the end of an interrupt: that being handled, or none, which changes nothing.
+///
+/// # Safety
+///
+/// The interrupt is bound to a channel, with late EOI.
+unsafe fn end(irq: c_int, spurious: bool) {
+    let flags = if spurious {
+        bindings::XEN_EOI_FLAG_SPURIOUS
+    } else {
+        0
+    };
+    // SAFETY: By the safety requirements it is such an interrupt. May be called in any context.
+    unsafe { bindings::xen_irq_lateeoi(irq as c_uint, flags) };
+}
+
 /// What the handlers of a channel get: all of it but its registration.
 #[pin_data]
 struct Inner<T> {
@@ -333,30 +339,12 @@ impl<T: Handler> Registration<T> {
         // interrupt is freed, which waits for this.
         let inner = unsafe { &*cookie.cast::<Inner<T>>() };
         let line = &inner.line;
-        // A thread of Linux's may have called this for a `Waker`, without an event.
-        let is_woken = line.woken.xchg(false, Full);
-        if line.eoi.load(Acquire) != eoi::NONE {
-            // The channel is masked.
-            return IRQ_WAKE_THREAD;
-        }
-
-        let outcome = inner.handler.handle(Notifier::of(line));
-        match outcome {
-            Outcome::Mute => (),
-            Outcome::WakeThread => line.eoi.store(eoi::LEFT, Release),
-            // SAFETY: This is the interrupt being handled, bound with late EOI, and this is the one
-            // end of it; or the end of none, which changes nothing.
-            Outcome::Spurious if !is_woken => unsafe {
-                bindings::xen_irq_lateeoi(irq as c_uint, bindings::XEN_EOI_FLAG_SPURIOUS)
-            },
-            Outcome::Spurious | Outcome::Handled | Outcome::WakeThreadAndListen => {
-                // SAFETY: As above.
-                unsafe { bindings::xen_irq_lateeoi(irq as c_uint, 0) };
-            }
-        }
-
-        let wants_thread = matches!(outcome, Outcome::WakeThread | Outcome::WakeThreadAndListen);
-        if wants_thread || is_woken {
+        let wants_thread = line.eoi.handle(
+            || inner.handler.handle(Notifier::of(line)),
+            // SAFETY: This is the interrupt being handled, bound with late EOI.
+            |spurious| unsafe { end(irq, spurious) },
+        );
+        if wants_thread {
             IRQ_WAKE_THREAD
         } else {
             IRQ_HANDLED
@@ -381,26 +369,11 @@ impl<T: Handler> Registration<T> {
             _not_send: PhantomData,
         };
 
-        // Only what was left when the thread was woken is done when it comes back.
-        let owes_end = line.eoi.cmpxchg(eoi::LEFT, eoi::TAKEN, Full).is_ok();
-        line.woken.store(false, Relaxed);
-        let outcome = loop {
-            match inner.handler.handle_threaded(&thread) {
-                Outcome::WakeThread | Outcome::WakeThreadAndListen => (),
-                outcome => break outcome,
-            }
-        };
-        if owes_end && outcome != Outcome::Mute {
-            let flags = match outcome {
-                Outcome::Spurious => bindings::XEN_EOI_FLAG_SPURIOUS,
-                _ => 0,
-            };
-            // The next event may come before this returns.
-            line.eoi.store(eoi::NONE, Release);
-            // SAFETY: This is the interrupt that was handled, bound with late EOI, and this is the
-            // one end of it: only who has taken it gets here.
-            unsafe { bindings::xen_irq_lateeoi(irq as c_uint, flags) };
-        }
+        line.eoi.run(
+            || inner.handler.handle_threaded(&thread),
+            // SAFETY: This is the interrupt that was handled, bound with late EOI.
+            |spurious| unsafe { end(irq, spurious) },
+        );
         IRQ_HANDLED
     }
 }
@@ -523,8 +496,7 @@ impl<T: Handler> EventChannel<T> {
         let line = Line {
             irq: Atomic::new(CLOSED),
             cookie: Atomic::new(0),
-            woken: Atomic::new(false),
-            eoi: Atomic::new(eoi::NONE),
+            eoi: LateEoi::new(Atomic::new(0), Atomic::new(0)),
         };
         let line = Arc::new(line, GFP_KERNEL)?;
         let inner = Arc::pin_init::<Error>(

@@ -36,6 +36,7 @@ mod frame_section;
 pub mod frames;
 pub mod grant;
 pub mod held;
+mod late_eoi;
 pub mod memory;
 pub mod misc_device;
 pub mod oom;
