@@ -318,7 +318,7 @@ impl Channel {
             return;
         }
         let mut books = lock(&self.books);
-        while books.done < SAID || books.done_besides < self.case.wakes.into() {
+        while books.done < SAID || books.done_besides < u32::from(self.case.wakes) {
             books = self.changed.wait(books).expect("a lock");
         }
     }
