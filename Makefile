@@ -86,6 +86,10 @@ fleet: ## Compare managers of memory on simulated fleets with bursts: SEED= ONLY
 	@$(HOST_PROGRAM) fleet -- build/bursts $(if $(SEED),--seed $(SEED)) $(foreach word,$(ONLY),--only $(word)) \
 		$(addprefix --shapes ,$(wildcard selftests/bursts/shapes))
 
+.PHONY: compare
+compare: parts modules fleet ## The same in the lab besides, with real domains (hours): SEED= RUNS="pv-70 pvh-85"
+	@scripts/compare $(if $(SEED),--seed $(SEED)) $(RUNS)
+
 .PHONY: latency
 latency: parts modules ## Measure all there is of latency, print it and draw it in build/latency
 	@scripts/latency
@@ -154,7 +158,7 @@ deb: modules ## Make Debian packages in build/deb: utilities, and modules for th
 	@scripts/deb
 
 # What suites build beside their sources.
-PROGRAMS := $(addprefix selftests/,bursts/burst-record bursts/burst-play demo/burst-play demo/watcher demo/*.rec */mover */scribble */eater badinput/badfront large/hugepages picture/watcher programs/asker programs/burst_server extents/holder extents/starver top/cmm-top latency/cmm-latency latency/interference/hog lifecycle/watches)
+PROGRAMS := $(addprefix selftests/,bursts/burst-record bursts/burst-play demo/burst-play demo/watcher demo/*.rec */mover */scribble */eater badinput/badfront large/hugepages picture/watcher programs/asker programs/burst_server extents/holder extents/starver top/cmm-top latency/cmm-latency latency/interference/hog lifecycle/watches compare/compare-play compare/compare-poll)
 
 .PHONY: clean
 clean: ## Remove what make has made here; the cache stays

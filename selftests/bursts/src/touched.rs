@@ -20,8 +20,10 @@ extern "C" {
 }
 
 const READ_AND_WRITE: c_int = 1 | 2;
-/// Private, anonymous, and not promised: what is never touched needs no memory.
-const FLAGS: c_int = 0x02 | 0x20 | 0x4000;
+/// Private and anonymous.
+const PRIVATE: c_int = 0x02 | 0x20;
+/// Not promised: what is never touched needs no memory.
+const NOT_PROMISED: c_int = 0x4000;
 const DONT_NEED: c_int = 4;
 const NO_HUGE_PAGE: c_int = 15;
 
@@ -43,9 +45,22 @@ impl Touched {
     ///
     /// There is no such room.
     pub fn new(room: usize) -> io::Result<Self> {
+        Self::with(room, PRIVATE | NOT_PROMISED)
+    }
+
+    /// The same, which the kernel counts as committed from now on.
+    ///
+    /// # Errors
+    ///
+    /// There is no such room.
+    pub fn committed(room: usize) -> io::Result<Self> {
+        Self::with(room, PRIVATE)
+    }
+
+    fn with(room: usize, flags: c_int) -> io::Result<Self> {
         let length = room.max(1) * PAGE;
         // SAFETY: Nothing is at a new mapping of the kernel's choice.
-        let at = unsafe { mmap(ptr::null_mut(), length, READ_AND_WRITE, FLAGS, -1, 0) };
+        let at = unsafe { mmap(ptr::null_mut(), length, READ_AND_WRITE, flags, -1, 0) };
         if at as isize == -1 {
             return Err(io::Error::last_os_error());
         }

@@ -10,6 +10,7 @@
 //! - `liar`, `mistake`: what a front-end may do wrong, and what the coordinator must not;
 //! - `crowd`, `member`, `chronicle`: thousands of domains that live for a while;
 //! - `fleet`: many domains whose demand comes in bursts, under this and other managers;
+//! - `lab`: what four domains of the lab run to be compared with that;
 //! - `machine`, `trials`, `counted`: what decisions cost.
 
 pub mod chronicle;
@@ -19,6 +20,7 @@ pub mod domain;
 pub mod fleet;
 pub mod guest;
 pub mod inside;
+pub mod lab;
 pub mod liar;
 pub mod machine;
 pub mod member;

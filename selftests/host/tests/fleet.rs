@@ -5,7 +5,7 @@
 use cmm::coordinator::{Nanos, Policy, MILLISECOND, SECOND};
 use cmm_host_tests::fleet::balanced::{Balanced, Rule};
 use cmm_host_tests::fleet::balancers::{qmemman, self_balloon, squeezed, Known};
-use cmm_host_tests::fleet::demand::{mean, total, unavoidable, Bursts, Segment, MIB};
+use cmm_host_tests::fleet::demand::{mean, total, unavoidable, Bursts, Segment, MIB, SIZE};
 use cmm_host_tests::fleet::host::{Host, Manager};
 use cmm_host_tests::fleet::ours::Ours;
 use cmm_host_tests::fleet::outcome::Outcome;
@@ -129,7 +129,7 @@ const BURSTS: Bursts = Bursts {
 const END: Nanos = 120 * SECOND;
 
 fn demands(seed: u64) -> Vec<Vec<Segment>> {
-    let demand = |dom| BURSTS.demand(END, Random::new(seed * 100 + dom));
+    let demand = |dom| BURSTS.demand(SIZE, END, Random::new(seed * 100 + dom));
     (0..8).map(demand).collect()
 }
 

@@ -11,10 +11,11 @@ use cmm::coordinator::{Nanos, Policy, MILLISECOND, SECOND};
 use cmm_bursts::shapes::{parse, Shape};
 use cmm_host_tests::fleet::balanced::{Balanced, Rule, SELF_BALLOON};
 use cmm_host_tests::fleet::balancers::{qmemman, self_balloon, squeezed};
-use cmm_host_tests::fleet::demand::{mean, recorded, total, unavoidable, Bursts, Segment};
+use cmm_host_tests::fleet::demand::{mean, recorded, total, unavoidable, Bursts, Segment, SIZE};
 use cmm_host_tests::fleet::host::{Host, Manager};
 use cmm_host_tests::fleet::ours::Ours;
 use cmm_host_tests::fleet::outcome::{Outcome, HEAD};
+use cmm_host_tests::lab::case as lab;
 use cmm_host_tests::random::Random;
 
 const USAGE: &str = "\
@@ -50,6 +51,9 @@ const fn bursts(base: u64, peak: u64, calm: u64, burst: u64) -> Bursts {
 
 /// What is kept ready, if any is, is this part of the host.
 const RESERVE_PART: u64 = 20;
+
+/// For how many seconds the lab's domains play.
+const LAB_SECONDS: u64 = 20;
 
 /// What is tried.
 struct Case {
@@ -96,11 +100,21 @@ fn shapes(file: &str) -> Result<Vec<Shape>, String> {
 
 fn cases(options: &Options) -> Vec<Case> {
     let mut cases = Vec::new();
+    for load in lab::loads() {
+        let end = LAB_SECONDS * SECOND;
+        let demands = lab::demands(load, options.seed, end);
+        cases.extend(demands.map(|demands| Case {
+            name: "lab-4".into(),
+            load,
+            demands,
+            end,
+        }));
+    }
     for (domains, seconds) in FLEETS {
         let end = seconds * SECOND;
         for (load, bursts) in LOADS {
             let random = |dom| Random::new(options.seed * 1_000_003 + dom);
-            let demand = |dom| bursts.demand(end, random(dom));
+            let demand = |dom| bursts.demand(SIZE, end, random(dom));
             cases.push(Case {
                 name: format!("bursts-{domains}"),
                 load,

@@ -28,7 +28,7 @@ pub struct Segment {
     pub begins: bool,
 }
 
-/// Bursts of a working set between two sizes, in percent of [`SIZE`], that last and pause for so
+/// Bursts of a working set between two sizes, in percent of the domain's, that last and pause for so
 /// many seconds in the mean.
 #[derive(Clone, Copy, Debug)]
 pub struct Bursts {
@@ -53,9 +53,9 @@ const SHORTEST: Nanos = 50 * MILLISECOND;
 const ALWAYS: u64 = 96 * MIB;
 
 impl Bursts {
-    /// The demand of a domain for so long.
-    pub fn demand(&self, end: Nanos, mut random: Random) -> Vec<Segment> {
-        let of = |percent: u64| SIZE * percent / 100;
+    /// The demand of a domain of that size for so long.
+    pub fn demand(&self, size: u64, end: Nanos, mut random: Random) -> Vec<Segment> {
+        let of = |percent: u64| size * percent / 100;
         let (base, height) = (of(self.base), of(self.peak - self.base));
         let at = |from, goal, rate, begins| Segment {
             from,

@@ -16,6 +16,8 @@ pub struct Outcome {
     pub case: String,
     /// Who managed.
     pub policy: String,
+    /// What the domains are, if they are real.
+    pub guest: Option<String>,
     /// Mean demand, in percent of the host's memory.
     pub load_pct: u32,
     /// Bursts.
@@ -59,9 +61,10 @@ impl Outcome {
     pub fn row(&self) -> String {
         let ms = |ns: Nanos| ns as f64 / 1e6;
         format!(
-            "{:14} {:14} {:4} {:8.2} {:7} {:7} {:9.1} {:9.1} {:7.3} {:7.2}",
+            "{:14} {:14} {:5} {:4} {:8.2} {:7} {:7} {:9.1} {:9.1} {:7.3} {:7.2}",
             self.case,
             self.policy,
+            self.guest.as_deref().unwrap_or("-"),
             self.load_pct,
             self.unmet_pct,
             self.bursts,
@@ -75,16 +78,20 @@ impl Outcome {
 }
 
 /// What a [`row`](Outcome::row) has.
-pub const HEAD: &str = "case           policy         load  unmet %  bursts  killed  p50 (ms)  p99 (ms)    time   moved";
+pub const HEAD: &str = "case           policy         guest load  unmet %  bursts  killed  p50 (ms)  p99 (ms)    time   moved";
 
 /// As a line of JSON.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{{\"case\":\"{}\",\"policy\":\"{}\",\"load_pct\":{}",
-            self.case, self.policy, self.load_pct
+            "{{\"case\":\"{}\",\"policy\":\"{}\"",
+            self.case, self.policy
         )?;
+        if let Some(guest) = &self.guest {
+            write!(f, ",\"guest\":\"{guest}\"")?;
+        }
+        write!(f, ",\"load_pct\":{}", self.load_pct)?;
         if self.bursts > 0 {
             write!(
                 f,

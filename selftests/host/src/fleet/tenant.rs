@@ -185,7 +185,7 @@ impl Tenant {
 }
 
 /// What is used after so many seconds if `used` rises to `goal`, and pages × seconds until then.
-fn rise(used: f64, goal: f64, rate: f64, seconds: f64) -> (f64, f64) {
+pub fn rise(used: f64, goal: f64, rate: f64, seconds: f64) -> (f64, f64) {
     if used >= goal || rate <= 0.0 {
         return (used, used * seconds);
     }
