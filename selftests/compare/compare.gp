@@ -14,11 +14,13 @@ set grid y lc rgb '#dddddd'
 set xtics rotate by -40 scale 0
 set yrange [0:*]
 set key top left
-of(guest, load, column) = sprintf("< awk -F'\\t' '$1 == \"%s\" && $2 == %d { print $3 \"\\t\" $%d }' '%s/compare.tsv'", guest, load, column, dir)
+of(guest, load, column) = sprintf("< awk -F'\\t' '$1 == \"%s\" && $2 == %s { print $3 \"\\t\" $%s }' '%s/compare.tsv'", guest, load, column, dir)
+# What there is: not every run has to be.
+kept(what) = system(sprintf("awk -F'\\t' '%s' '%s/compare.tsv' | sort -u | tr '\\n' ' '", what, dir))
 do for [column in '4 5'] {
-	do for [guest in 'pv pvh'] {
+	do for [guest in kept('{ print $1 }')] {
 		set title guest.(column eq '4' ? ': what was not met of the demand, in %' : ': programs killed')
-		plot for [load in '70 85 95'] of(guest, load, column) using 2:xtic(1) \
+		plot for [load in kept(sprintf('$1 == "%s" { print $2 }', guest))] of(guest, load, column) using 2:xtic(1) \
 			lc rgb (load eq '70' ? '#9ecae1' : load eq '85' ? '#4292c6' : '#c44e52') title load.' %'
 	}
 }

@@ -9,7 +9,7 @@ use cmm_host_tests::lab::account::Shared;
 use cmm_host_tests::lab::case::{demands, loads, ALWAYS, CEILING, DOMAINS, HOST};
 use cmm_host_tests::lab::memory::Memory;
 use cmm_host_tests::lab::player::Part;
-use cmm_host_tests::lab::report::{outcome, Said};
+use cmm_host_tests::lab::report::{beside, outcome, Said};
 
 #[test]
 fn the_mean_demand_is_the_load() {
@@ -84,18 +84,18 @@ fn what_was_missing_is_counted() {
 fn a_burst_stalls_for_pages_that_took_long_and_when_it_was_killed() {
     let part = part();
     let mut account = Shared::new().expect("there is room");
-    account.touched(5 * MILLISECOND);
+    account.touched(50 * MILLISECOND);
     account.change(&part.segments[1]);
-    account.touched(MILLISECOND / 2);
-    account.touched(3 * MILLISECOND);
+    account.touched(9 * MILLISECOND);
+    account.touched(30 * MILLISECOND);
     account.was_killed(2 * SECOND, 5 * SECOND);
     account.change(&part.segments[2]);
-    assert_eq!((account.killed, account.longest), (1, 5 * MILLISECOND));
+    assert_eq!((account.killed, account.longest), (1, 50 * MILLISECOND));
     let [burst] = account.bursts() else {
         panic!("one burst");
     };
     assert!(burst.killed);
-    assert_eq!(burst.stalled, 3 * SECOND + 3 * MILLISECOND);
+    assert_eq!(burst.stalled, 3 * SECOND + 30 * MILLISECOND);
 }
 
 #[test]
@@ -144,6 +144,8 @@ fn what_is_said_is_understood() {
         risen: 8.0,
         killed: 1,
         longest: 10,
+        kills: vec![30],
+        had: vec![(0, 500), (20, 400), (40, 300)],
         bursts: vec![
             Burst {
                 lasted: 100,
@@ -159,6 +161,7 @@ fn what_is_said_is_understood() {
     assert_eq!(Said::parse(&said.to_string()), Ok(said.clone()));
     assert_eq!(Said::parse("moved 1\nlost 3\n"), Err("lost 3".into()));
     assert_eq!(Said::parse("burst 1 2\n"), Err("burst 1 2".into()));
+    assert_eq!(beside(&[said.clone(), said.clone(), said.clone()]), 800);
     let all = outcome(&[said.clone(), said]);
     assert_eq!((all.bursts, all.killed), (4, 2));
     assert_eq!((all.stall_p50, all.stall_p99), (0, 50));

@@ -75,9 +75,12 @@ fn play(part: &Part, role: Role) -> io::Result<Said> {
     let mut agent = Agent::new(role)?;
     let before = counted()?;
     let mut player = Some(part.begin(&mut account)?);
+    let mut kills = Vec::new();
+    let mut had = Vec::with_capacity((part.end / EVERY.as_nanos() as u64) as usize);
     while part.now() < part.end {
         thread::sleep(EVERY);
-        agent.look(part.now())?;
+        let now = part.now();
+        had.push((now, agent.look(now)?));
         let Some(ended) = player.as_ref().map(|player| player.ended()) else {
             continue;
         };
@@ -87,6 +90,7 @@ fn play(part: &Part, role: Role) -> io::Result<Said> {
             Some(End::Failed) => return Err(io::Error::other("it could not be played")),
             Some(End::Killed) => {
                 player = None;
+                kills.push(part.now());
                 if part.killed(&mut account) {
                     player = Some(part.begin(&mut account)?);
                 }
@@ -115,6 +119,8 @@ fn play(part: &Part, role: Role) -> io::Result<Said> {
         killed: account.killed,
         longest: account.longest,
         bursts: account.bursts().to_vec(),
+        kills,
+        had,
     })
 }
 

@@ -11,7 +11,7 @@ use cmm::coordinator::SECOND;
 use cmm_host_tests::fleet::demand::{total, unavoidable};
 use cmm_host_tests::fleet::outcome::{Outcome, HEAD};
 use cmm_host_tests::lab::case::{demands, HOST};
-use cmm_host_tests::lab::report::{outcome, Said};
+use cmm_host_tests::lab::report::{beside, outcome, Said};
 
 const USAGE: &str = "\
 Usage: compare-report OUT RUN...
@@ -53,6 +53,11 @@ impl Row {
         self.said.iter().map(of).sum()
     }
 
+    /// The most that others had when one was killed, in MiB.
+    fn beside(&self) -> u64 {
+        beside(&self.said) / 1_024
+    }
+
     fn longest(&self) -> u64 {
         let longest = self.said.iter().map(|said| said.longest);
         longest.max().unwrap_or(0)
@@ -66,7 +71,8 @@ impl Row {
         let line = self.outcome.to_string();
         let line = line.strip_suffix('}').unwrap_or(&line).to_owned();
         format!(
-            "{line},\"longest_ns\":{},\"refaults\":{},\"direct_reclaims\":{},\"some_waited_us\":{},\"dom0_cpu_pct\":{:.1},\"all_cpu_pct\":{:.1}}}",
+            "{line},\"killed_beside_mib\":{},\"longest_ns\":{},\"refaults\":{},\"direct_reclaims\":{},\"some_waited_us\":{},\"dom0_cpu_pct\":{:.1},\"all_cpu_pct\":{:.1}}}",
+            self.beside(),
             self.longest(),
             self.sum(|said| said.refaults),
             self.sum(|said| said.reclaims),
@@ -78,8 +84,9 @@ impl Row {
 
     fn row(&self) -> String {
         format!(
-            "{} {:9.1} {:8} {:8} {:6.1} {:6.1}",
+            "{} {:7} {:9.1} {:8} {:8} {:6.1} {:6.1}",
             self.outcome.row(),
+            self.beside(),
             self.longest() as f64 / 1e6,
             self.sum(|said| said.reclaims),
             self.sum(|said| said.refaults),
@@ -178,7 +185,7 @@ fn rows(run: &Path) -> Result<Vec<Row>, String> {
 }
 
 fn report(out: &Path, runs: &[String]) -> Result<(), String> {
-    println!("{HEAD}   longest reclaims refaults  dom0 %  all %");
+    println!("{HEAD}  beside   longest reclaims refaults  dom0 %  all %");
     let path = out.join("results.json");
     let before = fs::read_to_string(&path).unwrap_or_default();
     let kept = before.lines().filter(|line| !line.contains("\"guest\":"));

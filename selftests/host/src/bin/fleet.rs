@@ -52,9 +52,6 @@ const fn bursts(base: u64, peak: u64, calm: u64, burst: u64) -> Bursts {
 /// What is kept ready, if any is, is this part of the host.
 const RESERVE_PART: u64 = 20;
 
-/// For how many seconds the lab's domains play.
-const LAB_SECONDS: u64 = 20;
-
 /// What is tried.
 struct Case {
     name: String,
@@ -101,7 +98,7 @@ fn shapes(file: &str) -> Result<Vec<Shape>, String> {
 fn cases(options: &Options) -> Vec<Case> {
     let mut cases = Vec::new();
     for load in lab::loads() {
-        let end = LAB_SECONDS * SECOND;
+        let end = lab::SECONDS * SECOND;
         let demands = lab::demands(load, options.seed, end);
         cases.extend(demands.map(|demands| Case {
             name: "lab-4".into(),

@@ -12,8 +12,9 @@ use cmm::coordinator::{Nanos, MILLISECOND};
 use crate::fleet::demand::Segment;
 use crate::fleet::tenant::{rise, Burst};
 
-/// A page that took longer than this was waited for. The lab's domains share a CPU, whose turns are shorter.
-pub const WAITED: Nanos = MILLISECOND;
+/// A page that took longer than this was waited for. The lab's domains share a CPU: who has all the memory it needs waits
+/// for its turn, 6 ms at most.
+pub const WAITED: Nanos = 10 * MILLISECOND;
 
 /// Bursts that there is room for.
 const ROOM: usize = 256;

@@ -106,25 +106,25 @@ impl Agent {
         })
     }
 
-    /// Looks, and does what it does.
+    /// Looks, and does what it does. Returns what is available, in KiB.
     ///
     /// # Errors
     ///
     /// It cannot.
-    pub fn look(&mut self, now: Nanos) -> io::Result<()> {
+    pub fn look(&mut self, now: Nanos) -> io::Result<u64> {
         let numbers = self.numbers()?;
         self.moved += numbers.total.saturating_sub(self.last) / PAGE;
         self.last = numbers.total;
         let size = (SIZE * PAGE + numbers.total).saturating_sub(self.first);
         match self.role {
-            Role::Watch => Ok(()),
-            Role::Tell => self.tell(size.saturating_sub(numbers.available), size),
+            Role::Tell => self.tell(size.saturating_sub(numbers.available), size)?,
             Role::Balloon(period) if now >= self.looks_at => {
                 self.looks_at = now + period;
-                self.balloon(numbers.committed, size)
+                self.balloon(numbers.committed, size)?;
             }
-            Role::Balloon(_) => Ok(()),
+            Role::Watch | Role::Balloon(_) => {}
         }
+        Ok(numbers.available)
     }
 
     fn tell(&mut self, used: u64, size: u64) -> io::Result<()> {

@@ -11,6 +11,9 @@ use crate::random::Random;
 /// How many.
 pub const DOMAINS: usize = 4;
 
+/// For how long they play, if nobody says otherwise.
+pub const SECONDS: u64 = 12;
+
 /// What each has at first.
 pub const SIZE: u64 = 256 * MIB;
 
@@ -20,9 +23,14 @@ pub const CEILING: u64 = 512 * MIB;
 /// What they share.
 pub const HOST: u64 = DOMAINS as u64 * SIZE;
 
-/// What a domain uses when nothing runs in it but the agent: its kernel, and what the kernel keeps. The lab's
-/// differ by 2 MiB.
-pub const ALWAYS: u64 = 64 * MIB;
+/// What a program cannot have of a domain's memory in which nothing else runs: it is killed when it has the rest.
+pub const ALWAYS: u64 = 100 * MIB;
+
+/// What is left free of the largest domain at the highest peak: what the kernel needs for the rest of its pages grows.
+const ROOM: u64 = 32 * MIB;
+
+/// The steepest, in pages a second: the lab's domains share a CPU, on which a page takes 4 to 7 us to be touched.
+const STEEPEST: f64 = (300 * MIB) as f64;
 
 /// In percent of the size, and in seconds, before it is scaled to the load.
 const LOADS: [(u32, Bursts); 3] = [
@@ -65,10 +73,11 @@ pub fn demands(load: u32, seed: u64, end: Nanos) -> Option<Vec<Vec<Segment>>> {
 
 /// What always runs, and so many times what is to run besides.
 fn scaled(raw: &[Vec<Segment>], scale: f64) -> Vec<Vec<Segment>> {
-    let most = CEILING - 2 * ALWAYS;
+    let most = CEILING - ALWAYS - ROOM;
     let goal = |goal: u64| ALWAYS + ((goal as f64 * scale) as u64).min(most);
     let one = |segment: &Segment| Segment {
         goal: goal(segment.goal),
+        rate: segment.rate.min(STEEPEST),
         ..*segment
     };
     let domain = |segments: &Vec<Segment>| segments.iter().map(one).collect();

@@ -35,6 +35,10 @@ pub struct Said {
     pub longest: Nanos,
     /// What came of each burst.
     pub bursts: Vec<Burst>,
+    /// When it was killed.
+    pub kills: Vec<Nanos>,
+    /// What was available, in KiB, from these moments on.
+    pub had: Vec<(Nanos, u64)>,
 }
 
 /// A line each, a word and numbers.
@@ -53,6 +57,12 @@ impl fmt::Display for Said {
         for burst in &self.bursts {
             let killed = u64::from(burst.killed);
             writeln!(f, "burst {} {} {killed}", burst.lasted, burst.stalled)?;
+        }
+        for time in &self.kills {
+            writeln!(f, "kill {time}")?;
+        }
+        for (time, available) in &self.had {
+            writeln!(f, "had {time} {available}")?;
         }
         Ok(())
     }
@@ -84,6 +94,8 @@ impl Said {
                 });
                 return Some(());
             }
+            ("kill", &[time]) => return Some(self.kills.push(time)),
+            ("had", &[time, available]) => return Some(self.had.push((time, available))),
             ("wanted", &[number]) => return Some(self.wanted = number as f64),
             ("lacked", &[number]) => return Some(self.lacked = number as f64),
             ("risen", &[number]) => return Some(self.risen = number as f64),
@@ -102,6 +114,24 @@ impl Said {
         } = place.1;
         Some(())
     }
+}
+
+/// The most that others had available together when a program was killed, in KiB.
+pub fn beside(all: &[Said]) -> u64 {
+    let had = |said: &Said, time| {
+        let before = said.had.iter().take_while(|(from, _)| *from <= time);
+        before.last().map_or(0, |(_, available)| *available)
+    };
+    let others = |dom: usize, time| -> u64 {
+        let others = all.iter().enumerate().filter(|(other, _)| *other != dom);
+        others.map(|(_, said)| had(said, time)).sum()
+    };
+    let kills = all.iter().enumerate();
+    let kills = kills.flat_map(|(dom, said)| said.kills.iter().map(move |time| (dom, *time)));
+    kills
+        .map(|(dom, time)| others(dom, time))
+        .max()
+        .unwrap_or(0)
 }
 
 /// Of all domains.
