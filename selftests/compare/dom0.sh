@@ -45,11 +45,14 @@ all_have() {
 	return 1
 }
 
-# load_ours, unload_ours: in all domains, and in Dom0.
+# load_ours: in all domains, and in Dom0.
 attached() { guest -t 60 "$1" 'insmod /modules/xen-cmmfront.ko auto=1'; }
 load_ours() {
 	insmod /modules/xen-cmmback.ko && each attached && cmm-attach --all && each connected
 }
+
+# What one run has borrowed is home before the next.
+at_rest() { ! cat /sys/bus/xen-backend/devices/cmm-*-0/borrowed_kb | grep -qvx 0; }
 
 # used: CPU time of all domains so far, in tenths of a second.
 used() { xl list | awk 'NR > 1 && $1 != "ballast" { printf "%s %d\n", $1, $NF * 10 }'; }
@@ -63,15 +66,18 @@ play() {
 		guest -t 60 "$name" "/scenario/compare-play $LOAD $SEED $SPAN $number $start $role >/run/said 2>&1 &" &
 		number=$((number + 1))
 	done
+	poller=
 	if [ $# -gt 2 ]; then
 		# shellcheck disable=SC2086 # ids
 		./compare-poll "$3" "$4" "$start" "$SPAN" $ids &
+		poller=$!
 	fi
 	while [ "$(date +%s)" -lt $start ]; do sleep 0.2; done
 	used >/tmp/before
 	sleep "$SPAN"
 	used >/tmp/after
 	sleep 1
+	[ -z "$poller" ] || wait "$poller" || { echo "$policy: the poller failed"; return 1; }
 	wait
 	for name in $names; do
 		guest -t 60 "$name" 'cat /run/said' >"/out/$policy.$name" || echo "$policy: $name says nothing"
@@ -100,8 +106,7 @@ under() {
 	static) play static watch ;;
 	qmemman-* | squeezed-*)
 		each capped $MOST
-		play "$1" tell "${1%%-*}" "$(period_of "$1")"
-		all_have $SIZE
+		play "$1" tell "${1%%-*}" "$(period_of "$1")" && all_have $SIZE
 		;;
 	self-balloon)
 		each capped $MOST
@@ -117,9 +122,14 @@ under() {
 		play ours watch
 		;;
 	ours-reserve)
+		eventually 60 at_rest || return
 		driver reserve_kb $RESERVE
 		sleep 3
 		play ours-reserve watch
+		;;
+	*)
+		echo "no policy '$1'"
+		return 1
 		;;
 	esac
 }
@@ -150,4 +160,3 @@ for wanted in $POLICIES; do
 	esac
 	under "$wanted" || exit
 done
-[ ! -e /sys/module/xen_cmmfront ] || cat /sys/kernel/debug/xen-cmm/ledger
