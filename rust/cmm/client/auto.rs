@@ -153,6 +153,11 @@ impl Auto {
         self.pressure.rate()
     }
 
+    /// How much should be available of `total` pages, by what the kernel showed last.
+    pub fn wanted(&self, total: u64) -> u64 {
+        level(total).saturating_add(self.pressure.in_time(HORIZON))
+    }
+
     /// Says what is to be done, by what the kernel shows and what the domain has, with `room` pages
     /// up to its ceiling. The same is said again until [`Auto::asked`] or [`Auto::gave_back`] tells
     /// what came of it.
@@ -175,7 +180,7 @@ impl Auto {
     }
 
     fn ask(&mut self, sample: &Sample, has: &Holdings, room: u64, now: Nanos) -> Option<Move> {
-        let wanted = level(sample.total).saturating_add(self.pressure.in_time(HORIZON));
+        let wanted = self.wanted(sample.total);
         self.pressed = sample.available < wanted;
         if sample.available >= wanted || room == 0 || !self.backoff.is_over(now) {
             return None;

@@ -73,7 +73,7 @@ pub use policy::Policy;
 pub use record::Record;
 pub use refused::Refused;
 pub use settings::{Limits, Settings};
-pub use view::View;
+pub use view::{Question, View};
 
 use crate::pages::signed;
 use crate::protocol::{Up, Violation};
@@ -134,6 +134,20 @@ impl<S: Storage<Item = Entry>> Coordinator<S> {
     pub fn domain(&self, dom: DomId) -> Option<View> {
         let domains = &self.domains;
         Some(domains.get(domains.find(dom)?)?.view())
+    }
+
+    /// What a domain was asked under this id, if it has not answered.
+    pub fn question(&self, dom: DomId, id: u32) -> Option<Question> {
+        let domains = &self.domains;
+        let ask = domains.get(domains.find(dom)?)?.asks.get(id)?;
+        Some(Question {
+            pages: ask.pages,
+            since: ask.since,
+            requester: match ask.purpose {
+                Purpose::Request { dom, .. } => Some(dom),
+                _ => None,
+            },
+        })
     }
 
     /// All domains, in no order.

@@ -5,6 +5,7 @@
 use super::host::Reservation;
 use super::settings::Limits;
 use crate::pages::above;
+use crate::time::Nanos;
 use crate::DomId;
 
 /// One domain, as the coordinator sees it. All sizes in pages.
@@ -59,4 +60,15 @@ impl View {
             .current
             .saturating_add_signed(self.balance.saturating_neg())
     }
+}
+
+/// What a domain was asked and has not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// How many pages it is about.
+    pub pages: u64,
+    /// When it was asked.
+    pub since: Nanos,
+    /// Whose request waits for the answer, if one does.
+    pub requester: Option<DomId>,
 }

@@ -64,7 +64,8 @@ pub enum Urgency {
 }
 
 impl Urgency {
-    const fn to_wire(self) -> u32 {
+    /// The number on the wire.
+    pub const fn to_wire(self) -> u32 {
         match self {
             Self::Background => 0,
             Self::Normal => 1,

@@ -17,7 +17,8 @@ pub enum RequestReason {
 }
 
 impl RequestReason {
-    const fn to_wire(self) -> u32 {
+    /// The number on the wire.
+    pub const fn to_wire(self) -> u32 {
         match self {
             Self::Manual => 0,
             Self::Automatic => 1,

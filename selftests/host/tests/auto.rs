@@ -550,6 +550,21 @@ fn memory_runs_short_before_there_is_none_and_whether_more_is_to_be_had_or_not()
 }
 
 #[test]
+fn more_is_wanted_while_memory_is_used_up() {
+    let mut auto = Auto::new();
+    let wanted_at_rest = auto.wanted(BASELINE);
+    assert_eq!(wanted_at_rest, BASELINE / 64);
+    for millisecond in 0..100 {
+        // 100 MiB a second.
+        let (sample, has) = shown(100 * MIB - millisecond * MIB / 10);
+        let _ = auto.look(&sample, &has, 0, START + millisecond * MILLISECOND);
+    }
+    // What is used up in the next 200 ms.
+    let rise = auto.wanted(BASELINE) - wanted_at_rest;
+    assert!((15 * MIB..=25 * MIB).contains(&rise), "{rise}");
+}
+
+#[test]
 fn what_a_program_leaves_behind_goes_back_when_it_is_idle() {
     let mut auto = Auto::new();
     let (sample, mut has) = shown(100 * MIB);

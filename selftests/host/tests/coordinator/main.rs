@@ -22,8 +22,8 @@ mod untaken;
 mod views;
 
 use cmm::coordinator::{
-    Coordinator, Entry, Event, Limits, Nanos, Policy, Record, Refused, Settings, View, MICROSECOND,
-    MILLISECOND, SECOND,
+    Coordinator, Entry, Event, Limits, Nanos, Policy, Question, Record, Refused, Settings, View,
+    MICROSECOND, MILLISECOND, SECOND,
 };
 use cmm::protocol::{
     Down, GrantReason, RequestReason, Up, Urgency, Violation, DONOR_PAGE_NANOS, MAX_ASKS,
