@@ -18,3 +18,7 @@
 #include "helpers.h"
 #include "helpers_out_of_tree.h"
 #include "helpers_x86.h"
+
+#define XEN_CMM_FRONT
+#define XEN_CMM_BACK
+#include <trace/events/xen_cmm.h>

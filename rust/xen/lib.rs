@@ -19,7 +19,8 @@
 //!
 //! Besides, [`domain`] says what this kernel runs in and what others have, [`attribute`], [`misc_device`],
 //! [`timer`], [`awake_timer`], [`worker`], [`vmstat`], [`cpus`] and [`oom`] have what the `kernel` crate
-//! lacks. What could not go into Linux's own tree is in [`out_of_tree`].
+//! lacks. [`trace`] has the trace events of coordinated memory management. What could not go into Linux's
+//! own tree is in [`out_of_tree`].
 //!
 //! This crate is the only place with `unsafe` code: drivers need none. It depends on no other but
 //! `kernel`; `samples/` has the smallest split driver that there can be.
@@ -45,6 +46,7 @@ mod removal;
 pub mod series;
 pub mod shared_page;
 pub mod timer;
+pub mod trace;
 pub mod vmstat;
 pub mod worker;
 mod x86;
