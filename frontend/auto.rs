@@ -6,7 +6,10 @@
 //! thread of our own does; it also looks when nothing runs, as long as the domain has what it got
 //! in this way.
 
-use crate::session::Session;
+use crate::{
+    session::Session,
+    tracing, //
+};
 use cmm::client::{
     Auto,
     Move,
@@ -38,6 +41,7 @@ use xen::{
         SpinLockIrq, //
     },
     timer::now,
+    trace,
     vmstat::Figures,
     worker::{
         Work,
@@ -152,8 +156,9 @@ impl Automatic {
         self.policy.lock().asked(got, borrowed, now());
     }
 
-    /// What is to be done, and in how many ns to look again: while something runs, and in any case.
-    fn look(&self) -> (Move, u64, Option<u64>) {
+    /// What is to be done, and in how many ns to look again: while something runs, and in any case. Whoever
+    /// `acts` does it, and it is shown.
+    fn look(&self, acts: bool) -> (Move, u64, Option<u64>) {
         if !balloon::is_at_target() {
             return (Move::Rest, LATER, None);
         }
@@ -175,6 +180,9 @@ impl Automatic {
         let (step, next, pressed) = {
             let mut policy = self.policy.lock();
             let (step, next) = policy.look(&sample, &has, room, now());
+            if trace::front_auto_is_on() && acts && self.is_on() {
+                tracing::by_itself(step, &sample, policy.wanted(sample.total), policy.rate());
+            }
             (step, next, policy.is_pressed())
         };
         if self.pressed.xchg(pressed, Relaxed) != pressed {
@@ -214,7 +222,7 @@ impl Work for Hand {
         self.0.woken.add(1, Relaxed);
         loop {
             let acting = self.0.acting.lock();
-            let (step, _, asleep) = self.0.look();
+            let (step, _, asleep) = self.0.look(true);
             self.0.busy.store(true, Relaxed);
             self.0.act(step);
             self.0.busy.store(false, Relaxed);
@@ -231,7 +239,7 @@ pub(crate) struct Watch(pub(crate) Arc<Worker<Hand>>);
 
 impl WhileAwake for Watch {
     fn look(&self) -> u64 {
-        let (step, awake, _) = self.0.target().0.look();
+        let (step, awake, _) = self.0.target().0.look(false);
         if step != Move::Rest {
             self.0.want();
         }

@@ -7,7 +7,8 @@ use crate::{
         Pages,
         BATCH, //
     },
-    session::Session, //
+    session::Session,
+    tracing, //
 };
 use cmm::{
     client::{
@@ -39,7 +40,7 @@ impl Session {
             // What takes long leaves others their share of the CPU meanwhile.
             let _patience = (demand.pages() >= BATCH as u64).then(|| NormalPriority::begin(thread));
             let mut stopwatch = start(&demand);
-            let moved = self.move_for(epoch, &demand, &mut stopwatch);
+            let moved = tracing::demand(&demand, || self.move_for(epoch, &demand, &mut stopwatch));
             let told = moved.is_some_and(|pages| self.client.lock().answer(epoch, &demand, pages));
             if matches!(demand, Demand::Reclaim { .. }) {
                 self.timings.lock().given(&stopwatch);

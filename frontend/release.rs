@@ -20,7 +20,10 @@ use kernel::{
     time::delay::fsleep,
     time::Delta, //
 };
-use xen::timer::now;
+use xen::{
+    timer::now,
+    trace, //
+};
 
 impl Session {
     /// Gives back `pages` of what was borrowed.
@@ -79,6 +82,7 @@ impl Session {
             // What was read ahead is not what somebody is done with, but it is borrowed, too.
             given + memory.give_readahead(pages - given, &mut Stopwatch::default())
         })?;
+        trace::front_release(pages, given);
         self.tell_released(ticket, given);
         Ok(given)
     }
@@ -96,6 +100,9 @@ impl Session {
     pub(crate) fn give_up_readahead(&self) {
         let ticket = self.client.lock().release_readahead();
         if let Ok(pages) = self.change_in(ticket.epoch, Pages::tidy_up) {
+            if pages > 0 {
+                trace::front_release(pages, pages);
+            }
             self.tell_released(ticket, pages);
         }
     }

@@ -8,7 +8,11 @@ use crate::{
         Pages,
         BATCH, //
     },
-    session::Session, //
+    session::Session,
+    tracing::{
+        self,
+        Met, //
+    }, //
 };
 use cmm::{
     client::{
@@ -42,7 +46,8 @@ use kernel::{
 };
 use xen::{
     balloon,
-    timer::now, //
+    timer::now,
+    trace::way, //
 };
 
 /// How long after its deadline an answer is still waited for, in ms: Dom0 answers by the deadline,
@@ -71,30 +76,29 @@ impl Session {
     pub(crate) fn request(&self, pages: u64, deadline_us: u64) -> Result<(u64, Reason)> {
         let started = now();
         let mut stopwatch = Stopwatch::begin(0, pages, started);
-        if self.is_orphan() {
-            return Err(ENODEV);
-        }
-        if !self.reaches_target() {
-            return Ok((0, self.ended(0, Reason::AboveTarget)));
-        }
         let wish = Wish {
             pages,
             deadline_us,
             reason: RequestReason::Manual,
             exact: false,
         };
-        let (taken, reason) = self.meet(&wish, &mut stopwatch, started)?;
+        let (taken, reason) = tracing::wish(&wish, started, |met| {
+            if self.is_orphan() {
+                return Err(ENODEV);
+            }
+            if !self.reaches_target() {
+                return Ok((0, Reason::AboveTarget));
+            }
+            self.meet(&wish, &mut stopwatch, started, met)
+        })?;
 
-        self.ended(taken, reason);
-        let latency = self.timings.lock().taken(&stopwatch);
-        self.last_latency.store(latency, Relaxed);
-        Ok((taken, reason))
-    }
-
-    fn ended(&self, taken: u64, reason: Reason) -> Reason {
         self.last_granted.store(taken, Relaxed);
         self.last_reason.store(reason.to_number(), Relaxed);
-        reason
+        if reason != Reason::AboveTarget {
+            let latency = self.timings.lock().taken(&stopwatch);
+            self.last_latency.store(latency, Relaxed);
+        }
+        Ok((taken, reason))
     }
 
     /// Whether the domain is no larger than its toolstack wants. If it is not, and has been, it is
@@ -119,7 +123,11 @@ impl Session {
     /// Takes `pages` that this domain had before: exactly that many, and soon.
     pub(crate) fn take_again(&self, pages: u64) -> Result {
         if pages > 0 {
-            self.meet(&Wish::take_back(pages), &mut Stopwatch::default(), now())?;
+            let (wish, started) = (Wish::take_back(pages), now());
+            let mut stopwatch = Stopwatch::default();
+            tracing::wish(&wish, started, |met| {
+                self.meet(&wish, &mut stopwatch, started, met)
+            })?;
         }
         Ok(())
     }
@@ -133,13 +141,22 @@ impl Session {
         if self.is_orphan() {
             return Err(ENODEV);
         }
-        let mut stopwatch = Stopwatch::default();
-        Ok(self.meet(wish, &mut stopwatch, now())?.0)
+        let (started, mut stopwatch) = (now(), Stopwatch::default());
+        let met = tracing::wish(wish, started, |met| {
+            self.meet(wish, &mut stopwatch, started, met)
+        });
+        Ok(met?.0)
     }
 
     /// Meets a wish, the way the client says. Returns how many of the pages have come, and why not
     /// more.
-    fn meet(&self, wish: &Wish, stopwatch: &mut Stopwatch, now: u64) -> Result<(u64, Reason)> {
+    fn meet(
+        &self,
+        wish: &Wish,
+        stopwatch: &mut Stopwatch,
+        now: u64,
+        met: &mut Met,
+    ) -> Result<(u64, Reason)> {
         if self.is_leaving() {
             return Err(ENODEV);
         }
@@ -153,6 +170,7 @@ impl Session {
                         memory.take_readahead(pages, stopwatch)
                     })?;
                     if taken == pages {
+                        met.way = way::READ_AHEAD;
                         return Ok((pages, Reason::GRANTED));
                     }
                     // Another was quicker.
@@ -165,13 +183,18 @@ impl Session {
                     self.client.lock().drew(epoch, pages, drawn.unwrap_or(0));
                     let drawn = drawn?;
                     if drawn > 0 {
+                        met.way = way::CREDIT;
                         let reason = Reason::of(pages, pages, GrantReason::Full, drawn);
                         return Ok((drawn, reason));
                     }
                     // Xen has none, or the kernel no frames for it. Dom0 knows what to do.
                     wish.exact = true;
                 }
-                Way::Dom0(ticket) => return self.take_granted(ticket, &wish, stopwatch),
+                Way::Dom0(ticket) => {
+                    met.way = way::DOM0;
+                    met.id = ticket.serial;
+                    return self.take_granted(ticket, &wish, stopwatch);
+                }
             }
         }
     }

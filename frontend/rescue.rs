@@ -2,13 +2,20 @@
 
 //! Locks: memory from others before the kernel kills a process, in the context of whoever needs it.
 
-use crate::auto::{
-    Automatic,
-    Hand, //
+use crate::{
+    auto::{
+        Automatic,
+        Hand, //
+    },
+    tracing::errno, //
 };
-use cmm::client::{
-    Attempt,
-    Try, //
+use cmm::{
+    client::{
+        Attempt,
+        Reason,
+        Try, //
+    },
+    protocol::GrantReason, //
 };
 use kernel::{
     prelude::*,
@@ -20,6 +27,7 @@ use xen::{
     balloon,
     oom,
     timer::now,
+    trace,
     worker::Worker, //
 };
 
@@ -32,7 +40,8 @@ impl oom::Rescue for Rescue {
         if !automatic.is_on() || !balloon::is_at_target() {
             return 0;
         }
-        let Some(attempt) = automatic.rescues.lock().begin(now()) else {
+        let started = now();
+        let Some(attempt) = automatic.rescues.lock().begin(started) else {
             return 0;
         };
         let found = find(automatic, attempt).or_else(|why| {
@@ -43,13 +52,44 @@ impl oom::Rescue for Rescue {
             }
         });
         let pages = found.unwrap_or(0);
-        automatic.rescues.lock().ended(pages, now());
+        let ended = now();
+        automatic.rescues.lock().ended(pages, ended);
+        let (reason, error) = match found {
+            Ok(_) => (Reason::GRANTED, 0),
+            Err(Why::Denied(reason)) => (Reason::Answered(reason), 0),
+            Err(Why::Failed(err)) => (Reason::GRANTED, errno(err)),
+        };
+        trace::front_rescue(pages, reason.to_number(), error, ended - started);
         match found {
             // More may be needed soon, and this must be given back one day.
             Ok(_) => self.0.want(),
-            Err(why) => pr_warn!("out of memory, and nobody helps: {}\n", why),
+            Err(why) => pr_warn!("out of memory, and nobody helps: {}\n", why.words()),
         }
         pages as usize
+    }
+}
+
+/// Why nobody helps.
+#[derive(Clone, Copy)]
+enum Why {
+    /// It was asked for, or would have been.
+    Denied(GrantReason),
+    /// It could not be asked for, or was not answered.
+    Failed(Error),
+}
+
+impl Why {
+    /// In words for the log.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Denied(GrantReason::Ceiling) => "the domain is as large as it may be",
+            Self::Denied(_) => "no other domain can spare any memory",
+            Self::Failed(EBUSY) => {
+                "too many requests are open, or this domain's memory is being moved"
+            }
+            Self::Failed(ENODEV) => "there is no connection to Dom0",
+            Self::Failed(_) => "Dom0 has not answered in time",
+        }
     }
 }
 
@@ -58,9 +98,9 @@ impl oom::Rescue for Rescue {
 /// # Errors
 ///
 /// Why there are none.
-fn find(automatic: &Automatic, mut attempt: Attempt) -> Result<u64, &'static str> {
+fn find(automatic: &Automatic, mut attempt: Attempt) -> Result<u64, Why> {
     let session = &automatic.session;
-    let mut why = "the domain is as large as it may be";
+    let mut why = Why::Denied(GrantReason::Ceiling);
     loop {
         let room = session.client.lock().room_by_itself(&session.holdings());
         let wish = match attempt.next(room, now()) {
@@ -71,17 +111,14 @@ fn find(automatic: &Automatic, mut attempt: Attempt) -> Result<u64, &'static str
             }
             None => return Err(why),
         };
-        match session.meet_by_itself(&wish) {
-            Ok(0) => why = "no other domain can spare any memory",
+        why = match session.meet_by_itself(&wish) {
+            Ok(0) => Why::Denied(GrantReason::NoDonor),
             Ok(got) => {
                 automatic.asked(got, got);
                 return Ok(got);
             }
-            Err(EBUSY) => {
-                why = "too many requests are open, or this domain's memory is being moved"
-            }
-            Err(ENODEV) => return Err("there is no connection to Dom0"),
-            Err(_) => why = "Dom0 has not answered in time",
-        }
+            Err(ENODEV) => return Err(Why::Failed(ENODEV)),
+            Err(err) => Why::Failed(err),
+        };
     }
 }

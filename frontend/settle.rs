@@ -31,6 +31,7 @@ use kernel::{
 use xen::{
     frames,
     timer::now,
+    trace,
     xenstore::{
         self,
         Transaction, //
@@ -73,9 +74,11 @@ impl Session {
         self.put_away();
         self.client.lock().stop_recalling();
         let is_open = self.client.lock().is_open();
+        let before = self.balance.load(Relaxed);
         if is_open {
             self.step(plan(&self.holdings()), Self::release);
         }
+        trace::front_settle(before, self.balance.load(Relaxed));
     }
 
     /// As [`Session::settle`], as far as that takes but a moment and waits for nobody: what was borrowed
@@ -110,6 +113,7 @@ impl Session {
             // The kernel could spare less than it said.
             let _ = self.take_again(take_again(has.balance, left));
         }
+        trace::front_settle(has.balance, left);
         left
     }
 

@@ -12,7 +12,7 @@
 //!   settles; [`debugfs`];
 //! - memory: [`pages`], and what makes it move, [`demands`], [`release`] and [`settle`]; [`link`],
 //!   the shared page; [`timings`];
-//! - errnos: [`knobs`], [`askers`], [`suspend`] and [`errors`].
+//! - errnos: [`knobs`], [`askers`], [`suspend`], [`errors`], and [`tracing`], what others may see of them.
 //!
 //! Lock order: who settles, who is next to change the domain's memory, that memory,
 //! [`session::Session::change`], then [`session::Session::client`]. The last is taken in interrupt
@@ -38,6 +38,7 @@ mod session;
 mod settle;
 mod suspend;
 mod timings;
+mod tracing;
 
 use askers::Askers;
 use auto::{
