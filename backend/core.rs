@@ -17,7 +17,8 @@ use crate::{
         self,
         Room,
         CHUNK, //
-    }, //
+    },
+    tracing, //
 };
 use cmm::{
     budget::{
@@ -63,7 +64,8 @@ use xen::{
         now,
         Expire,
         Timer, //
-    }, //
+    },
+    trace, //
 };
 
 /// Domains to have room for beyond those that are known, as some may come at the same time.
@@ -155,6 +157,7 @@ impl Inside {
         match link.receive()? {
             Some(up) => {
                 self.links.note(at, &up);
+                tracing::heard(&self.coordinator, dom, &up);
                 // The coordinator refuses only what comes from a front-end it has given up, whose
                 // link it has had broken off.
                 let _ = self.handle(Event::Up { dom, up }, control);
@@ -340,7 +343,9 @@ impl Core {
             return Outcome::Spurious;
         };
         let now = now();
-        if inside.patience(at, now) > 0 {
+        let patience = inside.patience(at, now);
+        if patience > 0 {
+            trace::back_shut_out(dom.raw().into(), patience);
             return Outcome::WakeThread;
         }
         inside.listen(at, now, self.guarded(), &self.0)

@@ -2,7 +2,10 @@
 
 //! Memory: this end of the shared pages, and what the coordinator does through them.
 
-use crate::room::Room;
+use crate::{
+    room::Room,
+    tracing, //
+};
 use cmm::{
     budget::Budget,
     coordinator::{
@@ -64,7 +67,8 @@ use xen::{
         free_memory::FreeMemory,
         scheduling, //
     },
-    timer::now, //
+    timer::now,
+    trace, //
 };
 
 /// This end of a connection's shared page.
@@ -348,6 +352,7 @@ impl Host for Dom0Host<'_> {
                     links.served.push(&mut links.links, at, 0);
                 }
                 links.touched.push(&mut links.links, at, 0);
+                tracing::said(dom, message);
                 Ok(())
             }
             Err(PushError::Full) => Err(SendError::Full),
@@ -393,14 +398,19 @@ impl Host for Dom0Host<'_> {
     }
 
     fn set_maximum(&mut self, dom: DomId, pages: u64) -> Result<(), Gone> {
-        self.found = None;
+        let found = self.found.take();
         self.links
             .in_xen(|| {
                 self.xen
                     .domains
                     .set_maximum(domain::DomId(dom.raw()), pages)
             })
-            .map_err(|_| Gone)
+            .map_err(|_| Gone)?;
+        // The coordinator looks at what it is before it sets it.
+        let found = found.filter(|(found, _)| *found == dom);
+        let from = found.map_or(0, |(_, found)| found.maximum);
+        trace::back_cap(dom.raw().into(), from, pages);
+        Ok(())
     }
 
     fn disconnect(&mut self, dom: DomId, why: Violation) {

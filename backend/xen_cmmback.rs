@@ -8,7 +8,7 @@
 //! - xenbus: this and [`backend`], devices; [`connection`], how one comes about and ends;
 //!   [`service`], what belongs to no device;
 //! - locks: [`core`], the coordinator and the connections, and the timer that drives them;
-//!   [`debugfs`], the books, and where the time went;
+//!   [`debugfs`], the books, and where the time went; [`tracing`], what is said;
 //! - memory: [`link`], this end of the shared pages; [`room`], where what is known of domains is
 //!   kept;
 //! - errnos: [`knobs`].
@@ -21,6 +21,7 @@ mod knobs;
 mod link;
 mod room;
 mod service;
+mod tracing;
 
 use backend::{
     Backend,
