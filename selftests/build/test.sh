@@ -27,7 +27,7 @@ refused_naming() { # refused_naming WORD: exports must fail, and say WORD
 	! exports && grep -q -- "$1" "$tmp/output"
 }
 
-plan 31
+plan 33
 
 fresh
 exports
@@ -226,3 +226,16 @@ accepted() {
 result $? "examples: what they have in cmm.conf is accepted"
 sed -i 's/weight/height/' "$tmp/conf.3" && ! accepted >"$tmp/said" && grep -q 'no "height"' "$tmp/said"
 result $? "examples: what is no setting is refused"
+
+# What the reasons of requests are called in Rust, and in the table of that name of the trace events.
+rust_names() { sed -n '/const ALL/,/^    \];/s/.*"\(.*\)".*/\1/p' rust/cmm/client/reason.rs; }
+# What a script calls numbers, as the header has them.
+c_numbers() { sed -n "/define xen_cmm_$1(/,/^\$/s/.*{ *\([0-9a-fx]*\),[[:space:]]*\"\(.*\)\".*/\1 \2/p" rust/bindings/trace/events/xen_cmm.h; }
+script_numbers() { sed -n "s/.*@$2\[\([0-9a-fx]*\)\] = \"\(.*\)\";.*/\1 \2/p" "$1"; }
+
+is "$(rust_names)" "$(c_numbers reason | cut -d " " -f 2)" && [ "$(rust_names | wc -l)" -ge 9 ]
+result $? "trace events: reasons have the names that they have elsewhere"
+is "$(script_numbers tools/bpftrace/cmmlatency.bt reason)" "$(c_numbers reason)" &&
+	is "$(script_numbers tools/bpftrace/cmmwho.bt reason)" "$(c_numbers reason | head -n 7)" &&
+	is "$(script_numbers tools/bpftrace/cmmwho.bt asker)" "$(c_numbers asker)"
+result $? "trace events: scripts give numbers the same names"

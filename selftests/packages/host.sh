@@ -66,8 +66,9 @@ inside cmm-attach --help && inside man --where cmm-attach && inside man --where 
 	inside cmm-room --help && inside man --where cmm-room &&
 	inside cmm-top --version && inside man --where cmm-top &&
 	installed usr/share/bash-completion/completions/cmm-attach &&
-	installed usr/share/bash-completion/completions/cmm-top && installed usr/include/xen_cmm.h
-result $? "cmm-attach, cmm-room and cmm-top, their manual pages and completion, and the header are there" "$output"
+	installed usr/share/bash-completion/completions/cmm-top && installed usr/include/xen_cmm.h &&
+	installed usr/share/xen-cmm/bpftrace/cmmlatency.bt && installed usr/share/xen-cmm/bpftrace/cmmwho.bt
+result $? "cmm-attach, cmm-room and cmm-top, their manual pages and completion, the header and the scripts are there" "$output"
 
 inside systemctl is-enabled cmm-attach && inside systemd-analyze verify cmm-attach.service
 result $? "the service starts at boot" "$output"
