@@ -171,10 +171,11 @@ install: export KERNEL := $(or $(KERNEL),$(shell uname -r))
 install uninstall: all_modules = $(DESTDIR)/usr/lib/modules
 install uninstall: modules_dir = $(all_modules)/$(KERNEL)/updates/xen-cmm
 install uninstall: man = $(DESTDIR)$(PREFIX)/share/man
+install uninstall: bpftrace = $(DESTDIR)$(PREFIX)/share/xen-cmm/bpftrace
 install uninstall: unit = $(DESTDIR)$(PREFIX)/lib/systemd/system/cmm-attach.service
 
 .PHONY: install
-install: modules cmm-top ## Install the modules, cmm-attach with its service, cmm-room and cmm-top on this machine
+install: modules cmm-top ## Install the modules, cmm-attach with its service, cmm-room, cmm-top and what bpftrace reads on this machine
 	@grep -aq "vermagic=$(KERNEL) " build/frontend/xen-cmmfront.ko || { \
 		echo "install: error: build/ has modules of another kernel than $(KERNEL): run make install alone" >&2; \
 		exit 1; }
@@ -184,6 +185,7 @@ install: modules cmm-top ## Install the modules, cmm-attach with its service, cm
 	install -D -m 644 -t "$(man)/man8" Documentation/man/cmm-attach.8 Documentation/man/cmm-room.8 \
 		Documentation/man/cmm-top.8
 	install -D -m 644 Documentation/man/xen-cmm.4 "$(man)/man4/xen-cmm.4"
+	install -D -m 644 -t "$(bpftrace)" tools/bpftrace/*.bt
 	install -d "$(dir $(unit))"
 	sed 's|@sbindir@|$(PREFIX)/sbin|' scripts/cmm-attach.service.in > "$(unit)"
 	$(if $(DESTDIR),,depmod "$(KERNEL)")
@@ -194,6 +196,7 @@ uninstall: ## Remove what install has put on this machine, for all kernels
 	$(if $(DESTDIR),,[ ! -e "$(unit)" ] || systemctl disable --now cmm-attach)
 	rm -f $(foreach program,attach room top,"$(DESTDIR)$(PREFIX)/sbin/cmm-$(program)" "$(man)/man8/cmm-$(program).8")
 	rm -f "$(unit)" "$(man)/man4/xen-cmm.4"
+	rm -rf "$(DESTDIR)$(PREFIX)/share/xen-cmm"
 	@for dir in "$(all_modules)"/*/updates/xen-cmm; do \
 		[ -d "$$dir" ] || continue; \
 		echo "rm -rf $$dir"; rm -rf "$$dir"; \
