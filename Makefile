@@ -32,7 +32,7 @@ cmm-top: ## Build build/cmm-top, which shows in Dom0 who has borrowed and lent m
 	@$(BUILDROOT) run make --silent -C tools/cmm-top
 
 .PHONY: xen
-xen: ## Build the hypervisor with what is in hypervisor/: XEN_SOURCE=FILE.dsc
+xen: ## Build the hypervisor with what is in hypervisor/: XEN_SOURCE=DIR, TARBALL, or FILE.dsc
 	@$(if $(XEN_SOURCE),XEN_SOURCE=$(abspath $(XEN_SOURCE))) $(BUILDROOT) path xen
 
 .PHONY: check
