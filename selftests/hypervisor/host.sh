@@ -51,7 +51,7 @@ plan 7
 make_tree
 cp -r "$tmp/tree" "$tmp/before"
 insert && ! diff -r "$tmp/before" "$tmp/tree" >"$tmp/output" && ! grep -q '^<' "$tmp/output" &&
-	[ "$(grep -c '^>' "$tmp/output")" -eq 7 ] && [ "$(grep -c '^Only in' "$tmp/output")" -eq 2 ]
+	[ "$(grep -c '^>' "$tmp/output")" -eq 8 ] && [ "$(grep -c '^Only in' "$tmp/output")" -eq 4 ]
 result $? "insertions are made, and no line goes" "$tmp/output"
 ! insert && grep -q 'has it already' "$tmp/output"
 result $? "no tree gets them twice" "$tmp/output"
