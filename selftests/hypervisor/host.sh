@@ -11,7 +11,7 @@ trap 'rm -rf "$tmp"' EXIT
 # A tree that has what Xen's has, as far as the insertions are concerned.
 make_tree() {
 	rm -rf "$tmp/tree"
-	mkdir -p "$tmp"/tree/xen/{common,arch/x86/mm,include/xen}
+	mkdir -p "$tmp"/tree/xen/{common,arch/x86/mm,include/{xen,public}}
 	echo 'obj-y += paging.o' >"$tmp/tree/xen/arch/x86/mm/Makefile"
 	cat >"$tmp/tree/xen/common/memory.c" <<-'END'
 		#include <xen/mm.h>
@@ -23,6 +23,32 @@ make_tree() {
 		static void decrease_reservation(struct memop_args *a)
 		{
 		        if ( copy_from_guest_offset(&one, a->extent_list, i, 1) )
+		}
+		long do_memory_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
+		{
+		    case XENMEM_claim_pages:
+		}
+	END
+	echo '    unsigned int max_pages; /* of a domain */' >"$tmp/tree/xen/include/xen/sched.h"
+	cat >"$tmp/tree/xen/common/domctl.c" <<-'END'
+		#include <xen/mm.h>
+		long do_domctl(void)
+		{
+		        d->max_pages = min(new_max, most);
+		}
+	END
+	cat >"$tmp/tree/xen/common/domain.c" <<-'END'
+		#include <xen/mm.h>
+		static void complete_domain_destroy(struct rcu_head *head)
+		{
+		    grant_table_destroy(d);
+		}
+	END
+	cat >"$tmp/tree/xen/arch/x86/mm.c" <<-'END'
+		#include <xen/perfc.h>
+		long arch_memory_op(unsigned long cmd, void *arg)
+		{
+		            rc = xsm_set_pod_target(XSM_PRIV, d);
 		}
 	END
 }
@@ -47,11 +73,11 @@ tries() { # tries SUITE WHAT [MOST]
 	grep -o '# pvh\?: ns a page.*' "$tmp/output"
 }
 
-plan 7
+plan 8
 make_tree
 cp -r "$tmp/tree" "$tmp/before"
 insert && ! diff -r "$tmp/before" "$tmp/tree" >"$tmp/output" && ! grep -q '^<' "$tmp/output" &&
-	[ "$(grep -c '^>' "$tmp/output")" -eq 8 ] && [ "$(grep -c '^Only in' "$tmp/output")" -eq 4 ]
+	[ "$(grep -c '^>' "$tmp/output")" -eq 22 ] && [ "$(grep -c '^Only in' "$tmp/output")" -eq 9 ]
 result $? "insertions are made, and no line goes" "$tmp/output"
 ! insert && grep -q 'has it already' "$tmp/output"
 result $? "no tree gets them twice" "$tmp/output"
@@ -62,10 +88,11 @@ refuses 'decrease_reservation().*0 times' '7s/decrease/increase/' "without its f
 xen=${LAB_XEN:-patched}
 if [ "$xen" = patched ] && ! scripts/buildroot path xen >"$tmp/output" 2>&1; then
 	why=$(tail -n 1 "$tmp/output")
-	for what in extents 'lists and extents'; do
+	for what in extents 'lists and extents' broker; do
 		skip "$what" "${why#*error: }"
 	done
 	exit
 fi
 tries extents "Xen takes of extents what it should"
 tries removal "Xen takes of lists what it should, and is quick" 'pv:0:300 pv:4:300 pv:9:300 pvh:0:3000 pvh:4:2800 pvh:9:300'
+tries broker "Xen is a broker"
