@@ -240,7 +240,14 @@ impl Pages {
 
     /// Gives up to `wanted` pages back to Xen, without hurting the domain; returns how many.
     pub(crate) fn give(&mut self, wanted: u64, urgency: Urgency, stopwatch: &mut Stopwatch) -> u64 {
-        self.give_within(spare, client::keeps, wanted, urgency, stopwatch)
+        let given = self.give_within(spare, client::keeps, wanted, urgency, stopwatch);
+        let borrowed = u64::try_from(self.balance).unwrap_or(0);
+        let recalled = (wanted - given).min(borrowed);
+        if recalled == 0 || urgency != Urgency::Urgent {
+            return given;
+        }
+        let (spare, keeps) = (client::spare_recalled, client::keeps_recalled);
+        given + self.give_within(spare, keeps, recalled, urgency, stopwatch)
     }
 
     /// What processes had been promised when the kernel refused to have less memory, if it did since

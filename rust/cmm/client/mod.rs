@@ -87,6 +87,9 @@ pub use say::SendError;
 pub use serve::Task;
 pub use settle::{plan, plan_frozen, take_again, Step};
 pub use shell::Shell;
-pub use spare::{holds, keeps, keeps_borrowed, spare, spare_borrowed, spare_frozen, Memory};
+pub use spare::{
+    holds, keeps, keeps_borrowed, keeps_recalled, spare, spare_borrowed, spare_frozen,
+    spare_recalled, Memory,
+};
 pub use wake::{Event, Waiting};
 pub use wire::Remains;

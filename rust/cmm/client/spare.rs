@@ -46,6 +46,12 @@ pub fn spare(memory: &Memory) -> u64 {
     memory.givable().saturating_sub(keeps(memory))
 }
 
+/// As [`spare`], of what the domain has borrowed and its lender wants back: it is not its own, and who lent it may have a
+/// process killed without.
+pub fn spare_recalled(memory: &Memory) -> u64 {
+    memory.givable().saturating_sub(keeps_recalled(memory))
+}
+
 /// As [`spare`], of what the domain asked for itself, when it could have given `before`.
 pub fn spare_borrowed(memory: &Memory, before: u64) -> u64 {
     memory
@@ -56,6 +62,11 @@ pub fn spare_borrowed(memory: &Memory, before: u64) -> u64 {
 /// What a donor keeps, besides what it has promised its processes.
 pub fn keeps(memory: &Memory) -> u64 {
     KEEP.max(memory.total / KEEP_PART)
+}
+
+/// As [`keeps`], of who gives back what its lender wants: a quarter.
+pub fn keeps_recalled(memory: &Memory) -> u64 {
+    KEEP_FROZEN.max(keeps(memory) / 4)
 }
 
 /// As [`keeps`], of who gives back what it asked for, when it could have given `before`. Whoever got

@@ -2,7 +2,9 @@
 
 //! What a domain can give, and when it says so.
 
-use cmm::client::{holds, is_worth_telling, spare, spare_borrowed, spare_frozen, Memory, Promise};
+use cmm::client::{
+    holds, is_worth_telling, spare, spare_borrowed, spare_frozen, spare_recalled, Memory, Promise,
+};
 use cmm::time::SECOND;
 
 const MIB: u64 = 256;
@@ -25,6 +27,18 @@ fn something_is_always_kept() {
         (3_000 * MIB, 3_200 * MIB, 2_950 * MIB),
     ] {
         assert_eq!(spare(&memory(available, total)), given);
+    }
+}
+
+#[test]
+fn a_borrower_keeps_a_quarter_of_what_a_donor_keeps_from_its_lender() {
+    // Available, total, what can be given.
+    for (available, total, given) in [
+        (100 * MIB, 200 * MIB, 96 * MIB),
+        (4 * MIB, 200 * MIB, 0),
+        (3_000 * MIB, 3_200 * MIB, 3_000 * MIB - 12 * MIB - MIB / 2),
+    ] {
+        assert_eq!(spare_recalled(&memory(available, total)), given);
     }
 }
 

@@ -4,14 +4,14 @@
 //! but for the shell's part in moving memory and the ring between them.
 
 use cmm::client::{
-    is_worth_telling, keeps, spare, spare_borrowed, Attempt, Auto, Holdings, Memory, Move, Rescues,
-    Sample, Try, Wish, INTERVAL,
+    is_worth_telling, keeps, spare, spare_borrowed, spare_recalled, Attempt, Auto, Holdings,
+    Memory, Move, Rescues, Sample, Try, Wish, INTERVAL,
 };
 use cmm::coordinator::{
     Activity, Coordinator, Entry, Event, Gone, Host as Hands, Limits, Nanos, Policy, Reservation,
     SendError, Settings, MICROSECOND, MILLISECOND,
 };
-use cmm::protocol::{Down, RequestReason, Up, Violation};
+use cmm::protocol::{Down, RequestReason, Up, Urgency, Violation};
 use cmm::DomId;
 
 use super::host::{Host, Manager, GIVE, TAKE};
@@ -311,7 +311,9 @@ impl Ours {
                 pages * TAKE
             }
             Down::Give { pages, .. } => pages * TAKE,
-            Down::Reclaim { pages, .. } => pages.min(self.spare(dom, host)) * GIVE,
+            Down::Reclaim { pages, urgency, .. } => {
+                pages.min(self.gives(dom, urgency, host)) * GIVE
+            }
             _ => return,
         };
         let client = &mut self.clients[dom];
@@ -340,11 +342,22 @@ impl Ours {
         spare(&self.memory(dom, host))
     }
 
+    /// What it gives if it is asked, at most.
+    fn gives(&self, dom: usize, urgency: Urgency, host: &mut Host<Job>) -> u64 {
+        let spare = self.spare(dom, host);
+        if urgency != Urgency::Urgent {
+            return spare;
+        }
+        let borrowed = self.holdings(dom, host).borrowed();
+        let recalled = spare_recalled(&self.memory(dom, host)).saturating_sub(spare);
+        spare + recalled.min(borrowed.saturating_sub(spare))
+    }
+
     fn done(&mut self, dom: usize, down: Down, host: &mut Host<Job>) {
         let cap = self.xen.domains[dom].maximum;
         match down {
-            Down::Reclaim { id, pages, .. } => {
-                let pages = pages.min(self.spare(dom, host));
+            Down::Reclaim { id, pages, urgency } => {
+                let pages = pages.min(self.gives(dom, urgency, host));
                 let pages = host.give(dom, pages);
                 self.moved(dom, -(pages as i64), host);
                 self.say(dom, Up::Offered { id, pages }, host);
