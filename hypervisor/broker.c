@@ -61,6 +61,7 @@ struct cmm_member {
     long balance;               /* P */
     unsigned long pledged;      /* P: being given */
 
+    struct list_head asked;     /* B: in broker.asked, if anything is wanted */
     unsigned long wanted;       /* B: asked of it, and not given yet */
     s_time_t asked_until;       /* B */
     s_time_t spared_until;      /* B */
@@ -79,8 +80,8 @@ struct cmm_member {
 static struct {
     spinlock_t lock;
     struct list_head members;
-    /* Both by when the patience with them ends. */
-    struct list_head waiting, ready;
+    /* Each by when the patience with them ends. */
+    struct list_head waiting, ready, asked;
     unsigned long wanted, lacks, reserved;
     unsigned long given, taken, drained;
 } broker = {
@@ -88,6 +89,7 @@ static struct {
     .members = LIST_HEAD_INIT(broker.members),
     .waiting = LIST_HEAD_INIT(broker.waiting),
     .ready = LIST_HEAD_INIT(broker.ready),
+    .asked = LIST_HEAD_INIT(broker.asked),
 };
 
 static void send_event(const struct cmm_member *m)
@@ -181,6 +183,32 @@ static void less_wanted(struct cmm_member *m, unsigned long nr)
     nr = min(nr, m->wanted);
     m->wanted -= nr;
     broker.wanted -= nr;
+    if ( !m->wanted )
+        list_del_init(&m->asked);
+}
+
+/* Gives a member that something is wanted of its time, from now on. */
+static void expect(struct cmm_member *m, s_time_t now)
+{
+    m->asked_until = now + PATIENCE;
+    list_move_tail(&m->asked, &broker.asked);
+}
+
+/* Nothing is expected any more of those who did not give. */
+static void end_asks(s_time_t now)
+{
+    unsigned int i;
+
+    for ( i = 0; i < BATCH && !list_empty(&broker.asked); i++ )
+    {
+        struct cmm_member *m = list_first_entry(&broker.asked,
+                                                struct cmm_member, asked);
+
+        if ( m->asked_until > now )
+            break;
+        less_wanted(m, m->wanted);
+        m->spared_until = now + SPARE_IT;
+    }
 }
 
 /* What a member could give, as far as can be seen without its lock. */
@@ -214,11 +242,6 @@ static struct cmm_member *find_donor(const struct cmm_member *requester,
             seen = m;
         list_move_tail(&m->all, &broker.members);
 
-        if ( m->wanted && m->asked_until <= now )
-        {
-            less_wanted(m, m->wanted);
-            m->spared_until = now + SPARE_IT;
-        }
         spare = m == requester ? 0 : can_spare(m, now);
         if ( spare > most )
         {
@@ -245,7 +268,8 @@ static unsigned long ask_donors(const struct cmm_member *requester,
             break;
         ask = min(nr, can_spare(m, now));
         m->wanted += ask;
-        m->asked_until = now + PATIENCE;
+        if ( list_empty(&m->asked) )
+            expect(m, now);
         broker.wanted += ask;
         nr -= ask;
         send_event(m);
@@ -283,6 +307,7 @@ static int ask(struct cmm_member *m, unsigned long nr)
 
     end_waits(&broker.waiting, now);
     end_waits(&broker.ready, now);
+    end_asks(now);
 
     if ( nr <= unreserved() + m->reserved )
         rc = 0;
@@ -446,6 +471,8 @@ static void absorb_run(struct cmm_member *m, struct page_info *page,
     {
         broker.given += nr;
         less_wanted(m, nr);
+        if ( m->wanted )
+            expect(m, NOW());
         more = serve();
     }
     spin_unlock(&broker.lock);
@@ -812,6 +839,7 @@ static long set_limits(struct domain *d, const struct xen_cmm_limits *limits)
             return -ENOMEM;
         new->domain = d;
         INIT_LIST_HEAD(&new->queue);
+        INIT_LIST_HEAD(&new->asked);
         new->credited = NOW() - REQUEST_PRICE * MOST_REQUESTS;
     }
 
