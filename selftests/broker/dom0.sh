@@ -281,24 +281,7 @@ died() {
 }
 DIED=6
 
-# A 32-bit kernel finds out that this is nothing for it.
-compat() {
-	cat >/tmp/compat.cfg <<-END
-		name = "compat"
-		type = "pvh"
-		kernel = "$PWD/compat"
-		memory = 16
-		on_poweroff = "preserve"
-		on_crash = "preserve"
-	END
-	check "a 32-bit kernel starts" xl create /tmp/compat.cfg
-	check "and learns that Xen knows no such thing" eventually 20 sh -c 'xl list compat | grep -q -- "---s-- "'
-	xl list compat | sed 's/^/# /'
-	xl destroy compat
-}
-COMPAT=2
-
-plan $((4 + ENTITLED + 4 * MOVES + 2 * LIMITED + 4 * MAPPED + 2 * SET + ASKED + 2 * FIGURES + DRAINED + DIED + COMPAT))
+plan $((4 + ENTITLED + 4 * MOVES + 2 * LIMITED + 4 * MAPPED + 2 * SET + ASKED + 2 * FIGURES + DRAINED + DIED))
 for name in $ALL; do
 	guest "$name" 'insmod /modules/cmm-broker.ko'
 	check "$name has blocks" does 0 "$name" prepare 8
@@ -321,5 +304,4 @@ figures pv1 pv2
 figures pvh1 pvh2
 drained
 died "$(xl domid pvh2)"
-compat
 finish
