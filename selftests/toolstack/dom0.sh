@@ -183,7 +183,7 @@ pool_is_free() {
 	[ "$found" -le $((free + 1024)) ] || { echo "$found KiB in the pool, and $free free"; return 1; }
 }
 
-plan 51
+plan 52
 driver donor_timeout_ms 20000
 guest alice 'echo 0 >/sys/bus/xen/devices/cmm-0/fetch_ahead_kb'
 guest tiny 'echo 0 >/sys/bus/xen/devices/cmm-0/fetch_ahead_kb'

@@ -85,24 +85,26 @@ impl Said {
     fn take(&mut self, line: &str) -> Option<()> {
         let (name, rest) = line.split_once(' ')?;
         let numbers: Result<Vec<u64>, _> = rest.split(' ').map(str::parse).collect();
-        let place = match (name, numbers.ok()?.as_slice()) {
-            ("burst", &[lasted, stalled, killed]) => {
-                self.bursts.push(Burst {
-                    lasted,
-                    stalled,
-                    killed: killed != 0,
-                });
-                return Some(());
-            }
-            ("kill", &[time]) => return Some(self.kills.push(time)),
-            ("had", &[time, available]) => return Some(self.had.push((time, available))),
-            ("wanted", &[number]) => return Some(self.wanted = number as f64),
-            ("lacked", &[number]) => return Some(self.lacked = number as f64),
-            ("risen", &[number]) => return Some(self.risen = number as f64),
-            (name, &[number]) => (name, number),
+        match (name, numbers.ok()?.as_slice()) {
+            ("burst", &[lasted, stalled, killed]) => self.bursts.push(Burst {
+                lasted,
+                stalled,
+                killed: killed != 0,
+            }),
+            ("kill", &[time]) => self.kills.push(time),
+            ("had", &[time, available]) => self.had.push((time, available)),
+            ("wanted", &[number]) => self.wanted = number as f64,
+            ("lacked", &[number]) => self.lacked = number as f64,
+            ("risen", &[number]) => self.risen = number as f64,
+            (name, &[number]) => *self.total(name)? = number,
             _ => return None,
-        };
-        *match place.0 {
+        }
+        Some(())
+    }
+
+    /// What is said once, in all.
+    fn total(&mut self, name: &str) -> Option<&mut u64> {
+        Some(match name {
             "available" => &mut self.available,
             "moved" => &mut self.moved,
             "refaults" => &mut self.refaults,
@@ -111,8 +113,7 @@ impl Said {
             "killed" => &mut self.killed,
             "longest" => &mut self.longest,
             _ => return None,
-        } = place.1;
-        Some(())
+        })
     }
 }
 
