@@ -37,7 +37,7 @@ pool() { ./control pool | cut -d ' ' -f "$1"; }
 limits() { ./control limits "$(xl domid "$1")" "$2" "$3"; }
 
 # What all domains and the pool have, in pages: nothing else moves in this test.
-sum() {
+all_pages() {
 	total=$(pool 1)
 	for name in $ALL; do
 		total=$((total + $(has "$name")))
@@ -71,7 +71,7 @@ free_limits() {
 # GIVER TAKER: 4 MiB go as extents of 2 MiB, arrive as such of 64 KiB, go back page by page, and
 # are extents of 2 MiB again.
 moves() {
-	before=$(sum) had=$(has "$1") most=$(maximum "$1") taker_most=$(maximum "$2")
+	before=$(all_pages) had=$(has "$1") most=$(maximum "$1") taker_most=$(maximum "$2")
 	act "$1" mark "$3" 1024 >/dev/null
 	act "$2" hole 2 >/dev/null
 	check "$1 gives two extents" does 2 "$1" give 9 2
@@ -85,7 +85,7 @@ moves() {
 	check "$1 takes extents again" does 2 "$1" take 9 2
 	check "$1 has what it wrote" does 1024 "$1" count "$3" 1024
 	act "$2" fill 2 >/dev/null
-	check "no page is lost from $1 to $2" equals "$before" sum
+	check "no page is lost from $1 to $2" equals "$before" all_pages
 	check "and the balances are even" balanced
 }
 MOVES=11
