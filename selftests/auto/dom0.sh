@@ -133,13 +133,13 @@ is_not_rescued() {
 	equals 1 said "$1" && equals 1 tally "$1" not_rescued
 }
 
-# Of a control group's limit the domain hears nothing.
+# Of a control group's limit the domain hears nothing. It is one that the domain has the memory for.
 is_limited() {
 	! guest -t 120 "$1" '
 		mkdir -p /run/cgroup && mount -t cgroup2 cgroup /run/cgroup &&
 			echo +memory >/run/cgroup/cgroup.subtree_control && mkdir /run/cgroup/small &&
-			echo 16M >/run/cgroup/small/memory.max || exit 0
-		sh -c "echo \$\$ >/run/cgroup/small/cgroup.procs && exec /scenario/eater 24 20"' || return 1
+			echo 8M >/run/cgroup/small/memory.max || exit 0
+		sh -c "echo \$\$ >/run/cgroup/small/cgroup.procs && exec /scenario/eater 16 20"' || return 1
 	guest -t 60 "$1" 'awk "\$1 == \"oom_kill\" && \$2 == 1 { found = 1 } END { exit !found }" /run/cgroup/small/memory.events'
 }
 

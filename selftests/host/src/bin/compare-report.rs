@@ -189,7 +189,7 @@ fn report(out: &Path, runs: &[String]) -> Result<(), String> {
     let path = out.join("results.json");
     let before = fs::read_to_string(&path).unwrap_or_default();
     let kept = before.lines().filter(|line| !line.contains("\"guest\":"));
-    let mut lines: String = kept.map(|line| format!("{line}\n")).collect();
+    let mut lines: String = kept.flat_map(|line| [line, "\n"]).collect();
     let mut table = String::new();
     for run in runs {
         for row in rows(Path::new(run))? {
