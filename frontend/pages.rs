@@ -5,6 +5,7 @@
 use cmm::{
     client::{
         self,
+        Bound,
         Givable,
         HandedOver,
         Holdings,
@@ -240,14 +241,9 @@ impl Pages {
 
     /// Gives up to `wanted` pages back to Xen, without hurting the domain; returns how many.
     pub(crate) fn give(&mut self, wanted: u64, urgency: Urgency, stopwatch: &mut Stopwatch) -> u64 {
-        let given = self.give_within(spare, client::keeps, wanted, urgency, stopwatch);
-        let borrowed = u64::try_from(self.balance).unwrap_or(0);
-        let recalled = (wanted - given).min(borrowed);
-        if recalled == 0 || urgency != Urgency::Urgent {
-            return given;
-        }
-        let (spare, keeps) = (client::spare_recalled, client::keeps_recalled);
-        given + self.give_within(spare, keeps, recalled, urgency, stopwatch)
+        let bound =
+            |memory: &Memory, borrowed| if_at_target(client::on_demand(memory, borrowed, urgency));
+        self.give_within(bound, wanted, urgency, stopwatch)
     }
 
     /// What processes had been promised when the kernel refused to have less memory, if it did since
@@ -261,16 +257,15 @@ impl Pages {
     /// `goes_on` says.
     pub(crate) fn give_borrowed(&mut self, wanted: u64, goes_on: impl Fn() -> bool) -> u64 {
         let before = self.givable.before(self.own());
-        let spare = |memory: &Memory| {
-            if goes_on() {
+        let bound = |memory: &Memory, _| Bound {
+            spare: if goes_on() {
                 client::spare_borrowed(memory, before)
             } else {
                 0
-            }
+            },
+            keeps: client::keeps_borrowed(memory, before),
         };
-        let keeps = |memory: &Memory| client::keeps_borrowed(memory, before);
-        let urgency = Urgency::Urgent;
-        self.give_within(spare, keeps, wanted, urgency, &mut Stopwatch::default())
+        self.give_within(bound, wanted, Urgency::Urgent, &mut Stopwatch::default())
     }
 
     /// Brings the domain down to the size that its toolstack wants, as far as it can spare that. The
@@ -306,21 +301,21 @@ impl Pages {
     /// As [`Pages::give`], in a domain whose processes are all frozen: nobody can be hurt.
     pub(crate) fn give_frozen(&mut self, wanted: u64) -> u64 {
         // They may not be for ever.
-        let spare = |memory: &Memory| {
-            if freezer::is_freezing() {
+        let bound = |memory: &Memory, _| Bound {
+            spare: if freezer::is_freezing() {
                 client::spare_frozen(memory.givable())
             } else {
                 0
-            }
+            },
+            keeps: 0,
         };
-        let urgency = Urgency::Urgent;
-        self.give_within(spare, |_| 0, wanted, urgency, &mut Stopwatch::default())
+        self.give_within(bound, wanted, Urgency::Urgent, &mut Stopwatch::default())
     }
 
+    /// Gives as long as what `bound` says of the kernel's memory, and of what is borrowed, allows it.
     fn give_within(
         &mut self,
-        spare: impl Fn(&Memory) -> u64,
-        keeps: impl Fn(&Memory) -> u64,
+        bound: impl Fn(&Memory, u64) -> Bound,
         wanted: u64,
         urgency: Urgency,
         stopwatch: &mut Stopwatch,
@@ -332,9 +327,11 @@ impl Pages {
 
         while given < wanted {
             let memory = kernel_memory_with(&held);
-            let spare = usize::try_from(spare(&memory)).unwrap_or(usize::MAX);
+            let borrowed = u64::try_from(self.balance).unwrap_or(0);
+            let bound = bound(&memory, borrowed);
+            let spare = usize::try_from(bound.spare).unwrap_or(usize::MAX);
             let batch = (wanted - given).min(BATCH).min(spare);
-            let kept = keeps(&memory);
+            let kept = bound.keeps;
             if batch == 0
                 || !hold(&mut held, &memory, batch, kept)
                 || !self.may_give(batch as u64, kept)
@@ -457,10 +454,15 @@ fn note(stopwatch: &mut Stopwatch, step: Step) {
 
 /// The pages the domain could give without hurting itself.
 pub(crate) fn spare(memory: &Memory) -> u64 {
+    if_at_target(client::on_demand(memory, 0, Urgency::Normal)).spare
+}
+
+/// Nothing is given by a domain that is not as large as its toolstack wants.
+fn if_at_target(bound: Bound) -> Bound {
     if balloon::is_at_target() {
-        client::spare(memory)
+        bound
     } else {
-        0
+        Bound { spare: 0, ..bound }
     }
 }
 

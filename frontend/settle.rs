@@ -89,9 +89,11 @@ impl Session {
         let is_open = self.client.lock().is_open();
         let borrowed = self.holdings().borrowed();
         if is_open && borrowed > 0 {
+            let before = self.balance.load(Relaxed);
             let until = now() + u64::from(SHORTLY) * 1_000_000;
             // What cannot be had so soon the balloon driver gives back.
             let _ = self.give_back_until(until, borrowed);
+            trace::front_settle(before, self.balance.load(Relaxed));
         }
         self.disconnect();
     }

@@ -88,8 +88,7 @@ pub use serve::Task;
 pub use settle::{plan, plan_frozen, take_again, Step};
 pub use shell::Shell;
 pub use spare::{
-    holds, keeps, keeps_borrowed, keeps_recalled, spare, spare_borrowed, spare_frozen,
-    spare_recalled, Memory,
+    holds, keeps, keeps_borrowed, on_demand, spare, spare_borrowed, spare_frozen, Bound, Memory,
 };
 pub use wake::{Event, Waiting};
 pub use wire::Remains;

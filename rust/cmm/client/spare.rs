@@ -2,6 +2,8 @@
 
 //! What a domain can give without hurting itself.
 
+use crate::protocol::Urgency;
+
 /// Pages that are always kept, whatever the kernel calls available: 16 MiB, and a part of the
 /// whole.
 const KEEP: u64 = 4_096;
@@ -46,10 +48,32 @@ pub fn spare(memory: &Memory) -> u64 {
     memory.givable().saturating_sub(keeps(memory))
 }
 
-/// As [`spare`], of what the domain has borrowed and its lender wants back: it is not its own, and who lent it may have a
-/// process killed without.
-pub fn spare_recalled(memory: &Memory) -> u64 {
-    memory.givable().saturating_sub(keeps_recalled(memory))
+/// What a domain may give, and what it keeps then, in pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// So much, at most.
+    pub spare: u64,
+    /// So much is left available.
+    pub keeps: u64,
+}
+
+/// What a domain that has `borrowed` so much may give when Dom0 demands it. What it has borrowed is not its own: if that is
+/// urgent, for its lender wants it or somebody would have a process killed, it keeps a quarter of what a donor keeps.
+pub fn on_demand(memory: &Memory, borrowed: u64, urgency: Urgency) -> Bound {
+    let own = Bound {
+        spare: spare(memory),
+        keeps: keeps(memory),
+    };
+    let keeps = KEEP_FROZEN.max(own.keeps / 4);
+    let recalled = Bound {
+        spare: memory.givable().saturating_sub(keeps).min(borrowed),
+        keeps,
+    };
+    if urgency == Urgency::Urgent && recalled.spare > own.spare {
+        recalled
+    } else {
+        own
+    }
 }
 
 /// As [`spare`], of what the domain asked for itself, when it could have given `before`.
@@ -62,11 +86,6 @@ pub fn spare_borrowed(memory: &Memory, before: u64) -> u64 {
 /// What a donor keeps, besides what it has promised its processes.
 pub fn keeps(memory: &Memory) -> u64 {
     KEEP.max(memory.total / KEEP_PART)
-}
-
-/// As [`keeps`], of who gives back what its lender wants: a quarter.
-pub fn keeps_recalled(memory: &Memory) -> u64 {
-    KEEP_FROZEN.max(keeps(memory) / 4)
 }
 
 /// As [`keeps`], of who gives back what it asked for, when it could have given `before`. Whoever got

@@ -3,8 +3,9 @@
 //! What a domain can give, and when it says so.
 
 use cmm::client::{
-    holds, is_worth_telling, spare, spare_borrowed, spare_frozen, spare_recalled, Memory, Promise,
+    holds, is_worth_telling, on_demand, spare, spare_borrowed, spare_frozen, Bound, Memory, Promise,
 };
+use cmm::protocol::Urgency;
 use cmm::time::SECOND;
 
 const MIB: u64 = 256;
@@ -31,15 +32,25 @@ fn something_is_always_kept() {
 }
 
 #[test]
-fn a_borrower_keeps_a_quarter_of_what_a_donor_keeps_from_its_lender() {
-    // Available, total, what can be given.
-    for (available, total, given) in [
-        (100 * MIB, 200 * MIB, 96 * MIB),
-        (4 * MIB, 200 * MIB, 0),
-        (3_000 * MIB, 3_200 * MIB, 3_000 * MIB - 12 * MIB - MIB / 2),
+fn what_is_borrowed_and_urgently_demanded_is_given_down_to_a_quarter() {
+    use Urgency::{Background, Normal, Urgent};
+    // Available, borrowed, how urgent it is, what can be given of 200 MiB, and what is kept.
+    for (available, borrowed, urgency, spare, keeps) in [
+        (100 * MIB, 100 * MIB, Urgent, 96 * MIB, 4 * MIB),
+        (14 * MIB, 100 * MIB, Urgent, 10 * MIB, 4 * MIB),
+        (4 * MIB, 100 * MIB, Urgent, 0, 16 * MIB),
+        // No more than is borrowed, and what is its own as ever.
+        (14 * MIB, 3 * MIB, Urgent, 3 * MIB, 4 * MIB),
+        (100 * MIB, 84 * MIB, Urgent, 84 * MIB, 16 * MIB),
+        (14 * MIB, 0, Urgent, 0, 16 * MIB),
+        (14 * MIB, 100 * MIB, Normal, 0, 16 * MIB),
+        (100 * MIB, 100 * MIB, Background, 84 * MIB, 16 * MIB),
     ] {
-        assert_eq!(spare_recalled(&memory(available, total)), given);
+        let found = on_demand(&memory(available, 200 * MIB), borrowed, urgency);
+        assert_eq!(found, Bound { spare, keeps });
     }
+    let large = on_demand(&memory(3_000 * MIB, 3_200 * MIB), u64::MAX, Urgent);
+    assert_eq!(large.keeps, 12 * MIB + MIB / 2);
 }
 
 #[test]

@@ -4,8 +4,8 @@
 //! but for the shell's part in moving memory and the ring between them.
 
 use cmm::client::{
-    is_worth_telling, keeps, spare, spare_borrowed, spare_recalled, Attempt, Auto, Holdings,
-    Memory, Move, Rescues, Sample, Try, Wish, INTERVAL,
+    is_worth_telling, keeps, on_demand, spare, spare_borrowed, Attempt, Auto, Holdings, Memory,
+    Move, Rescues, Sample, Try, Wish, INTERVAL,
 };
 use cmm::coordinator::{
     Activity, Coordinator, Entry, Event, Gone, Host as Hands, Limits, Nanos, Policy, Reservation,
@@ -344,13 +344,8 @@ impl Ours {
 
     /// What it gives if it is asked, at most.
     fn gives(&self, dom: usize, urgency: Urgency, host: &mut Host<Job>) -> u64 {
-        let spare = self.spare(dom, host);
-        if urgency != Urgency::Urgent {
-            return spare;
-        }
         let borrowed = self.holdings(dom, host).borrowed();
-        let recalled = spare_recalled(&self.memory(dom, host)).saturating_sub(spare);
-        spare + recalled.min(borrowed.saturating_sub(spare))
+        on_demand(&self.memory(dom, host), borrowed, urgency).spare
     }
 
     fn done(&mut self, dom: usize, down: Down, host: &mut Host<Job>) {
