@@ -111,12 +111,11 @@ pub trait Handler: Send + Sync + Sized + 'static {
 /// Nobody makes one for himself.
 ///
 /// ```compile_fail,E0451
-/// use core::marker::PhantomData;
 /// use kernel::device::Bound;
 /// use xen::{event_channel::Thread, xenbus::Device};
 ///
-/// fn forge(dev: &Device<Bound>) -> Thread<'_> {
-///     Thread { dev, line: todo!(), _not_send: PhantomData }
+/// fn forge<'a>(of_another: Thread<'a>, dev: &'a Device<Bound>) -> Thread<'a> {
+///     Thread { dev, ..of_another }
 /// }
 /// ```
 pub struct Thread<'a> {
