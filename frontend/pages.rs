@@ -156,9 +156,10 @@ impl Pages {
         self.free(drawn, stopwatch)
     }
 
-    /// It could give `givable` pages `then`; or nobody looks any more, if that is 0.
-    pub(crate) fn found_givable(&mut self, givable: u64, then: u64) {
-        self.givable.found(givable, then);
+    /// It could give `givable` pages `then`, of `total`; or nobody looks any more, if that is 0. The balance is what it was.
+    pub(crate) fn found_givable(&mut self, givable: u64, total: u64, then: u64) {
+        let own = self.own_of(total);
+        self.givable.found(givable, own, then);
     }
 
     fn remember_before(&mut self) {
@@ -170,8 +171,13 @@ impl Pages {
 
     /// What the kernel manages without what is borrowed, in pages.
     fn own(&self) -> u64 {
+        self.own_of(memory::total() as u64)
+    }
+
+    /// As [`Self::own`], if it manages so many.
+    fn own_of(&self, total: u64) -> u64 {
         let borrowed = self.balance - self.readahead() as i64;
-        (memory::total() as u64).saturating_add_signed(-borrowed)
+        total.saturating_add_signed(-borrowed)
     }
 
     /// Gives pages to the page allocator; returns how many.

@@ -78,6 +78,7 @@ impl Reporter {
         } else if !session.is_changing() && session.moves.load(Relaxed) == figures.moves {
             // What was seen in the middle of a change nobody could account for.
             session.looked_at.store(now, Relaxed);
+            session.total_then.store(memory.total, Relaxed);
             session.givable.store(memory.givable(), Relaxed);
         }
         next

@@ -91,8 +91,9 @@ pub(crate) struct Session {
     /// What the domain could have given at the last report, until that is taken in ([`NOT_NEW`]); 0 if
     /// there is no connection.
     pub(crate) givable: Atomic<u64>,
-    /// When that was.
+    /// When that was, and what its kernel managed then.
     pub(crate) looked_at: Atomic<u64>,
+    pub(crate) total_then: Atomic<u64>,
     /// How often the balance has changed.
     pub(crate) moves: Atomic<u32>,
     /// `pages` is being changed.
@@ -128,6 +129,7 @@ impl Session {
                 has_leftovers: Atomic::new(false),
                 givable: Atomic::new(NOT_NEW),
                 looked_at: Atomic::new(0),
+                total_then: Atomic::new(0),
                 moves: Atomic::new(0),
                 changing: Atomic::new(false),
                 leaving: Atomic::new(false),
@@ -297,7 +299,8 @@ impl Session {
         self.changing.store(true, Relaxed);
         let givable = self.givable.xchg(NOT_NEW, Relaxed);
         if givable != NOT_NEW {
-            pages.found_givable(givable, self.looked_at.load(Relaxed));
+            let (total, then) = (self.total_then.load(Relaxed), self.looked_at.load(Relaxed));
+            pages.found_givable(givable, total, then);
         }
         let result = change(&mut pages);
         self.changing.store(false, Relaxed);

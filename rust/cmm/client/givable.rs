@@ -11,6 +11,15 @@ use crate::time::Nanos;
 /// How long what was seen counts: until somebody should have looked again.
 const LATELY: Nanos = 2 * INTERVAL;
 
+/// What a look has shown, in pages.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// What it could give, and what it had of its own.
+    givable: u64,
+    own: u64,
+    then: Nanos,
+}
+
 /// What is known of that, in pages.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Givable {
@@ -18,8 +27,8 @@ pub struct Givable {
     before: u64,
     /// What it had of its own then.
     own: u64,
-    /// What it could give by now, if anybody has looked, and when that was.
-    now: Option<(u64, Nanos)>,
+    /// What was seen last, if anybody has looked, and what has moved since.
+    seen: Option<Seen>,
 }
 
 impl Givable {
@@ -28,7 +37,7 @@ impl Givable {
         Self {
             before: 0,
             own: 0,
-            now: None,
+            seen: None,
         }
     }
 
@@ -38,25 +47,26 @@ impl Givable {
         self.before.saturating_sub(self.own.saturating_sub(own))
     }
 
-    /// It could give so much `then`; or nobody looks any more, if that is 0.
-    pub fn found(&mut self, pages: u64, then: Nanos) {
-        self.now = (pages > 0).then_some((pages, then));
+    /// It could give so much of what it had of its `own` `then`; or nobody looks any more, if that is 0.
+    pub fn found(&mut self, givable: u64, own: u64, then: Nanos) {
+        let seen = Seen { givable, own, then };
+        self.seen = (givable > 0).then_some(seen);
     }
 
     /// It got so many more since, or fewer if that is negative.
     pub fn moved(&mut self, pages: i64) {
-        self.now = self
-            .now
-            .map(|(now, then)| (now.saturating_add_signed(pages), then));
+        if let Some(seen) = &mut self.seen {
+            seen.givable = seen.givable.saturating_add_signed(pages);
+        }
     }
 
     /// It begins to borrow, when it has so much of its `own`. If nobody has looked lately, `look` says
-    /// what it can give.
+    /// what it can give. What the toolstack has taken since somebody looked counts as well.
     pub fn begin(&mut self, own: u64, now: Nanos, look: impl FnOnce() -> u64) {
-        let seen = self
-            .now
-            .filter(|(_, then)| now.saturating_sub(*then) <= LATELY);
-        self.before = seen.map_or_else(look, |(pages, _)| pages);
-        self.own = own;
+        let lately = |seen: &Seen| now.saturating_sub(seen.then) <= LATELY;
+        (self.before, self.own) = match self.seen.filter(lately) {
+            Some(seen) => (seen.givable, seen.own),
+            None => (look(), own),
+        };
     }
 }

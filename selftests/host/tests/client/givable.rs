@@ -13,7 +13,7 @@ fn what_has_moved_since_somebody_looked_counts() {
     assert_eq!(givable.before(500), 70, "nobody has looked");
 
     // Found while it had borrowed 1000, which it then gave back.
-    givable.found(1_100, NOW);
+    givable.found(1_100, 500, NOW);
     assert_eq!(givable.before(500), 70, "it has not begun again");
     givable.moved(-1_000);
     givable.begin(500, NOW, || unreachable!("somebody has looked"));
@@ -25,7 +25,7 @@ fn what_has_moved_since_somebody_looked_counts() {
     givable.begin(500, NOW, || unreachable!("somebody has looked"));
     assert_eq!(givable.before(500), 0);
     // Nobody looks any more.
-    givable.found(0, NOW);
+    givable.found(0, 500, NOW);
     givable.moved(5);
     givable.begin(500, NOW, || 80);
     assert_eq!(givable.before(500), 80);
@@ -45,8 +45,17 @@ fn what_the_toolstack_has_taken_since_is_not_to_be_had_again() {
 fn what_was_seen_of_a_domain_that_has_slept_since_is_old() {
     let mut givable = Givable::new();
     for (later, before) in [(2 * INTERVAL, 70), (2 * INTERVAL + 1, 90)] {
-        givable.found(70, NOW);
+        givable.found(70, 500, NOW);
         givable.begin(500, NOW + later, || 90);
         assert_eq!(givable.before(500), before);
     }
+}
+
+#[test]
+fn what_the_toolstack_takes_after_somebody_looked_was_not_there_before() {
+    let mut givable = Givable::new();
+    givable.found(70, 1_000, NOW);
+    // The balloon driver has taken forty of them meanwhile.
+    givable.begin(960, NOW, || unreachable!("somebody has looked"));
+    assert_eq!(givable.before(960), 30);
 }
