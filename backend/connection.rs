@@ -272,7 +272,7 @@ fn set_limits(core: &Core, dom: DomId, limits: Limits) {
 
 /// How long a connection's thread sleeps at once. Whoever ends the connection waits for it: xenbus's
 /// thread, and with it all other devices.
-const NAP: u64 = 5_000_000;
+const NAP: u64 = 10_000_000;
 
 /// Handles the events of a connection.
 pub(crate) struct Events {

@@ -28,6 +28,10 @@ const INTERRUPT: Nanos = 10 * MICROSECOND;
 /// How much may be saved up, which is what somebody can have who has been quiet.
 const MOST: Nanos = 20 * MILLISECOND;
 
+/// How long a front-end waits, at least, that has used up its share: it is listened to for a while then. Dom0 is woken
+/// for that, and takes the CPU from whoever has it. Not in step with the ticks of any scheduler.
+const PAUSE: Nanos = 7 * MILLISECOND;
+
 /// How many messages a front-end may say in one turn: half a lane, which is more than one has reason to. Others are not
 /// listened to meanwhile, and wait for as long as that takes.
 const TURN: u32 = UP.slots / 2;
@@ -84,25 +88,32 @@ pub struct Budget {
     /// When it will have saved up [`MOST`], if it is quiet until then. It is in debt if that takes longer than to earn
     /// so much.
     full_at: Nanos,
+    /// Until when it is not listened to, because it was in debt.
+    until: Nanos,
 }
 
 impl Budget {
     /// Of a front-end that has been quiet.
     pub const fn new() -> Self {
-        Self { full_at: 0 }
+        Self {
+            full_at: 0,
+            until: 0,
+        }
     }
 
     /// Pays for a turn that has ended `now`.
     pub fn pay(&mut self, worth: &Worth, took: Nanos, now: Nanos) {
         let earned_in = worth.price(took).saturating_mul(EARNS_IN);
         self.full_at = self.full_at.max(now).saturating_add(earned_in);
+        let debt = (self.full_at - now).saturating_sub(MOST * EARNS_IN);
+        if debt > 0 {
+            self.until = now.saturating_add(debt.max(PAUSE));
+        }
     }
 
     /// How long it is not to be listened to.
     pub const fn wait(&self, now: Nanos) -> Nanos {
-        self.full_at
-            .saturating_sub(now)
-            .saturating_sub(MOST * EARNS_IN)
+        self.until.saturating_sub(now)
     }
 }
 

@@ -62,33 +62,39 @@ time_of() { xl list | awk -v name="$1" '$1 == name { print $6 * 1000 }'; }
 # works_for_her PERCENT: bob, of whom she has what she gives back at once, works for that no more than so
 # much of a CPU, once she has used up what she had saved.
 works_for_her() {
-	sleep 20
+	sleep 8
 	before=$(time_of bob)
-	sleep 10
+	sleep 5
 	taken=$(($(time_of bob) - before))
-	echo "bob worked for $taken ms of 10 s" | tee /tmp/worked
-	[ "$taken" -gt 0 ] && [ "$taken" -le $(($1 * 100)) ]
+	echo "bob worked for $taken ms of 5 s" | tee /tmp/worked
+	[ "$taken" -gt 0 ] && [ "$taken" -le $(($1 * 50 * SLACK)) ]
 }
 
-# spent SECONDS: what CPU time Dom0 takes meanwhile, in milliseconds.
+# For how many seconds it is watched what Dom0 spends.
+WATCHED=3
+
+# spent: what CPU time Dom0 takes meanwhile, in milliseconds.
 spent() {
 	before=$(dom0_time)
-	sleep "$1"
+	sleep $WATCHED
 	echo $(($(dom0_time) - before))
 }
+
+# A kernel that checks itself takes several times as long for what is not counted, such as interrupts.
+SLACK=1
+[ "${PATIENCE:-1}" -eq 1 ] || SLACK=3
 
 # affordable CRIME PERCENT: Dom0 spends no more of a CPU on it than that.
 affordable() {
 	check "$1: connects" begin "$1"
 	sleep 1
-	taken=$(($(spent 5) - idle_time))
-	check "$1: costs Dom0 at most $2 % of a CPU" test $taken -le $(($2 * 50))
-	note "$1: $taken ms of 5 s"
+	taken=$(($(spent) - idle_time))
+	check "$1: costs Dom0 at most $2 % of a CPU" test $taken -le $(($2 * WATCHED * 10 * SLACK))
+	note "$1: $taken ms of $WATCHED s"
 	unharmed "$1"
 	spread=$(latency 200)
-	# Now and then one or two in a hundred wait for 20 ms and more, for Xen's scheduler by all appearances.
-	p95=$(echo "$spread" | cut -d ' ' -f 2)
-	check "$1: of 200 requests of others' 190 take twice what 198 usually do, at most" test "$p95" -le $((usual * 2))
+	p99=$(echo "$spread" | cut -d ' ' -f 3)
+	check "$1: of 200 requests of others' 198 take twice what they usually do, at most" test "$p99" -le $((usual * 2))
 	note "$1: $spread us"
 }
 
@@ -149,8 +155,8 @@ note "beside a busy neighbour: $found us"
 busy=${found%% *}
 usual=$(echo "$found" | cut -d ' ' -f 3)
 check "alice and bob work beside that" test "$busy" -gt 0
-idle_time=$(spent 5)
-note "Dom0 takes $idle_time ms of 5 s"
+idle_time=$(spent)
+note "Dom0 takes $idle_time ms of $WATCHED s"
 
 # These leave the CPU alone, at least once they are sent away.
 harmless=$idle
@@ -219,9 +225,9 @@ check "connects-anew: connects, over and over" begin connects-anew
 check "connects-anew: shut out" eventually 30 sent_away
 note "connects-anew: shut out after $(($(dom0_time) - before)) ms of Dom0's"
 check "connects-anew: told" eventually 5 told_refusal connects-anew 'its front-end comes and goes too often'
-taken=$(($(spent 5) - idle_time))
+taken=$(($(spent) - idle_time))
 check "connects-anew: costs Dom0 nothing then" test $taken -le 50
-note "connects-anew: $taken ms of 5 s"
+note "connects-anew: $taken ms of $WATCHED s"
 unharmed connects-anew
 for crime in flood-xenstore grant-anew; do
 	suffered $crime

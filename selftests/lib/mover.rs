@@ -23,8 +23,9 @@ const DEVICE: &str = "/sys/bus/xen/devices/cmm-0";
 /// How many ask at once, in one domain.
 const THREADS: u64 = 2;
 
-/// How long memory that was given back may take to be with its lender. Not in step with any tick.
-const REST: Duration = Duration::from_millis(53);
+/// How long memory that was given back may take to be with its lender, in microseconds: as much at least, and up to
+/// three times as much, so as not to be in step with any tick.
+const REST_US: u64 = 6_000;
 
 fn read(knob: &str) -> io::Result<u64> {
     let text = fs::read_to_string(format!("{DEVICE}/{knob}"))?;
@@ -131,13 +132,16 @@ fn random(seed: u64) -> io::Result<()> {
 
 fn time(count: u64, size: u64) -> io::Result<()> {
     let mut times = Vec::new();
+    let mut random = Random(count);
     for _ in 0..count {
         let begun = Instant::now();
         write("request_kb", size)?;
         times.push(begun.elapsed().as_micros());
         write("release_kb", size)?;
         // Until it is with its lender again: the next request is to take the same way.
-        thread::sleep(REST);
+        thread::sleep(Duration::from_micros(
+            REST_US + random.below(2 * REST_US),
+        ));
     }
     times.sort_unstable();
     let at = |percent| times[times.len() * percent / 100];

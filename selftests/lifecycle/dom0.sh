@@ -84,6 +84,14 @@ trace_unregistering() {
 		cd /sys/kernel/tracing && echo "p:cmm/unregister xenbus_unregister_driver" >>kprobe_events &&
 			echo 1 >events/cmm/unregister/enable'
 }
+# check_unregistered NAME TIMES: the debug kernel has no probes.
+check_unregistered() {
+	if guest -t 20 "$1" test -e /sys/kernel/tracing/kprobe_events; then
+		check "in xenbus's thread" unregistered_in_xenwatch "$1" "$2"
+	else
+		skip "in xenbus's thread" "this kernel cannot write down where that is"
+	fi
+}
 # unregistered_in_xenwatch NAME TIMES: and nowhere else.
 unregistered_in_xenwatch() {
 	guest -t 60 "$1" cat /sys/kernel/tracing/trace | awk -v times="$2" '
@@ -178,13 +186,13 @@ check "no page is lost" conserved
 trace_unregistering alice
 check "her programs set all watches that she may" watches alice
 check "her front-end is unloaded all the same" unload_front alice
-check "in xenbus's thread" unregistered_in_xenwatch alice 1
+check_unregistered alice 1
 check "what it had is enough for it to be loaded again" load_front alice
 check "it connects" connected alice
 guest alice killall watches
 check "her programs take each watch that is left" watches alice on
 check "her front-end is unloaded, when they have ended if not before" unloads_at_last alice
-check "in xenbus's thread" unregistered_in_xenwatch alice 2
+check_unregistered alice 2
 check "it is loaded again" load_front alice
 check "it connects" connected alice
 

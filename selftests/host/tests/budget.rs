@@ -29,17 +29,32 @@ fn said(ups: &[Up]) -> Worth {
 }
 
 /// Says the same as fast as it is listened to, for ten seconds; returns how much of these Dom0 has spent on it, in
-/// thousandths. The interrupt takes five microseconds each time.
-fn share(ups: &[Up], took: Nanos) -> Nanos {
-    let (mut budget, mut now, mut spent) = (Budget::new(), SECOND, 0);
+/// thousandths, and how often it was woken for that. The interrupt takes five microseconds each time.
+fn flood(ups: &[Up], took: Nanos) -> (Nanos, u32) {
+    let (mut budget, mut now, mut spent, mut pauses) = (Budget::new(), SECOND, 0, 0);
     while now < 11 * SECOND {
-        now += budget.wait(now);
+        let wait = budget.wait(now);
+        pauses += u32::from(wait > 0);
+        now += wait;
         let all = took + 5 * MICROSECOND;
         now += all;
         spent += all;
         budget.pay(&said(ups), took, now);
     }
-    spent / (10 * SECOND / 1000)
+    (spent / (10 * SECOND / 1000), pauses)
+}
+
+fn share(ups: &[Up], took: Nanos) -> Nanos {
+    flood(ups, took).0
+}
+
+/// Each time it takes the CPU from somebody.
+#[test]
+fn dom0_is_not_woken_often_for_who_is_in_debt() {
+    for took in [MICROSECOND, 10 * MICROSECOND, MILLISECOND] {
+        assert!(flood(&[STATS], took).1 <= 1500, "reports, {took} ns each");
+        assert!(flood(&[REQUEST], took).1 <= 1500, "requests, {took} ns each");
+    }
 }
 
 #[test]
