@@ -15,7 +15,7 @@
 
 # What the program needs, in MiB, and what a domain must have besides its own for that, in KiB.
 NEED=320
-OWNED=278528
+OWNED=290816
 
 tally() { guest -t 60 "$1" "awk '\$1 == \"$2\" { print \$2 }' /sys/kernel/debug/xen-cmm/auto"; }
 is_home() { equals "0 0" echo "$(front "$1" borrowed_kb) $(front giver lent_kb)"; }
