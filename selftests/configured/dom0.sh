@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What /etc/xen/cmm.conf says of domains: it is checked, counts whenever a domain is attached, and
-# does what it says. Who is protected is no donor.
+# What /etc/xen/cmm.conf and their own configurations say of domains: it is checked, counts whenever a domain
+# is attached, and does what it says. Who is protected is no donor. What there is to say of a domain is listed.
 
 . ../lib/ktap.sh
 . ../lib/cmm.sh
@@ -21,7 +21,27 @@ reload() {
 }
 refuses() { fails_with 'Resource temporarily unavailable' front alice request_kb "$AMOUNT"; }
 
-plan 15
+# created SAYS: carol, whose own configuration says that.
+created() {
+	sed -i '/^cmm/d' /etc/xen/carol.cfg
+	echo "cmm = \"$1\"" >>/etc/xen/carol.cfg
+	! xl domid carol 2>/dev/null || xl destroy carol
+	xl create -q /etc/xen/carol.cfg && guest -t 120 carol true
+}
+# lists NAME TEXT: what is listed of a domain has that in it.
+lists() {
+	cmm-attach --list | grep "^[0-9]* *$1 " | tee /tmp/listed | grep -F -- "$2" || { cat /tmp/listed; return 1; }
+}
+says_nonsense() {
+	cmm-attach carol 2>&1 | grep -F 'the configuration of carol: there is no "wait"'
+}
+# says_json TEXT: of what is listed for programs.
+says_json() {
+	cmm-attach --list --json >/tmp/json
+	grep -F -- "$1" /tmp/json || { cat /tmp/json; return 1; }
+}
+
+plan 27
 cat >$CONF <<-END
 	alice  floor=64M ceiling=384M
 	bob    wait=100
@@ -54,4 +74,19 @@ front alice release_kb $AMOUNT
 echo "alice floor=64G weight=9" >$CONF
 check "alice is attached again" again alice
 check "limits that cannot be kept are ignored" equals "65536 $(($(xenstore-read "/local/domain/$(xl domid alice)/memory/static-max"))) 100 0" limits alice
+
+echo "carol floor=16M" >$CONF
+check "carol says that she wants no device" created no
+check "all others have one" cmm-attach --all
+check "she has none" fails_with '' xenstore-exists "/local/domain/$(xl domid carol)/device/cmm/0"
+check "the list says why" lists carol "its configuration says no"
+check "carol says what she wants" created "weight=5 floor=32M"
+check "she is attached" cmm-attach --all
+check "the list says that nobody is there" lists carol "xen-cmmfront is not loaded in it"
+guest -t 60 carol insmod /modules/xen-cmmfront.ko
+check "she is connected" connected carol 20
+check "what she says comes before the file" equals "32768 5" echo "$(back carol floor_kb) $(back carol weight)"
+check "carol says nonsense, which is found" created "wait=100"
+check "... and said" says_nonsense
+check "programs can read the list" says_json '"name":"alice","frontend":"connected","backend":"connected","borrowed_kb":0,"lent_kb":0,'
 finish
