@@ -139,9 +139,7 @@ fn time(count: u64, size: u64) -> io::Result<()> {
         times.push(begun.elapsed().as_micros());
         write("release_kb", size)?;
         // Until it is with its lender again: the next request is to take the same way.
-        thread::sleep(Duration::from_micros(
-            REST_US + random.below(2 * REST_US),
-        ));
+        thread::sleep(Duration::from_micros(REST_US + random.below(2 * REST_US)));
     }
     times.sort_unstable();
     let at = |percent| times[times.len() * percent / 100];

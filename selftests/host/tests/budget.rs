@@ -53,7 +53,10 @@ fn share(ups: &[Up], took: Nanos) -> Nanos {
 fn dom0_is_not_woken_often_for_who_is_in_debt() {
     for took in [MICROSECOND, 10 * MICROSECOND, MILLISECOND] {
         assert!(flood(&[STATS], took).1 <= 1500, "reports, {took} ns each");
-        assert!(flood(&[REQUEST], took).1 <= 1500, "requests, {took} ns each");
+        assert!(
+            flood(&[REQUEST], took).1 <= 1500,
+            "requests, {took} ns each"
+        );
     }
 }
 
