@@ -41,7 +41,14 @@ says_json() {
 	grep -F -- "$1" /tmp/json || { cat /tmp/json; return 1; }
 }
 
-plan 27
+# breaks: carol's front-end, of which nobody is in, does not say what it speaks.
+breaks() {
+	front=/local/domain/$(xl domid carol)/device/cmm/0
+	xenstore-write "$front/state" 3
+	eventually 10 lists carol "versions is missing"
+}
+
+plan 31
 cat >$CONF <<-END
 	alice  floor=64M ceiling=384M
 	bob    wait=100
@@ -88,5 +95,13 @@ check "she is connected" connected carol 20
 check "what she says comes before the file" equals "32768 5" echo "$(back carol floor_kb) $(back carol weight)"
 check "carol says nonsense, which is found" created "wait=100"
 check "... and said" says_nonsense
+check "her device fails, and the list says of what" breaks
+back bob protected 1
+check "the list says that bob is protected" lists bob protected
+cmm-attach --detach carol
+check "the list says that she was detached" lists carol "detached by hand"
 check "programs can read the list" says_json '"name":"alice","frontend":"connected","backend":"connected","borrowed_kb":0,"lent_kb":0,'
+rmmod xen_cmmback
+cmm-attach carol
+check "the list says that there is no back-end" lists carol "xen-cmmback is not loaded"
 finish
