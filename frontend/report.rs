@@ -19,7 +19,8 @@ use cmm::client::{
 use kernel::sync::{
     atomic::{
         Atomic,
-        Relaxed, //
+        Relaxed,
+        Release, //
     },
     Arc, //
 };
@@ -79,7 +80,8 @@ impl Reporter {
             // What was seen in the middle of a change nobody could account for.
             session.looked_at.store(now, Relaxed);
             session.total_then.store(memory.total, Relaxed);
-            session.givable.store(memory.givable(), Relaxed);
+            // Whoever sees this sees what is beside it.
+            session.givable.store(memory.givable(), Release);
         }
         next
     }

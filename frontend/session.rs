@@ -25,6 +25,7 @@ use kernel::{
     sync::{
         aref::ARef,
         atomic::{
+            Acquire,
             Atomic,
             Relaxed, //
         },
@@ -297,7 +298,7 @@ impl Session {
         change: impl FnOnce(&mut Pages) -> R,
     ) -> R {
         self.changing.store(true, Relaxed);
-        let givable = self.givable.xchg(NOT_NEW, Relaxed);
+        let givable = self.givable.xchg(NOT_NEW, Acquire);
         if givable != NOT_NEW {
             let (total, then) = (self.total_then.load(Relaxed), self.looked_at.load(Relaxed));
             pages.found_givable(givable, total, then);
