@@ -270,8 +270,8 @@ fn set_limits(core: &Core, dom: DomId, limits: Limits) {
     core.tell(Event::SetProtected { dom, protected });
 }
 
-/// How long a connection's thread sleeps at once. Whoever ends the connection waits for it: xenbus's
-/// thread, and with it all other devices.
+/// How long a connection's thread sleeps at once: longer than who is in debt has to wait at least, so that it is
+/// woken once for that. Whoever ends the connection waits for it: xenbus's thread, and with it all other devices.
 const NAP: u64 = 10_000_000;
 
 /// Handles the events of a connection.
