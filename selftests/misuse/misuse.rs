@@ -7,12 +7,15 @@ use kernel::device::{Bound, Core};
 use kernel::sync::atomic::{Atomic, Relaxed};
 use kernel::sync::{Arc, Mutex};
 use kernel::time::{delay::fsleep, Delta};
+use core::fmt::Write;
 use kernel::{current, new_mutex, prelude::*};
+use xen::attribute::Attribute;
 use xen::event_channel::{EventChannel, Handler, Notifier, Outcome};
-use xen::extents::{Allocated, Extents};
-use xen::memory::Effort;
+use xen::extents::{Allocated, Extents, Populated, MAX_EXTENT, MAX_ORDER};
+use xen::memory::{Effort, Workspace};
 use xen::out_of_tree::halting::Halter;
 use xen::series::{new_spinlock_irq, parameter, SpinLockIrq};
+use xen::worker::{Work, Worker};
 use xen::xenbus::{self, Device, Fate, Half, XenbusState};
 use xen::xenstore::{self, Watch, Watcher};
 
@@ -28,15 +31,36 @@ xen::module_xenbus_driver! {
             default: 0,
             description: "Wait for the loader to be killed, and open channels then",
         },
+        moves: u8 {
+            default: 0,
+            description: "Move memory as long as there is a device, in a thread that does not freeze",
+        },
+        switches: u8 {
+            default: 0,
+            description: "Only have an attribute: the device's state, as the driver has it and as it is stored",
+        },
     },
 }
 
-/// The driver, and its data of a device: none.
-struct Misuse;
+/// The driver, and its data of a device.
+struct Misuse {
+    mover: Option<Worker<Mover>>,
+}
 
 impl xenbus::Driver for Misuse {
     const HALF: Half = Half::Frontend;
     const ID_TABLE: xenbus::IdTable = &xenbus::id_array([xenbus::DeviceId::new(c"misuse")]);
+    const ATTRIBUTES: &'static [Attribute<Device<Bound>, Self>] = &[Attribute::read_write(
+        c"switched",
+        |dev, _this, text| {
+            let stored: u32 = xenstore::read_number(dev.node(), c"state")?;
+            writeln!(text, "{} {stored}", dev.state() as u32).map_err(|_| ENOSPC)
+        },
+        |dev, _this, state| {
+            dev.switch_state(state_named(state)?);
+            Ok(())
+        },
+    )];
 
     type Context = ();
     type Data = Self;
@@ -47,22 +71,28 @@ impl xenbus::Driver for Misuse {
 
     /// The device is there when the module is loaded: this is the loader's process.
     fn probe(dev: &Device<Core<'_>>, _context: &()) -> impl PinInit<Self, Error> {
-        if parameter(module_parameters::killed.value()) != 0 {
+        let is_set = |value: &u8| parameter(*value) != 0;
+        let mut this = Misuse { mover: None };
+        if parameter(module_parameters::moves.value()) != 0 {
+            this.mover = Some(Mover::begin()?);
+        } else if parameter(module_parameters::killed.value()) != 0 {
             say(
                 "a loader that is killed gets no channel, and loses none",
                 killed(dev),
             );
-        } else {
-            say("a watch is dropped by what it calls", dropped_in_use(dev));
-            say("many changes make one call", many_changes(dev));
-            say("there is no extent of such an order", Ok(too_large()));
-            say(
-                "who has interrupts off does not find them on",
-                halted_under_a_lock(dev),
-            );
-            say("what outlives its channel does nothing", outlives(dev));
+        } else if parameter(module_parameters::switches.value()) == 0 {
+            say_all(dev);
         }
-        Ok(Misuse)
+        Ok(this)
+    }
+
+    fn unbind(_dev: &Device<Core<'_>>, _context: &(), this: Pin<&Self>) {
+        if let Some(mover) = &this.mover {
+            say(
+                "memory moves while the domain is saved",
+                Ok(mover.target().was_right()),
+            );
+        }
     }
 
     fn otherend_changed(
@@ -73,6 +103,18 @@ impl xenbus::Driver for Misuse {
     ) -> Fate {
         Fate::Keep
     }
+}
+
+/// What one after the other may do.
+fn say_all(dev: &Device<Bound>) {
+    say("a watch is dropped by what it calls", dropped_in_use(dev));
+    say("many changes make one call", many_changes(dev));
+    say("there is no extent of such an order", Ok(too_large()));
+    say(
+        "who has interrupts off does not find them on",
+        halted_under_a_lock(dev),
+    );
+    say("what outlives its channel does nothing", outlives(dev));
 }
 
 fn say(what: &str, result: Result<bool>) {
@@ -240,4 +282,65 @@ fn killed(dev: &Device<Bound>) -> Result<bool> {
         eventually(|| current!().signal_pending());
     }
     Ok((0..20).filter(|_| listen(dev).is_err()).count() > 0)
+}
+
+/// Gives an extent to Xen and has it back, over and over, whatever becomes of the domain meanwhile.
+struct Mover {
+    extents: Atomic<u32>,
+    was_wrong: Atomic<bool>,
+}
+
+impl Mover {
+    fn begin() -> Result<Worker<Self>> {
+        let mover = Mover {
+            extents: Atomic::new(0),
+            was_wrong: Atomic::new(false),
+        };
+        let mover = Worker::new(c"cmm-misuse", mover)?;
+        mover.want();
+        Ok(mover)
+    }
+
+    /// Some were moved, and Xen took and gave all of each.
+    fn was_right(&self) -> bool {
+        self.extents.load(Relaxed) > 0 && !self.was_wrong.load(Relaxed)
+    }
+}
+
+/// So many are moved before the thread lets others run by itself: mostly it is interrupted, anywhere.
+const AT_ONCE: usize = 100;
+
+impl Work for Mover {
+    fn work(&self) -> Option<u64> {
+        for _ in 0..AT_ONCE {
+            match move_extent() {
+                Ok(true) => self.extents.add(1, Relaxed),
+                Ok(false) | Err(_) => self.was_wrong.store(true, Relaxed),
+            }
+        }
+        Some(0)
+    }
+}
+
+fn move_extent() -> Result<bool> {
+    let mut space = Workspace::new()?;
+    let mut pages = Extents::<Allocated>::new();
+    let mut frames = Extents::new();
+    let mut fresh = Extents::<Populated>::new();
+    if !pages.allocate(MAX_ORDER, Effort::Reclaim) {
+        return Err(ENOMEM);
+    }
+    let gone = space.release(&mut pages, &mut frames, &mut |_| ());
+    let come = space.populate(&mut frames, &mut fresh, &mut |_| ());
+    Ok(gone == MAX_EXTENT && come == MAX_EXTENT)
+}
+
+fn state_named(name: &str) -> Result<XenbusState> {
+    match name {
+        "InitWait" => Ok(XenbusState::InitWait),
+        "Initialised" => Ok(XenbusState::Initialised),
+        "Connected" => Ok(XenbusState::Connected),
+        "Closing" => Ok(XenbusState::Closing),
+        _ => Err(EINVAL),
+    }
 }
