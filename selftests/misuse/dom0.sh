@@ -56,6 +56,7 @@ found_gone() {
 # Two switch the device's state: what its driver takes for its state is what xenstore has. One of them runs only when
 # nobody else wants to, and so has switched it long before it knows.
 switched_by_two() {
+	# shellcheck disable=SC2016 # for the DomU's shell
 	guest -t 600 "$1" 'mkdir /mnt && mount -t cgroup2 none /mnt && echo +cpu >/mnt/cgroup.subtree_control &&
 		mkdir /mnt/slow && echo 1 >/mnt/slow/cpu.idle || exit
 		cd /sys/bus/xen/devices/misuse-0
@@ -93,7 +94,7 @@ done
 detach alice
 guest -t 120 alice 'dmesg -c >/dev/null; insmod /modules/cmm-misuse.ko moves=1'
 for save in $(seq $SAVES); do
-	check "alice: it is saved" saved_meanwhile
+	check "alice: it is saved, $save of $SAVES times" saved_meanwhile
 done
 verdicts alice
 check "alice: nothing is left" nothing_is_left alice

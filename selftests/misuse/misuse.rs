@@ -3,11 +3,11 @@
 //! A front-end that does, in safe code, what nobody should do with crate `xen`, and says what came of
 //! it: nothing worse than the documentation says.
 
+use core::fmt::Write;
 use kernel::device::{Bound, Core};
 use kernel::sync::atomic::{Atomic, Relaxed};
 use kernel::sync::{Arc, Mutex};
 use kernel::time::{delay::fsleep, Delta};
-use core::fmt::Write;
 use kernel::{current, new_mutex, prelude::*};
 use xen::attribute::Attribute;
 use xen::event_channel::{EventChannel, Handler, Notifier, Outcome};
