@@ -14,7 +14,7 @@
 . ../lib/random.sh
 . ../lib/crimes.sh
 
-SEED=${SEED:-1} ROUNDS=${ROUNDS:-3}
+SEED=${SEED:-1} ROUNDS=${ROUNDS:-5}
 seed=$SEED moved=0 refused=0
 
 start_mover() {

@@ -11,7 +11,7 @@
 . ../lib/faults.sh
 . ../lib/random.sh
 
-SEED=${SEED:-1} ROUNDS=${ROUNDS:-3} SHORT=${SHORT:-10}
+SEED=${SEED:-1} ROUNDS=${ROUNDS:-4} SHORT=${SHORT:-20}
 seed=$SEED
 ALL=$(awk '!/^#/ && NF { printf "%s ", $1 }' domains)
 
