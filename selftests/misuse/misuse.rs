@@ -71,7 +71,6 @@ impl xenbus::Driver for Misuse {
 
     /// The device is there when the module is loaded: this is the loader's process.
     fn probe(dev: &Device<Core<'_>>, _context: &()) -> impl PinInit<Self, Error> {
-        let is_set = |value: &u8| parameter(*value) != 0;
         let mut this = Misuse { mover: None };
         if parameter(module_parameters::moves.value()) != 0 {
             this.mover = Some(Mover::begin()?);
@@ -340,7 +339,6 @@ fn state_named(name: &str) -> Result<XenbusState> {
         "InitWait" => Ok(XenbusState::InitWait),
         "Initialised" => Ok(XenbusState::Initialised),
         "Connected" => Ok(XenbusState::Connected),
-        "Closing" => Ok(XenbusState::Closing),
         _ => Err(EINVAL),
     }
 }
